@@ -1,1 +1,2 @@
-export {};
+export * from './problem-error.js';
+export * from './problem-json.js';

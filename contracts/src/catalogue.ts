@@ -1,0 +1,103 @@
+import { DeadLetterOrganizerParkedV1 } from './events/dead-letter/organizer-parked.v1.js';
+import { DeadLetterScorerParkedV1 } from './events/dead-letter/scorer-parked.v1.js';
+import { ExecutorRegisteredV1 } from './events/executor/registered.v1.js';
+import { JobAcceptedV1 } from './events/job/accepted.v1.js';
+import { JobAssignedV1 } from './events/job/assigned.v1.js';
+import { JobAttemptFailedV1 } from './events/job/attempt-failed.v1.js';
+import { JobCancelOrderedV1 } from './events/job/cancel-ordered.v1.js';
+import { JobCancelRequestedV1 } from './events/job/cancel-requested.v1.js';
+import { JobCancelledV1 } from './events/job/cancelled.v1.js';
+import { JobCompletedV1 } from './events/job/completed.v1.js';
+import { JobExecutedV1 } from './events/job/executed.v1.js';
+import { JobFailedV1 } from './events/job/failed.v1.js';
+import { JobGatedV1 } from './events/job/gated.v1.js';
+import { JobOrganiseFailedV1 } from './events/job/organise-failed.v1.js';
+import { JobOrganisedV1 } from './events/job/organised.v1.js';
+import { JobRejectedV1 } from './events/job/rejected.v1.js';
+import { JobRequestedV1 } from './events/job/requested.v1.js';
+import { JobRetryScheduledV1 } from './events/job/retry-scheduled.v1.js';
+import { JobScoredV1 } from './events/job/scored.v1.js';
+import { JobStartedV1 } from './events/job/started.v1.js';
+import { SchedulerTermStartedV1 } from './events/scheduler/term-started.v1.js';
+import { WorkflowRegisteredV1 } from './events/workflow/registered.v1.js';
+import type { EventContract, EventData } from './event-contract.js';
+
+/** Turns the data of one version into the data of the next; pure, one step. */
+export interface Upcaster {
+  readonly from: EventContract;
+  readonly to: EventContract;
+  readonly upcast: (data: unknown) => unknown;
+}
+
+/** Declares the step from one version of a type to the next. */
+export function defineUpcaster<From extends EventContract, To extends EventContract>(
+  from: From,
+  to: To,
+  upcast: (data: EventData<From>) => EventData<To>,
+): Upcaster {
+  if (from.type !== to.type || to.version !== from.version + 1) {
+    throw new Error(`an upcaster goes one version up within a type, not from ${from.name} to ${to.name}`);
+  }
+  return { from, to, upcast: (data) => upcast(data as EventData<From>) };
+}
+
+/** What a reader knows: every version it can read, and how it brings old ones up to date. */
+export interface ContractCatalogue {
+  readonly contracts: readonly EventContract[];
+  /** By `ce-type`, e.g. `job.requested.v1`. */
+  readonly byName: ReadonlyMap<string, EventContract>;
+  /** By type without version: the newest known version. */
+  readonly newest: ReadonlyMap<string, EventContract>;
+  /** By the `name` of the older version. */
+  readonly upcasters: ReadonlyMap<string, Upcaster>;
+}
+
+/**
+ * Builds a catalogue.
+ * @throws when two contracts share a name, or a version that is not the newest has no upcaster
+ */
+export function createCatalogue(
+  contracts: readonly EventContract[],
+  upcasters: readonly Upcaster[] = [],
+): ContractCatalogue {
+  const byName = new Map<string, EventContract>();
+  const newest = new Map<string, EventContract>();
+  for (const contract of contracts) {
+    if (byName.has(contract.name)) throw new Error(`two contracts are named ${contract.name}`);
+    byName.set(contract.name, contract);
+    if ((newest.get(contract.type)?.version ?? -1) < contract.version) newest.set(contract.type, contract);
+  }
+  const steps = new Map(upcasters.map((step) => [step.from.name, step]));
+  for (const contract of contracts) {
+    if (newest.get(contract.type) !== contract && !steps.has(contract.name)) {
+      throw new Error(`${contract.name} is not the newest version of ${contract.type} and has no upcaster`);
+    }
+  }
+  return { contracts, byName, newest, upcasters: steps };
+}
+
+/** Every event of the product. An event is here if and only if its decider exists. */
+export const CATALOGUE: ContractCatalogue = createCatalogue([
+  WorkflowRegisteredV1,
+  ExecutorRegisteredV1,
+  SchedulerTermStartedV1,
+  JobRequestedV1,
+  JobCancelRequestedV1,
+  JobAcceptedV1,
+  JobRejectedV1,
+  JobAssignedV1,
+  JobCancelOrderedV1,
+  JobRetryScheduledV1,
+  JobStartedV1,
+  JobExecutedV1,
+  JobAttemptFailedV1,
+  JobScoredV1,
+  JobOrganisedV1,
+  JobOrganiseFailedV1,
+  JobGatedV1,
+  JobCompletedV1,
+  JobFailedV1,
+  JobCancelledV1,
+  DeadLetterScorerParkedV1,
+  DeadLetterOrganizerParkedV1,
+]);

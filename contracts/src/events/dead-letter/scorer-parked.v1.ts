@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { defineEvent } from '../../event-contract.js';
+import { Uuid } from '../../values/primitives.js';
+
+/** The quality-scorer gave up on an event; nothing is lost, somebody has to look. */
+export const DeadLetterScorerParkedV1 = defineEvent({
+  type: 'dead-letter.scorer-parked',
+  version: 1,
+  aggregate: 'dead-letter',
+  producer: 'quality-scorer',
+  description: 'The quality-scorer gave up on an event; nothing is lost, somebody has to look.',
+  data: z.strictObject({
+    consumer: z.string().min(1),
+    eventId: Uuid,
+    eventName: z.string().min(1),
+    aggregateId: Uuid,
+    error: z.strictObject({ code: z.string().min(1), message: z.string() }),
+    deliveries: z.int().min(1),
+  }),
+});

@@ -1,0 +1,43 @@
+/** One kind of error: its HTTP status at the door, and whether the same request may succeed later. */
+export interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  readonly retryable: boolean;
+}
+
+/**
+ * Every error of the product by code. The code is the last part of problem+json's `type`
+ * (`urn:anime:problem:<code>`), and what logs, dead letters and events name.
+ */
+export const PROBLEMS = {
+  'bad-json': { status: 400, title: 'The body is not JSON', retryable: false },
+  'validation-failed': { status: 400, title: 'The request does not have the right form', retryable: false },
+  'bad-cursor': { status: 400, title: 'The paging cursor is not one of ours', retryable: false },
+  'not-found': { status: 404, title: 'There is no such thing', retryable: false },
+  'job-not-found': { status: 404, title: 'There is no such job', retryable: false },
+  'template-not-found': { status: 404, title: 'There is no such workflow template', retryable: false },
+  'method-not-allowed': { status: 405, title: 'The method is not allowed here', retryable: false },
+  'append-conflict': { status: 409, title: 'Somebody else changed it first', retryable: true },
+  'job-ended': { status: 409, title: 'The job has already ended', retryable: false },
+  'blob-not-found': { status: 404, title: 'There is no such blob', retryable: false },
+  'blob-corrupt': { status: 500, title: 'A blob does not have the content that its name promises', retryable: false },
+  'body-too-large': { status: 413, title: 'The body is too large', retryable: false },
+  'event-too-large': { status: 413, title: 'The event would be larger than the log takes', retryable: false },
+  'unsupported-media-type': { status: 415, title: 'The body must be application/json', retryable: false },
+  'parameter-invalid': { status: 422, title: 'A parameter is not what the template takes', retryable: false },
+  'event-invalid': { status: 500, title: 'An event does not fit its contract', retryable: false },
+  'checkpoint-mismatch': { status: 500, title: 'The read-model does not belong to this log; rebuild it', retryable: false },
+  'newer-contract': { status: 500, title: 'The log holds an event of a newer version than this build knows', retryable: false },
+  'log-incompatible': { status: 500, title: 'The event log is not as this build needs it', retryable: false },
+  'configuration-invalid': { status: 500, title: 'The configuration is not valid', retryable: false },
+  'undecodable-image': { status: 500, title: 'A picture cannot be decoded', retryable: false },
+  'internal': { status: 500, title: 'Something went wrong that should not', retryable: false },
+  'comfyui-unavailable': { status: 503, title: 'ComfyUI does not answer', retryable: true },
+  'log-unavailable': { status: 503, title: 'The event log cannot be reached', retryable: true },
+  'log-full': { status: 503, title: 'The event log is full', retryable: true },
+  'read-model-unavailable': { status: 503, title: 'The read-model cannot be reached', retryable: true },
+  'position-not-reached': { status: 504, title: 'The read-model has not come that far in time', retryable: true },
+  'storage-failed': { status: 503, title: 'A file could not be written', retryable: true },
+} as const satisfies Record<string, ProblemKind>;
+
+export type ProblemCode = keyof typeof PROBLEMS;

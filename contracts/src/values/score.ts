@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { Sha256 } from './primitives.js';
+
+/** One metric of one output: a figure, or the reason why there is none. Never a substitute (law 10). */
+export const MetricResult = z.discriminatedUnion('status', [
+  z.strictObject({
+    status: z.literal('measured'),
+    id: z.string().min(1),
+    version: z.string().min(1),
+    value: z.number(),
+    unit: z.string(),
+    method: z.string(),
+    evidence: z.record(z.string(), z.number()).optional(),
+    modelSha256: Sha256.optional(),
+  }),
+  z.strictObject({
+    status: z.literal('unavailable'),
+    id: z.string().min(1),
+    version: z.string().min(1),
+    reason: z.string().min(1),
+    /** What would make it measurable, e.g. a file to put in place. */
+    enabledBy: z.string().optional(),
+  }),
+]);
+export type MetricResult = z.infer<typeof MetricResult>;

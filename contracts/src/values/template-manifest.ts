@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { JobType, OutputKind, Slug } from './primitives.js';
+
+/** The part of JSON Schema that a template's parameter may use. */
+export const ParameterSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('string'),
+    minLength: z.int().min(0).optional(),
+    maxLength: z.int().min(1).optional(),
+    enum: z.array(z.string()).min(1).optional(),
+    default: z.string().optional(),
+  }),
+  z.strictObject({
+    type: z.enum(['integer', 'number']),
+    minimum: z.number().optional(),
+    maximum: z.number().optional(),
+    multipleOf: z.number().positive().optional(),
+    default: z.number().optional(),
+  }),
+  z.strictObject({ type: z.literal('boolean'), default: z.boolean().optional() }),
+]);
+export type ParameterSchema = z.infer<typeof ParameterSchema>;
+
+export const TemplateParameter = z.strictObject({
+  name: z.string().regex(/^[a-z][A-Za-z0-9]*$/),
+  title: z.string().min(1).optional(),
+  schema: ParameterSchema,
+  required: z.boolean().optional(),
+  unit: z.string().optional(),
+  /** `seed`: drawn by the gateway when absent. `checkpoint`: the studio's default checkpoint when absent. */
+  role: z.enum(['seed', 'checkpoint']).optional(),
+  /** `<node id>.<input>` paths that take the value. */
+  targets: z.array(z.string().regex(/^[^.\s]+\.[^.\s]+$/)).min(1),
+});
+export type TemplateParameter = z.infer<typeof TemplateParameter>;
+
+/** `workflows/<id>/v<N>/manifest.json`: what a template needs, takes and makes. */
+export const TemplateManifest = z.strictObject({
+  id: Slug,
+  version: z.int().min(1),
+  title: z.string().min(1),
+  description: z.string().min(1),
+  kind: JobType,
+  nodeClasses: z.array(z.string().min(1)).min(1),
+  /** GPU memory that a run needs, in GB. */
+  vramGb: z.number().min(0),
+  models: z.array(z.strictObject({ role: z.string(), folder: z.string(), parameter: z.string() })),
+  parameters: z.array(TemplateParameter).min(1),
+  outputs: z
+    .array(
+      z.strictObject({ node: z.string(), kind: OutputKind, role: z.string(), filenamePrefixInput: z.string() }),
+    )
+    .min(1),
+  /** Share of the work per node id; sums to 1. */
+  progress: z.record(z.string(), z.number().min(0).max(1)),
+});
+export type TemplateManifest = z.infer<typeof TemplateManifest>;

@@ -1,0 +1,87 @@
+import type { EventContract } from '@anime/contracts';
+import type { Batch, Checkpoint, EventOf, LogEntry, RecordedEvent } from '@anime/event-store';
+
+/** How a reactor's handler ended. Only the loop acknowledges. */
+export type Outcome =
+  /** The effect is there (its fact is appended), or was there already, or is no longer wanted. */
+  | { readonly kind: 'done' }
+  /** Try again later: back-off of the table, or `delayMs`. */
+  | { readonly kind: 'retry'; readonly error: unknown; readonly delayMs?: number }
+  /** Never try again: the loop calls the row's `park` and terminates the message. */
+  | { readonly kind: 'park'; readonly error: unknown };
+export const DONE: Outcome = { kind: 'done' };
+
+/** What a reactor's handler gets beside the event. */
+export interface ReactorContext {
+  /** How often this message was delivered, from 1. */
+  readonly deliveries: number;
+  /** Aborts when the service drains or the handler lost its message. */
+  readonly signal: AbortSignal;
+}
+
+interface Row {
+  /** Unique within the service; shows in logs, metrics and `GET /api/anime/system`. */
+  readonly name: string;
+  /** The contracts it has handlers for; its "own table" for the newer-version rule. */
+  readonly events: readonly EventContract[];
+}
+
+/** Builds rows of a read-model: no durable; reads behind its checkpoint and writes rows and checkpoint together. */
+export interface ProjectionRow extends Row {
+  readonly kind: 'projection';
+  readonly maxBatch?: number;
+  /** Called at start and after every failure; also prepares the schema. */
+  readonly loadCheckpoint: () => Promise<Checkpoint>;
+  /** Writes rows and checkpoint in one transaction. A throw is retried with back-off from a newly loaded checkpoint. */
+  readonly onBatch: (batch: Batch) => Promise<void>;
+}
+
+/** Decides from the whole log: like a projection, and acts in `onBatch` only when `batch.caughtUp`. */
+export interface ProcessRow extends Row {
+  readonly kind: 'process';
+  readonly maxBatch?: number;
+  readonly loadCheckpoint: () => Promise<Checkpoint>;
+  readonly onBatch: (batch: Batch) => Promise<void>;
+}
+
+/** Acts on the world: a durable, explicit acknowledgement, at-least-once. */
+export interface ReactorRow<C extends EventContract = EventContract> extends Row {
+  readonly kind: 'reactor';
+  /** Name of the durable; it must exist (`anime consumers create <name>`), else the service is not ready. */
+  readonly durable: string;
+  readonly events: readonly C[];
+  readonly ackWaitMs: number;
+  /** Delays before the 2nd, 3rd… delivery; the last one repeats. */
+  readonly backoffMs: readonly number[];
+  /** Failed deliveries after which `park` is called; absent = never. */
+  readonly maxDeliveries?: number;
+  /** Events of different keys run side by side up to this many. */
+  readonly concurrency: number;
+  /** Events of one key run one after the other, in order. Absent = no order. */
+  readonly orderingKey?: (event: RecordedEvent) => string;
+  /**
+   * Currency check in the log, before the handler: false = no longer wanted, acknowledge without effect.
+   * Absent = always current.
+   */
+  readonly isCurrent?: (event: EventOf<C> & RecordedEvent) => Promise<boolean>;
+  readonly handle: (event: EventOf<C> & RecordedEvent, context: ReactorContext) => Promise<Outcome>;
+  /** Records that this event was given up (a dead-letter event). */
+  readonly park: (event: RecordedEvent, error: unknown, deliveries: number) => Promise<void>;
+}
+
+export type ConsumerRow = ProjectionRow | ProcessRow | ReactorRow;
+
+/** A service's `consumers.ts`: one screen that shows everything it reads and how. */
+export type ConsumerTable = readonly ConsumerRow[];
+
+/** State of one row, for readiness, metrics and the service's status message. */
+export interface ConsumerStatus {
+  readonly name: string;
+  readonly kind: ConsumerRow['kind'];
+  readonly position: number | null;
+  readonly lag: number | null;
+  readonly state: 'starting' | 'running' | 'paused' | 'stopped';
+  readonly reason: string | null;
+  /** Counts of skipped entries since start. */
+  readonly skipped: Readonly<Record<Exclude<LogEntry['status'], 'event'>, number>>;
+}
