@@ -1,0 +1,3 @@
+export * from './schemas.js';
+export * from './asyncapi.js';
+export * from './released.js';

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+
+/**
+ * Text that every store can hold: PostgreSQL takes neither NUL nor half a surrogate pair, so such a text must stop at
+ * the door, not in the projection of an event that can no longer be taken back.
+ */
+export const PlainText = z
+  .string()
+  .regex(/^[^\u0000\uD800-\uDFFF]*$/u, 'must not hold the character NUL or half of a surrogate pair');
+
+/** A place in the event log: its first event is 1; 0 stands before it. */
+export const Position = z.int().min(0).meta({ description: 'place in the event log' });
+
+/** A number in a query string, where everything arrives as text. */
+export function queryNumber<S extends z.ZodNumber>(schema: S) {
+  return z.preprocess((given) => (isNumeral(given) ? Number(given) : given), schema);
+}
+
+/** A list in a query string: repeated (`?a=1&a=2`), or with commas (`?a=1,2`), or both. */
+export function queryList<S extends z.ZodType>(item: S) {
+  return z.preprocess(
+    (given) => (given === undefined ? given : [given].flat().flatMap((part) => (typeof part === 'string' ? part.split(',') : [part]))),
+    z.array(item).min(1),
+  );
+}
+
+function isNumeral(given: unknown): given is string {
+  return typeof given === 'string' && /^-?\d+(\.\d+)?$/.test(given);
+}

@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { FailureClass } from '../values/failure.js';
+import { JobStatus } from '../values/job-status.js';
+import { ExecutedOutput, OrganisedFile } from '../values/media.js';
+import { Attempt, Instant, JobType, Parameters, Seed, Sha256, Uuid } from '../values/primitives.js';
+import { MetricResult } from '../values/score.js';
+import { Position } from './fields.js';
+
+const TemplateRef = z.strictObject({ id: z.string(), version: z.int().min(1) });
+const Verdict = z.enum(['passed', 'failed']);
+
+/** A job in a list. */
+export const JobSummary = z
+  .strictObject({
+    id: Uuid,
+    type: JobType,
+    status: JobStatus,
+    template: TemplateRef,
+    project: Uuid.nullable(),
+    prompt: z.string().nullable().meta({ description: 'null when the template takes none' }),
+    seed: Seed,
+    attemptCount: z.int().min(0).meta({ description: 'attempts assigned so far' }),
+    executorId: Uuid.nullable().meta({ description: 'of the newest attempt' }),
+    verdict: Verdict.nullable(),
+    requestedAt: Instant,
+    updatedAt: Instant,
+    endedAt: Instant.nullable(),
+  })
+  .meta({ id: 'JobSummary' });
+export type JobSummary = z.infer<typeof JobSummary>;
+
+/** One try of a job on one executor. */
+export const JobAttempt = z
+  .strictObject({
+    attempt: Attempt,
+    status: z.enum(['assigned', 'started', 'executed', 'failed']),
+    executorId: Uuid,
+    promptId: Uuid.meta({ description: "ComfyUI's id of the run" }),
+    variant: z.enum(['normal', 'low-memory']).nullable(),
+    cached: z.boolean().nullable().meta({ description: 'true when ComfyUI answered from its cache; null until executed' }),
+    graphHash: Sha256.nullable(),
+    executionMs: z.number().min(0).nullable().meta({ description: "milliseconds by the server's clock" }),
+    failure: z
+      .strictObject({ class: FailureClass, reason: z.string(), message: z.string() })
+      .nullable(),
+    assignedAt: Instant.nullable(),
+    startedAt: Instant.nullable(),
+    endedAt: Instant.nullable(),
+  })
+  .meta({ id: 'JobAttempt' });
+export type JobAttempt = z.infer<typeof JobAttempt>;
+
+const JobOutput = ExecutedOutput.extend({ attempt: Attempt }).meta({ id: 'JobOutput' });
+const JobFile = OrganisedFile.extend({ attempt: Attempt }).meta({ id: 'JobFile' });
+const JobScore = z
+  .strictObject({
+    attempt: Attempt,
+    scorerBuild: z.string(),
+    node: z.string(),
+    index: z.int().min(0),
+    metrics: z.array(MetricResult.meta({ id: 'MetricResult' })),
+  })
+  .meta({ id: 'JobScore' });
+
+/** Everything about one job. */
+export const Job = JobSummary.extend({
+  parameters: Parameters.meta({ description: 'every parameter of the template, defaults filled in' }),
+  seedSource: z.enum(['given', 'drawn']),
+  failure: z.strictObject({ class: FailureClass, message: z.string() }).nullable(),
+  cancelRequestedAt: Instant.nullable(),
+  position: Position.meta({ description: 'place of the newest event that this answer shows' }),
+  attempts: z.array(JobAttempt),
+  outputs: z.array(JobOutput),
+  files: z.array(JobFile).meta({ description: 'paths relative to the library' }),
+  scores: z.array(JobScore),
+  links: z.strictObject({ self: z.string(), events: z.string(), cancel: z.string() }),
+}).meta({ id: 'Job' });
+export type Job = z.infer<typeof Job>;
+
+/** A page of jobs, newest request first. */
+export const JobPage = z
+  .strictObject({
+    jobs: z.array(JobSummary),
+    nextCursor: z.string().nullable().meta({ description: 'for the next page; null on the last' }),
+    position: Position.meta({ description: 'how far the read-model had come' }),
+  })
+  .meta({ id: 'JobPage' });
+export type JobPage = z.infer<typeof JobPage>;
+
+/** One event of a job's trail. */
+export const JobEvent = z
+  .strictObject({
+    position: Position,
+    id: Uuid,
+    type: z.string().meta({ description: 'name without version, as `job.started`' }),
+    time: Instant,
+    producer: z.string(),
+    actor: z.string().meta({ description: 'opaque id of a person, or `service:<name>`' }),
+    correlationId: Uuid,
+    causationId: Uuid.nullable(),
+    epoch: z.int().min(1).nullable().meta({ description: 'term of the deciding orchestrator' }),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'JobEvent' });
+export type JobEvent = z.infer<typeof JobEvent>;
+
+/** A job's trail in the order of the log. */
+export const JobTrail = z.strictObject({ jobId: Uuid, events: z.array(JobEvent), position: Position }).meta({ id: 'JobTrail' });
+export type JobTrail = z.infer<typeof JobTrail>;
+
+/** Jobs that wait or run. */
+export const Queue = z
+  .strictObject({
+    waiting: z.int().min(0).meta({ description: 'requested or queued' }),
+    running: z.int().min(0).meta({ description: 'assigned, running or executed' }),
+    counts: z.record(JobStatus, z.int().min(0)).meta({ description: 'jobs of every status, ended ones too' }),
+    jobs: z.array(JobSummary).meta({ description: 'not ended, oldest request first, at most 200' }),
+    position: Position,
+  })
+  .meta({ id: 'Queue' });
+export type Queue = z.infer<typeof Queue>;

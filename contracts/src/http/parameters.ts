@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { JobStatus } from '../values/job-status.js';
+import { JobType, Uuid } from '../values/primitives.js';
+import { PlainText, Position, queryList, queryNumber } from './fields.js';
+
+/** Longest wait for a job's end in one request, in seconds. */
+export const WAIT_LIMIT_S = 60;
+/** How long `?after=` waits for the read-model when `?wait=` does not say, in seconds. */
+export const DEFAULT_POSITION_WAIT_S = 5;
+/** Jobs on a page when `?limit=` does not say. */
+export const DEFAULT_PAGE_SIZE = 50;
+
+const Wait = queryNumber(z.number().min(0).max(WAIT_LIMIT_S)).optional();
+
+/** `/{id}` of a job. */
+export const JobParams = z.strictObject({ id: Uuid });
+
+/** Query of the commands that make a job. */
+export const SubmitQuery = z.strictObject({
+  wait: Wait.meta({ description: 'seconds to wait for the job to end; answers 200 with the job if it did' }),
+});
+
+/** Query of a job and of its trail. */
+export const JobQuery = z.strictObject({
+  after: queryNumber(Position)
+    .optional()
+    .meta({ description: 'wait until the read-model has passed this position of the log, else 504' }),
+  wait: Wait.meta({
+    description: 'seconds: with `after` the longest wait for it (5 when absent); alone, waits for the job to end',
+  }),
+});
+
+/** Query of the trail and the queue, which do not wait for a job's end. */
+export const AfterQuery = z.strictObject({
+  after: JobQuery.shape.after,
+  wait: Wait.meta({ description: 'seconds to wait for `after` (5 when absent)' }),
+});
+
+/** Query of the list of jobs. */
+export const JobListQuery = z.strictObject({
+  status: queryList(JobStatus).optional().meta({ description: 'one or more, repeated or with commas' }),
+  project: Uuid.optional(),
+  type: JobType.optional(),
+  text: PlainText.min(1).max(200).optional().meta({ description: 'part of the prompt; case does not matter' }),
+  from: z.iso.datetime({ offset: true }).optional().meta({ description: 'requested at this time or later' }),
+  to: z.iso.datetime({ offset: true }).optional().meta({ description: 'requested before this time' }),
+  limit: queryNumber(z.int().min(1).max(200)).optional().meta({ description: 'jobs on a page; 50 when absent' }),
+  cursor: z.string().min(1).max(500).optional().meta({ description: '`nextCursor` of the page before' }),
+  after: JobQuery.shape.after,
+  wait: AfterQuery.shape.wait,
+});
+
+/** Headers that a command takes. */
+export const CommandHeaders = z.object({
+  'x-correlation-id': Uuid.optional().meta({
+    description: 'goes into every event that this command causes; the id of its own event when absent',
+  }),
+});

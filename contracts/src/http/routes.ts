@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import type { ProblemCode } from '../problems.js';
+import {
+  CancelAcknowledged,
+  GenerateImageRequest,
+  GenerateRequest,
+  GenerateVideoRequest,
+  JobAcknowledged,
+} from './generate.js';
+import { Job, JobPage, JobTrail, Queue } from './job.js';
+import { AfterQuery, CommandHeaders, JobListQuery, JobParams, JobQuery, SubmitQuery } from './parameters.js';
+import { buildOpenApi, type OpenApiDocument } from './openapi.js';
+import { defineRoute, type Route, type RouteAnswer } from './route.js';
+import { SystemStatus } from './system.js';
+
+const BODY_PROBLEMS = ['bad-json', 'validation-failed', 'body-too-large', 'unsupported-media-type'] as const;
+const APPEND_PROBLEMS = ['event-too-large', 'append-conflict', 'log-full', 'log-unavailable'] as const;
+const READ_PROBLEMS = ['validation-failed', 'read-model-unavailable', 'position-not-reached'] as const;
+
+const SUBMIT_PROBLEMS: readonly ProblemCode[] = [
+  ...BODY_PROBLEMS,
+  'template-not-found',
+  'parameter-invalid',
+  ...APPEND_PROBLEMS,
+];
+
+const SUBMIT_ANSWERS: Readonly<Record<number, RouteAnswer>> = {
+  200: { description: 'The job ended while the request waited for it.', schema: Job },
+  202: {
+    description: 'The job is in the log; it cannot be lost any more.',
+    schema: JobAcknowledged,
+    headers: { Location: { description: 'where the job can be read', schema: z.string() } },
+  },
+};
+
+/** Every operation of the gateway's API, by operation id. */
+export const ROUTES = {
+  generateImage: defineRoute({
+    operationId: 'generateImage',
+    method: 'post',
+    path: '/api/anime/generate/image',
+    tag: 'generate',
+    summary: 'Ask for a picture',
+    query: SubmitQuery,
+    headers: CommandHeaders,
+    body: GenerateImageRequest,
+    answers: SUBMIT_ANSWERS,
+    problems: SUBMIT_PROBLEMS,
+  }),
+  generateVideo: defineRoute({
+    operationId: 'generateVideo',
+    method: 'post',
+    path: '/api/anime/generate/video',
+    tag: 'generate',
+    summary: 'Ask for a clip',
+    query: SubmitQuery,
+    headers: CommandHeaders,
+    body: GenerateVideoRequest,
+    answers: SUBMIT_ANSWERS,
+    problems: SUBMIT_PROBLEMS,
+  }),
+  generate: defineRoute({
+    operationId: 'generate',
+    method: 'post',
+    path: '/api/anime/generate',
+    tag: 'generate',
+    summary: 'Ask for a picture or a clip',
+    query: SubmitQuery,
+    headers: CommandHeaders,
+    body: GenerateRequest,
+    answers: SUBMIT_ANSWERS,
+    problems: SUBMIT_PROBLEMS,
+  }),
+  listJobs: defineRoute({
+    operationId: 'listJobs',
+    method: 'get',
+    path: '/api/anime/jobs',
+    tag: 'jobs',
+    summary: 'List jobs, newest first',
+    query: JobListQuery,
+    answers: { 200: { description: 'A page of jobs.', schema: JobPage } },
+    problems: [...READ_PROBLEMS, 'bad-cursor'],
+  }),
+  getJob: defineRoute({
+    operationId: 'getJob',
+    method: 'get',
+    path: '/api/anime/jobs/{id}',
+    tag: 'jobs',
+    summary: 'Read a job',
+    description: 'A job that was acknowledged is never answered with 404: the answer waits for the read-model, or is 504.',
+    params: JobParams,
+    query: JobQuery,
+    answers: { 200: { description: 'The job as it is now.', schema: Job } },
+    problems: [...READ_PROBLEMS, 'job-not-found', 'log-unavailable'],
+  }),
+  getJobEvents: defineRoute({
+    operationId: 'getJobEvents',
+    method: 'get',
+    path: '/api/anime/jobs/{id}/events',
+    tag: 'jobs',
+    summary: "Read a job's trail",
+    params: JobParams,
+    query: AfterQuery,
+    answers: { 200: { description: 'Its events in the order of the log.', schema: JobTrail } },
+    problems: [...READ_PROBLEMS, 'job-not-found', 'log-unavailable'],
+  }),
+  cancelJob: defineRoute({
+    operationId: 'cancelJob',
+    method: 'post',
+    path: '/api/anime/jobs/{id}/cancel',
+    tag: 'jobs',
+    summary: 'Ask for a job to be cancelled',
+    description: 'Takes no body. The job ends as `cancelled` unless it has ended before the wish is seen.',
+    params: JobParams,
+    headers: CommandHeaders,
+    answers: { 202: { description: 'The wish is in the log.', schema: CancelAcknowledged } },
+    problems: [...BODY_PROBLEMS, 'job-not-found', 'job-ended', 'log-full', 'log-unavailable'],
+  }),
+  getQueue: defineRoute({
+    operationId: 'getQueue',
+    method: 'get',
+    path: '/api/anime/queue',
+    tag: 'jobs',
+    summary: 'What waits and what runs',
+    query: AfterQuery,
+    answers: { 200: { description: 'The queue.', schema: Queue } },
+    problems: READ_PROBLEMS,
+  }),
+  getSystem: defineRoute({
+    operationId: 'getSystem',
+    method: 'get',
+    path: '/api/anime/system',
+    tag: 'system',
+    summary: 'Every service, executor and consumer',
+    description: 'Answers also while the log or the read-model is away, and says so.',
+    answers: { 200: { description: 'The system as it is now.', schema: SystemStatus } },
+    problems: ['validation-failed'],
+  }),
+} as const satisfies Record<string, Route>;
+
+export type OperationId = keyof typeof ROUTES;
+
+/** Version of the gateway's API, in its document. */
+export const API_VERSION = '0.1.0';
+
+/** The gateway's OpenAPI document, as `contracts/generated/openapi.json` holds it. */
+export function gatewayOpenApi(): OpenApiDocument {
+  return buildOpenApi(Object.values(ROUTES), API_VERSION);
+}

@@ -1,0 +1,162 @@
+import {
+  JobAcceptedV1,
+  JobAssignedV1,
+  JobCancelledV1,
+  JobCancelOrderedV1,
+  JobCompletedV1,
+  JobFailedV1,
+  JobGatedV1,
+  JobRejectedV1,
+  JobRetryScheduledV1,
+  type ApiGraph,
+  type EventContract,
+  type TemplateManifest,
+} from '@anime/contracts';
+import { decided, NOTHING, type Decider, type Decision } from '@anime/event-store';
+import { retryDelayMs, RETRYABLE_CLASSES } from './retry-policy.js';
+import { evolveJob } from './job.evolve.js';
+import { NO_JOB, nextAttempt, stageOf, type JobEvent, type JobState } from './job.state.js';
+
+/** A template as the shell hands it in: its graph already bound to the job's parameters, and hashed. */
+export interface CompiledTemplate {
+  readonly manifest: TemplateManifest;
+  readonly graph: ApiGraph;
+  readonly graphHash: string;
+}
+
+/** All that the orchestrator may want of a job. Time, ids and chance come in here (law 5). */
+export type JobCommand =
+  /** `compiled` absent: there is no such template, or it cannot be compiled, for `reason`. */
+  | { readonly kind: 'AcceptJob'; readonly compiled: CompiledTemplate; readonly maxAttempts: number }
+  | { readonly kind: 'RejectJob'; readonly reason: string }
+  | { readonly kind: 'AssignJob'; readonly executorId: string; readonly promptId: string; readonly now: string }
+  | { readonly kind: 'OrderCancel' }
+  | { readonly kind: 'CancelJob' }
+  /** `chance` in [0, 1) spreads retries. */
+  | { readonly kind: 'SettleFailure'; readonly now: string; readonly chance: number }
+  | { readonly kind: 'GateOutputs'; readonly scorerAbsent: boolean }
+  | { readonly kind: 'CompleteJob' }
+  | { readonly kind: 'FailUnorganised' };
+
+/** Decides one command on one job; a command that no longer fits the job's stage leads to nothing. */
+export function decideJob(command: JobCommand, job: JobState): Decision<EventContract> {
+  const stage = stageOf(job);
+  switch (command.kind) {
+    case 'AcceptJob':
+      return stage === 'requested' && !job.cancelRequested ? accept(command.compiled, command.maxAttempts, job) : NOTHING;
+    case 'RejectJob':
+      return stage === 'requested' && !job.cancelRequested
+        ? decided(JobRejectedV1, { class: 'invalid', message: command.reason })
+        : NOTHING;
+    case 'AssignJob':
+      return assign(command, job);
+    case 'OrderCancel': {
+      const assignment = job.assignment;
+      if (stage !== 'assigned' || !job.cancelRequested || assignment === undefined) return NOTHING;
+      return job.cancelOrdered === assignment.attempt ? NOTHING : decided(JobCancelOrderedV1, { ...assignment });
+    }
+    case 'CancelJob':
+      return cancel(job);
+    case 'SettleFailure':
+      return settleFailure(command, job);
+    case 'GateOutputs':
+      return gate(command.scorerAbsent, job);
+    case 'CompleteJob': {
+      const gated = job.gated;
+      const attempt = job.assignment?.attempt;
+      if (stage !== 'executed' || gated === undefined || gated.attempt !== attempt) return NOTHING;
+      return job.facts[gated.attempt]?.organised ? decided(JobCompletedV1, { ...gated }) : NOTHING;
+    }
+    case 'FailUnorganised': {
+      const attempt = job.assignment?.attempt ?? 0;
+      const failure = job.facts[attempt]?.organiseFailure;
+      if (stage !== 'executed' || failure === undefined || job.facts[attempt]?.organised) return NOTHING;
+      const message = `the outputs could not be filed (${failure.code}): ${failure.message}`;
+      return decided(JobFailedV1, { class: 'internal', message, attempts: attempt });
+    }
+  }
+}
+
+export const jobDecider: Decider<JobState, JobCommand, JobEvent> = {
+  foldVersion: 1,
+  initial: NO_JOB,
+  decide: decideJob,
+  evolve: evolveJob,
+};
+
+function accept({ manifest, graph, graphHash }: CompiledTemplate, maxAttempts: number, job: JobState): Decision {
+  const requested = job.requested;
+  if (requested === undefined) return NOTHING;
+  return decided(JobAcceptedV1, {
+    type: requested.type,
+    template: requested.template,
+    parameters: requested.parameters,
+    seed: requested.seed,
+    project: requested.project,
+    variants: [{ name: 'normal', graph: { inline: graph }, graphHash, vramGb: manifest.vramGb }],
+    outputs: manifest.outputs,
+    progress: manifest.progress,
+    metricSet: 'classical',
+    layout: { title: manifest.id, requestedAt: requested.at },
+    maxAttempts,
+  });
+}
+
+function assign(command: JobCommand & { kind: 'AssignJob' }, job: JobState): Decision {
+  if (stageOf(job) !== 'queued' || job.cancelRequested) return NOTHING;
+  if (job.retry !== undefined && job.retry.notBefore > command.now) return NOTHING;
+  return decided(JobAssignedV1, {
+    attempt: nextAttempt(job),
+    executorId: command.executorId,
+    promptId: command.promptId,
+    variant: 'normal',
+    vramGb: job.accepted?.vramGb ?? 0,
+  });
+}
+
+/** Ends a job that is asked to stop, unless an executor still has to be told. */
+function cancel(job: JobState): Decision {
+  if (!job.cancelRequested) return NOTHING;
+  const attempt = job.assignment?.attempt ?? null;
+  switch (stageOf(job)) {
+    case 'absent':
+    case 'ended':
+    case 'assigned':
+      return NOTHING;
+    case 'requested':
+      return decided(JobCancelledV1, { stage: 'requested', attempt });
+    case 'queued':
+      return decided(JobCancelledV1, { stage: 'queued', attempt });
+    case 'attempt-failed':
+      return decided(JobCancelledV1, { stage: 'assigned', attempt });
+    case 'executed':
+      return decided(JobCancelledV1, { stage: 'executed', attempt });
+  }
+}
+
+function settleFailure(command: JobCommand & { kind: 'SettleFailure' }, job: JobState): Decision {
+  const attempt = job.assignment?.attempt ?? 0;
+  const failure = job.facts[attempt]?.failure;
+  if (stageOf(job) !== 'attempt-failed' || job.cancelRequested || failure === undefined) return NOTHING;
+  if (RETRYABLE_CLASSES.has(failure.class) && attempt < (job.accepted?.maxAttempts ?? 1)) {
+    const at = Date.parse(command.now) + retryDelayMs(attempt, command.chance);
+    const notBefore = new Date(at).toISOString();
+    return decided(JobRetryScheduledV1, { attempt: attempt + 1, failedAttempt: attempt, class: failure.class, notBefore });
+  }
+  return decided(JobFailedV1, { class: failure.class, message: failure.message, attempts: attempt });
+}
+
+/** Without a gate of the project's own the default rule passes whatever was measured. */
+function gate(scorerAbsent: boolean, job: JobState): Decision {
+  const attempt = job.assignment?.attempt ?? 0;
+  if (stageOf(job) !== 'executed' || job.gated?.attempt === attempt) return NOTHING;
+  const scorerBuild = job.facts[attempt]?.scorerBuild ?? null;
+  if (scorerBuild === null && !scorerAbsent) return NOTHING;
+  return decided(JobGatedV1, {
+    attempt,
+    verdict: 'passed',
+    rule: { id: 'none' },
+    scorerBuild,
+    reason: scorerBuild === null ? 'scorer absent' : null,
+  });
+}

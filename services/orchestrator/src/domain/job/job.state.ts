@@ -1,0 +1,102 @@
+import type {
+  EventData,
+  FailureClass,
+  JobAcceptedV1,
+  JobAssignedV1,
+  JobCancelledV1,
+  JobCancelOrderedV1,
+  JobCancelRequestedV1,
+  JobCompletedV1,
+  JobExecutedV1,
+  JobAttemptFailedV1,
+  JobFailedV1,
+  JobGatedV1,
+  JobOrganisedV1,
+  JobOrganiseFailedV1,
+  JobRejectedV1,
+  JobRequestedV1,
+  JobRetryScheduledV1,
+  JobScoredV1,
+  JobStartedV1,
+} from '@anime/contracts';
+import type { EventOf } from '@anime/event-store';
+
+/** Every event of the job aggregate, whoever writes it. */
+export type JobEvent = EventOf<
+  | typeof JobRequestedV1
+  | typeof JobCancelRequestedV1
+  | typeof JobAcceptedV1
+  | typeof JobRejectedV1
+  | typeof JobAssignedV1
+  | typeof JobCancelOrderedV1
+  | typeof JobRetryScheduledV1
+  | typeof JobGatedV1
+  | typeof JobCompletedV1
+  | typeof JobFailedV1
+  | typeof JobCancelledV1
+  | typeof JobStartedV1
+  | typeof JobExecutedV1
+  | typeof JobAttemptFailedV1
+  | typeof JobScoredV1
+  | typeof JobOrganisedV1
+  | typeof JobOrganiseFailedV1
+>;
+
+/** What others reported about one attempt. The first fact of each kind counts. */
+export interface AttemptFacts {
+  readonly started?: true;
+  readonly executedAt?: string;
+  readonly failure?: { readonly class: FailureClass; readonly message: string };
+  readonly scorerBuild?: string;
+  readonly organised?: true;
+  readonly organiseFailure?: { readonly code: string; readonly message: string };
+}
+
+export interface Assignment {
+  readonly attempt: number;
+  readonly executorId: string;
+  readonly promptId: string;
+}
+
+export type JobEnd = 'completed' | 'failed' | 'cancelled' | 'rejected';
+
+/**
+ * A job as the orchestrator sees it. Three parts that never touch each other: what was asked (`requested`,
+ * `cancelRequested`), what was decided (`accepted` … `end`) and what was reported (`facts`). A fact and a decision that
+ * did not see each other therefore give the same state in either order (architecture §3), and where a job stands is
+ * always computed (`stageOf`), never stored.
+ */
+export interface JobState {
+  readonly requested?: EventData<typeof JobRequestedV1> & { readonly at: string };
+  readonly cancelRequested: boolean;
+  readonly accepted?: { readonly maxAttempts: number; readonly vramGb: number };
+  readonly assignment?: Assignment;
+  /** Attempt whose cancellation was ordered. */
+  readonly cancelOrdered?: number;
+  /** The attempt that may be assigned next, from `notBefore` on. */
+  readonly retry?: { readonly attempt: number; readonly notBefore: string };
+  readonly gated?: { readonly attempt: number; readonly verdict: 'passed' | 'failed' };
+  readonly end?: JobEnd;
+  readonly facts: Readonly<Record<number, AttemptFacts>>;
+}
+
+export const NO_JOB: JobState = { cancelRequested: false, facts: {} };
+
+/** Where a job stands. */
+export type Stage = 'absent' | 'requested' | 'queued' | 'assigned' | 'attempt-failed' | 'executed' | 'ended';
+
+/** Where the job stands, from decisions and the facts of its current attempt. */
+export function stageOf(job: JobState): Stage {
+  if (job.end !== undefined) return 'ended';
+  if (job.accepted === undefined) return job.requested === undefined ? 'absent' : 'requested';
+  const attempt = job.assignment?.attempt;
+  if (attempt === undefined || (job.retry?.attempt ?? 0) > attempt) return 'queued';
+  const facts = job.facts[attempt];
+  if (facts?.executedAt !== undefined) return 'executed';
+  return facts?.failure === undefined ? 'assigned' : 'attempt-failed';
+}
+
+/** The attempt that an assignment now would have. */
+export function nextAttempt(job: JobState): number {
+  return job.retry?.attempt ?? 1;
+}

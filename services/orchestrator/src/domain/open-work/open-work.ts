@@ -1,0 +1,163 @@
+import {
+  ExecutorRegisteredV1,
+  SchedulerTermStartedV1,
+  WorkflowRegisteredV1,
+  type ApiGraph,
+  type BodyOf,
+  type TemplateManifest,
+} from '@anime/contracts';
+import { isEvent, type LogEntry, type RecordedEvent } from '@anime/event-store';
+import { isJobEvent } from '../job/job-events.js';
+import { evolveJob } from '../job/job.evolve.js';
+import { NO_JOB, stageOf, type JobEvent, type JobState } from '../job/job.state.js';
+import type { ExecutorLoad } from '../scheduling/schedule.js';
+
+/** A job that has not ended, with what a decision on it needs. */
+export interface OpenJob {
+  readonly jobId: string;
+  readonly state: JobState;
+  /** Position of its first event: its place in the queue. */
+  readonly firstPosition: number;
+  /** Last position on any of its subjects, void and fenced messages included: the expectation of the next decision. */
+  readonly lastPosition: number;
+  readonly correlationId: string;
+  /** The newest event of the job: what a decision now is caused by. */
+  readonly lastEventId: string;
+  readonly traceparent: string | undefined;
+}
+
+export interface KnownTemplate {
+  readonly manifest: TemplateManifest;
+  readonly graph: BodyOf<ApiGraph>;
+}
+
+/** What the orchestrator must remember to go on from a position: plain data, stored as a snapshot. */
+export interface OpenWorkSnapshot {
+  readonly jobs: readonly OpenJob[];
+  readonly executors: readonly string[];
+  readonly templates: readonly (readonly [string, KnownTemplate])[];
+  readonly term: { readonly epoch: number; readonly leader: string } | null;
+  readonly schedulerPosition: number;
+}
+
+/** Raised with every change of the fold or of the snapshot's shape. */
+export const OPEN_WORK_FOLD_VERSION = 1;
+
+/** The fold of the whole log that the orchestrator decides from. It holds open jobs only: ended ones are dropped. */
+export class OpenWork {
+  readonly #jobs = new Map<string, OpenJob>();
+  readonly #executors = new Set<string>();
+  readonly #templates = new Map<string, KnownTemplate>();
+  #term: { epoch: number; leader: string } | null = null;
+  #schedulerPosition = 0;
+
+  static fromSnapshot(snapshot: OpenWorkSnapshot): OpenWork {
+    const work = new OpenWork();
+    for (const job of snapshot.jobs) work.#jobs.set(job.jobId, job);
+    for (const executor of snapshot.executors) work.#executors.add(executor);
+    for (const [key, template] of snapshot.templates) work.#templates.set(key, template);
+    work.#term = snapshot.term;
+    work.#schedulerPosition = snapshot.schedulerPosition;
+    return work;
+  }
+
+  toSnapshot(): OpenWorkSnapshot {
+    return {
+      jobs: [...this.#jobs.values()],
+      executors: [...this.#executors],
+      templates: [...this.#templates],
+      term: this.#term,
+      schedulerPosition: this.#schedulerPosition,
+    };
+  }
+
+  get term(): { readonly epoch: number; readonly leader: string } | null {
+    return this.#term;
+  }
+
+  /** Last position on the scheduler's subjects: the expectation of the next term. */
+  get schedulerPosition(): number {
+    return this.#schedulerPosition;
+  }
+
+  job(jobId: string): OpenJob | undefined {
+    return this.#jobs.get(jobId);
+  }
+
+  jobIds(): Iterable<string> {
+    return this.#jobs.keys();
+  }
+
+  /** @param version of the template, as `job.requested` names it */
+  template(slug: string, version: number): KnownTemplate | undefined {
+    return this.#templates.get(`${slug}@${version}`);
+  }
+
+  /** The registered executors in order of registration, each with its open assignments. */
+  executorLoads(): ExecutorLoad[] {
+    const open = new Map<string, number>([...this.#executors].map((id) => [id, 0]));
+    for (const job of this.#jobs.values()) {
+      const executorId = job.state.assignment?.executorId;
+      if (executorId !== undefined && stageOf(job.state) === 'assigned' && open.has(executorId)) {
+        open.set(executorId, (open.get(executorId) ?? 0) + 1);
+      }
+    }
+    return [...open].map(([executorId, count]) => ({ executorId, open: count }));
+  }
+
+  /**
+   * Folds one entry of the log.
+   * @returns the job that it touched, if it is still open
+   */
+  apply(entry: LogEntry): string | undefined {
+    if (entry.status === 'event') return this.#applyEvent(entry.event);
+    return this.#applyMark(entry);
+  }
+
+  #applyEvent(event: RecordedEvent): string | undefined {
+    if (isJobEvent(event)) return this.#applyJobEvent(event);
+    if (isEvent(event, WorkflowRegisteredV1)) {
+      const { slug, version, manifest, graph } = event.data;
+      this.#templates.set(`${slug}@${version}`, { manifest, graph });
+    } else if (isEvent(event, ExecutorRegisteredV1)) {
+      this.#executors.add(event.aggregateId);
+    } else if (isEvent(event, SchedulerTermStartedV1)) {
+      this.#schedulerPosition = event.position;
+      if (event.data.epoch > (this.#term?.epoch ?? 0)) this.#term = { epoch: event.data.epoch, leader: event.data.leader };
+    }
+    return undefined;
+  }
+
+  #applyJobEvent(event: JobEvent): string | undefined {
+    const jobId = event.aggregateId;
+    const known = this.#jobs.get(jobId);
+    // Events of a job that is not open: it has ended (late facts are for the read-models), or it never began.
+    if (known === undefined && event.type !== 'job.requested') return undefined;
+    const state = evolveJob(known?.state ?? NO_JOB, event);
+    if (stageOf(state) === 'ended') {
+      this.#jobs.delete(jobId);
+      return undefined;
+    }
+    this.#jobs.set(jobId, {
+      jobId,
+      state,
+      firstPosition: known?.firstPosition ?? event.position,
+      lastPosition: event.position,
+      correlationId: known?.correlationId ?? event.correlationId,
+      lastEventId: event.id,
+      traceparent: event.traceparent ?? known?.traceparent,
+    });
+    return jobId;
+  }
+
+  /** A message without effect still counts for expectations, which are about subjects. */
+  #applyMark(entry: Exclude<LogEntry, { status: 'event' }>): string | undefined {
+    const [aggregate, id] =
+      entry.status === 'fenced' ? [entry.event.aggregate, entry.event.aggregateId] : entry.subject.split('.').slice(1, 3);
+    if (aggregate === 'scheduler') this.#schedulerPosition = entry.position;
+    const job = aggregate === 'job' && id !== undefined ? this.#jobs.get(id) : undefined;
+    if (job === undefined) return undefined;
+    this.#jobs.set(job.jobId, { ...job, lastPosition: entry.position });
+    return job.jobId;
+  }
+}

@@ -1,0 +1,91 @@
+import type { ApiGraph, BodyOf, EventContract, EventData, JobAcceptedV1 } from '@anime/contracts';
+import { isProblem } from '@anime/problem-details';
+import { uuidv7, type Decided, type EventLog } from '@anime/event-store';
+import { decideJob, type JobCommand } from '../domain/job/job.decide.js';
+import type { OpenJob } from '../domain/open-work/open-work.js';
+
+export type WriteOutcome =
+  | { readonly kind: 'written' }
+  | { readonly kind: 'nothing' }
+  /** Somebody else's event came first. */
+  | { readonly kind: 'conflict' }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+interface WriterDeps {
+  readonly log: EventLog;
+  readonly spillGraph: (graph: ApiGraph) => Promise<BodyOf<ApiGraph>>;
+  readonly now: () => Date;
+}
+
+/** Appends decisions with the expectation of what was folded, and remembers which the log has not shown yet. */
+export class DecisionWriter {
+  readonly #deps: WriterDeps;
+  /** Position of the decision on its way, and the executor that it loads. */
+  readonly #pending = new Map<string, { readonly position: number; readonly executorId: string | undefined }>();
+  #seen = 0;
+
+  constructor(deps: WriterDeps) {
+    this.#deps = deps;
+  }
+
+  reset(): void {
+    this.#pending.clear();
+    this.#seen = 0;
+  }
+
+  /** The log has been folded up to here. */
+  seen(position: number): void {
+    this.#seen = position;
+    for (const [jobId, pending] of this.#pending) if (pending.position <= position) this.#pending.delete(jobId);
+  }
+
+  isPending(job: OpenJob): boolean {
+    return this.#pending.has(job.jobId);
+  }
+
+  /** Assignments that were appended but that the fold does not count yet. */
+  pendingAssignments(executorId: string): number {
+    let count = 0;
+    for (const pending of this.#pending.values()) if (pending.executorId === executorId) count += 1;
+    return count;
+  }
+
+  async write(job: OpenJob, command: JobCommand, epoch: number): Promise<WriteOutcome> {
+    const decision = decideJob(command, job.state);
+    if (decision.kind !== 'event') return { kind: 'nothing' };
+    try {
+      const { position } = await this.#deps.log.append(
+        {
+          contract: decision.contract,
+          aggregateId: job.jobId,
+          data: await this.#withSpilledGraphs(decision),
+          id: uuidv7(),
+          time: this.#deps.now().toISOString(),
+          correlationId: job.correlationId,
+          causationId: job.lastEventId,
+          actor: 'service:orchestrator',
+          epoch,
+          traceparent: job.traceparent,
+        },
+        { expect: { scope: 'aggregate', lastPosition: job.lastPosition } },
+      );
+      const executorId = command.kind === 'AssignJob' ? command.executorId : undefined;
+      if (position > this.#seen) this.#pending.set(job.jobId, { position, executorId });
+      return { kind: 'written' };
+    } catch (error) {
+      return isProblem(error, 'append-conflict') ? { kind: 'conflict' } : { kind: 'failed', error };
+    }
+  }
+
+  /** Large graphs go into the blob store before the event that names them (law 3). */
+  async #withSpilledGraphs(decision: Decided): Promise<EventData<EventContract>> {
+    if (decision.contract.type !== ('job.accepted' satisfies typeof JobAcceptedV1.type)) return decision.data;
+    const data = decision.data as EventData<typeof JobAcceptedV1>;
+    const variants = await Promise.all(
+      data.variants.map(async (variant) =>
+        'inline' in variant.graph ? { ...variant, graph: await this.#deps.spillGraph(variant.graph.inline) } : variant,
+      ),
+    );
+    return { ...data, variants };
+  }
+}

@@ -1,0 +1,186 @@
+import type { ApiGraph, BodyOf } from '@anime/contracts';
+import type { Batch, Checkpoint, EventLog } from '@anime/event-store';
+import { nextStep, type NextStep } from '../domain/job/next-step.js';
+import type { JobCommand } from '../domain/job/job.decide.js';
+import { OpenWork, type OpenJob } from '../domain/open-work/open-work.js';
+import { schedule } from '../domain/scheduling/schedule.js';
+import { prepareAcceptance } from './acceptance.js';
+import { DecisionWriter } from './decision-writer.js';
+import type { Leadership } from './leadership.js';
+
+export interface OrchestratorDeps {
+  readonly log: EventLog;
+  readonly leadership: Leadership;
+  readonly loadGraph: (body: BodyOf<ApiGraph>) => Promise<ApiGraph>;
+  readonly spillGraph: (graph: ApiGraph) => Promise<BodyOf<ApiGraph>>;
+  readonly promptIdOf: (jobId: string, attempt: number) => string;
+  readonly now: () => Date;
+  readonly chance: () => number;
+  readonly onError: (jobId: string, error: unknown) => void;
+  readonly scorerLimitMs: number;
+  readonly maxAttempts: number;
+}
+
+/** How many decisions are on their way at once. */
+const PARALLEL_DECISIONS = 64;
+
+/**
+ * The process manager: folds the log into `OpenWork` and, while it leads, appends what is due. It never folds its own
+ * decisions ahead of the log: a job with a decision on its way rests until the log has shown it.
+ */
+export class OrchestratorProcess {
+  readonly #deps: OrchestratorDeps;
+  readonly #writer: DecisionWriter;
+  #work = new OpenWork();
+  #checkpoint: Checkpoint = { position: 0, eventId: '' };
+  #caughtUp = false;
+  /** Jobs to look at: touched by an event since the last look. */
+  readonly #touched = new Set<string>();
+  /** Jobs that need a look at an instant, without any event. */
+  readonly #timers = new Map<string, string>();
+  readonly #queue = new Set<string>();
+  #deciding: Promise<void> | undefined;
+
+  constructor(deps: OrchestratorDeps) {
+    this.#deps = deps;
+    this.#writer = new DecisionWriter(deps);
+  }
+
+  get checkpoint(): Checkpoint {
+    return this.#checkpoint;
+  }
+
+  get work(): OpenWork {
+    return this.#work;
+  }
+
+  /** Begins from a snapshot (or from nothing): everything in it is looked at once caught up. */
+  restore(work: OpenWork, checkpoint: Checkpoint): void {
+    this.#work = work;
+    this.#checkpoint = checkpoint;
+    this.#caughtUp = false;
+    this.#writer.reset();
+    this.#touched.clear();
+    this.#timers.clear();
+    this.#queue.clear();
+    for (const jobId of work.jobIds()) this.#touched.add(jobId);
+  }
+
+  /** Folds a batch of the log; decides when nothing lies behind it. */
+  async onBatch(batch: Batch): Promise<void> {
+    for (const entry of batch.entries) {
+      const jobId = this.#work.apply(entry);
+      if (jobId !== undefined) this.#touched.add(jobId);
+    }
+    this.#checkpoint = batch.checkpoint;
+    this.#writer.seen(batch.checkpoint.position);
+    this.#caughtUp = batch.caughtUp;
+    if (batch.caughtUp) await this.decide();
+  }
+
+  /** Decides what is due now. Called after each batch and at intervals, for what becomes due by time alone. */
+  async decide(): Promise<void> {
+    // One round at a time: two would plan the same assignments.
+    while (this.#deciding !== undefined) await this.#deciding;
+    this.#deciding = this.#decideOnce().finally(() => {
+      this.#deciding = undefined;
+    });
+    await this.#deciding;
+  }
+
+  async #decideOnce(): Promise<void> {
+    if (!this.#caughtUp) return;
+    const epoch = await this.#deps.leadership.epoch(this.#work);
+    if (epoch === undefined) return;
+    const now = this.#deps.now().toISOString();
+    this.#wakeTimers(now);
+    const due: { job: OpenJob; step: NextStep }[] = [];
+    for (const jobId of this.#touched) {
+      const job = this.#work.job(jobId);
+      if (job !== undefined && this.#writer.isPending(job)) continue;
+      this.#touched.delete(jobId);
+      this.#queue.delete(jobId);
+      this.#timers.delete(jobId);
+      if (job === undefined) continue;
+      const step = nextStep(job.state, now, this.#deps.scorerLimitMs);
+      if (step.kind === 'queue') this.#queue.add(jobId);
+      else if (step.kind === 'wait') {
+        if (step.until !== undefined) this.#timers.set(jobId, step.until);
+      } else due.push({ job, step });
+    }
+    for (let at = 0; at < due.length; at += PARALLEL_DECISIONS) {
+      await Promise.all(due.slice(at, at + PARALLEL_DECISIONS).map(({ job, step }) => this.#settle(job, step, now, epoch)));
+    }
+    await this.#assign(now, epoch);
+  }
+
+  #wakeTimers(now: string): void {
+    for (const [jobId, until] of this.#timers) if (until <= now) this.#touched.add(jobId);
+  }
+
+  async #assign(now: string, epoch: number): Promise<void> {
+    const waiting = [...this.#queue]
+      .map((jobId) => this.#work.job(jobId))
+      .filter((job): job is OpenJob => job !== undefined)
+      .sort((a, b) => a.firstPosition - b.firstPosition);
+    const loads = this.#work.executorLoads().map((load) => ({
+      ...load,
+      open: load.open + this.#writer.pendingAssignments(load.executorId),
+    }));
+    await Promise.all(
+      schedule(waiting, loads).map(async ({ jobId, executorId }) => {
+        const job = this.#work.job(jobId);
+        if (job === undefined) return;
+        this.#queue.delete(jobId);
+        const attempt = job.state.retry?.attempt ?? 1;
+        const promptId = this.#deps.promptIdOf(jobId, attempt);
+        await this.#write(job, { kind: 'AssignJob', executorId, promptId, now }, epoch);
+      }),
+    );
+  }
+
+  async #settle(job: OpenJob, step: NextStep, now: string, epoch: number): Promise<void> {
+    const command = await this.#commandFor(job, step, now);
+    if (command !== undefined) await this.#write(job, command, epoch);
+  }
+
+  async #commandFor(job: OpenJob, step: NextStep, now: string): Promise<JobCommand | undefined> {
+    switch (step.kind) {
+      case 'accept':
+        return await prepareAcceptance(job, this.#work, this.#deps).catch((error: unknown) => {
+          // E.g. a template's graph that cannot be read now: the job waits and is looked at again.
+          this.#deps.onError(job.jobId, error);
+          this.#retryLater(job.jobId);
+          return undefined;
+        });
+      case 'cancel':
+        return { kind: 'CancelJob' };
+      case 'order-cancel':
+        return { kind: 'OrderCancel' };
+      case 'settle-failure':
+        return { kind: 'SettleFailure', now, chance: this.#deps.chance() };
+      case 'gate':
+        return { kind: 'GateOutputs', scorerAbsent: step.scorerAbsent };
+      case 'complete':
+        return { kind: 'CompleteJob' };
+      case 'fail-unorganised':
+        return { kind: 'FailUnorganised' };
+      case 'queue':
+      case 'wait':
+        return undefined;
+    }
+  }
+
+  async #write(job: OpenJob, command: JobCommand, epoch: number): Promise<void> {
+    const outcome = await this.#writer.write(job, command, epoch);
+    if (outcome.kind === 'failed') {
+      this.#deps.onError(job.jobId, outcome.error);
+      this.#retryLater(job.jobId);
+    }
+    // After a conflict the unseen event is on its way: it will touch the job. After a success the decision itself will.
+  }
+
+  #retryLater(jobId: string): void {
+    this.#timers.set(jobId, new Date(this.#deps.now().getTime() + 1_000).toISOString());
+  }
+}
