@@ -14,6 +14,7 @@ export * from './values/score.js';
 export * from './values/media.js';
 export * from './values/job-status.js';
 export * from './messages/live-messages.js';
+export * from './messages/viewer-messages.js';
 export { DeadLetterOrganizerParkedV1 } from './events/dead-letter/organizer-parked.v1.js';
 export { DeadLetterScorerParkedV1 } from './events/dead-letter/scorer-parked.v1.js';
 export { ExecutorRegisteredV1 } from './events/executor/registered.v1.js';

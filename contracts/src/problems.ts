@@ -19,6 +19,7 @@ export const PROBLEMS = {
   'method-not-allowed': { status: 405, title: 'The method is not allowed here', retryable: false },
   'append-conflict': { status: 409, title: 'Somebody else changed it first', retryable: true },
   'job-ended': { status: 409, title: 'The job has already ended', retryable: false },
+  'template-changed': { status: 409, title: 'A version of a template was changed after it had been registered', retryable: false },
   'blob-not-found': { status: 404, title: 'There is no such blob', retryable: false },
   'blob-corrupt': { status: 500, title: 'A blob does not have the content that its name promises', retryable: false },
   'body-too-large': { status: 413, title: 'The body is too large', retryable: false },

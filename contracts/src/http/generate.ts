@@ -9,7 +9,7 @@ const Size = z.int().min(8).max(16_384).multipleOf(8);
 const Name = PlainText.min(1).max(255);
 
 const commonFields = {
-  prompt: PlainText.min(1)
+  prompt: PlainText.min(1, { abort: true })
     .max(PROMPT_LIMIT)
     .regex(/\S/, 'must not be blank')
     .meta({ description: 'what the picture shows' }),

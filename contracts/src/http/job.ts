@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FailureClass } from '../values/failure.js';
+import { FailureClass, FailureEvidence } from '../values/failure.js';
 import { JobStatus } from '../values/job-status.js';
 import { ExecutedOutput, OrganisedFile } from '../values/media.js';
 import { Attempt, Instant, JobType, Parameters, Seed, Sha256, Uuid } from '../values/primitives.js';
@@ -19,29 +19,43 @@ export const JobSummary = z
     project: Uuid.nullable(),
     prompt: z.string().nullable().meta({ description: 'null when the template takes none' }),
     seed: Seed,
-    attemptCount: z.int().min(0).meta({ description: 'attempts assigned so far' }),
-    executorId: Uuid.nullable().meta({ description: 'of the newest attempt' }),
+    attempt: z.int().min(0).meta({ description: 'the current attempt; 0 before the first is assigned' }),
+    executorId: Uuid.nullable().meta({ description: 'of the current attempt' }),
     verdict: Verdict.nullable(),
+    cancelRequested: z.boolean(),
     requestedAt: Instant,
-    updatedAt: Instant,
+    acceptedAt: Instant.nullable(),
+    startedAt: Instant.nullable().meta({ description: 'start of the current attempt' }),
     endedAt: Instant.nullable(),
   })
   .meta({ id: 'JobSummary' });
 export type JobSummary = z.infer<typeof JobSummary>;
 
-/** One try of a job on one executor. */
+/** One try of a job on one executor. Facts may be known before the decision that led to them. */
 export const JobAttempt = z
   .strictObject({
     attempt: Attempt,
     status: z.enum(['assigned', 'started', 'executed', 'failed']),
-    executorId: Uuid,
-    promptId: Uuid.meta({ description: "ComfyUI's id of the run" }),
+    executorId: Uuid.nullable(),
+    promptId: Uuid.nullable().meta({ description: "ComfyUI's id of the run" }),
     variant: z.enum(['normal', 'low-memory']).nullable(),
     cached: z.boolean().nullable().meta({ description: 'true when ComfyUI answered from its cache; null until executed' }),
     graphHash: Sha256.nullable(),
     executionMs: z.number().min(0).nullable().meta({ description: "milliseconds by the server's clock" }),
     failure: z
-      .strictObject({ class: FailureClass, reason: z.string(), message: z.string() })
+      .strictObject({ class: FailureClass, reason: z.string(), message: z.string(), evidence: FailureEvidence })
+      .nullable(),
+    organiseFailure: z
+      .strictObject({ code: z.string(), message: z.string() })
+      .nullable()
+      .meta({ description: 'why the outputs could not be filed' }),
+    gate: z
+      .strictObject({
+        verdict: Verdict,
+        rule: z.string().meta({ description: '`none`: no gate is set' }),
+        scorerBuild: z.string().nullable(),
+        reason: z.string().nullable().meta({ description: 'why there were no figures to judge' }),
+      })
       .nullable(),
     assignedAt: Instant.nullable(),
     startedAt: Instant.nullable(),
@@ -50,24 +64,27 @@ export const JobAttempt = z
   .meta({ id: 'JobAttempt' });
 export type JobAttempt = z.infer<typeof JobAttempt>;
 
-const JobOutput = ExecutedOutput.extend({ attempt: Attempt }).meta({ id: 'JobOutput' });
-const JobFile = OrganisedFile.extend({ attempt: Attempt }).meta({ id: 'JobFile' });
-const JobScore = z
+export const JobOutput = ExecutedOutput.extend({ attempt: Attempt }).meta({ id: 'JobOutput' });
+export type JobOutput = z.infer<typeof JobOutput>;
+export const JobFile = OrganisedFile.extend({ attempt: Attempt }).meta({ id: 'JobFile' });
+export type JobFile = z.infer<typeof JobFile>;
+export const JobScore = z
   .strictObject({
     attempt: Attempt,
-    scorerBuild: z.string(),
     node: z.string(),
     index: z.int().min(0),
+    scorerBuild: z.string(),
+    scoredAt: Instant,
     metrics: z.array(MetricResult.meta({ id: 'MetricResult' })),
   })
   .meta({ id: 'JobScore' });
+export type JobScore = z.infer<typeof JobScore>;
 
 /** Everything about one job. */
 export const Job = JobSummary.extend({
   parameters: Parameters.meta({ description: 'every parameter of the template, defaults filled in' }),
   seedSource: z.enum(['given', 'drawn']),
   failure: z.strictObject({ class: FailureClass, message: z.string() }).nullable(),
-  cancelRequestedAt: Instant.nullable(),
   position: Position.meta({ description: 'place of the newest event that this answer shows' }),
   attempts: z.array(JobAttempt),
   outputs: z.array(JobOutput),
@@ -111,11 +128,14 @@ export type JobTrail = z.infer<typeof JobTrail>;
 /** Jobs that wait or run. */
 export const Queue = z
   .strictObject({
-    waiting: z.int().min(0).meta({ description: 'requested or queued' }),
-    running: z.int().min(0).meta({ description: 'assigned, running or executed' }),
     counts: z.record(JobStatus, z.int().min(0)).meta({ description: 'jobs of every status, ended ones too' }),
-    jobs: z.array(JobSummary).meta({ description: 'not ended, oldest request first, at most 200' }),
-    position: Position,
+    queued: z
+      .array(JobSummary)
+      .meta({ description: '`queued` in the order of acceptance, then `requested` in that of request; at most 200' }),
+    running: z
+      .array(JobSummary)
+      .meta({ description: '`assigned`, `running` or `executed`, oldest request first; at most 200' }),
+    position: Position.meta({ description: 'how far the read-model had come' }),
   })
   .meta({ id: 'Queue' });
 export type Queue = z.infer<typeof Queue>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '../messages/live-messages.js';
+import { Instant, Uuid } from '../values/primitives.js';
 import { Position } from './fields.js';
 
 /** What every part says about itself, and how far each has come. Parts unheard for 10 s are left out. */
@@ -15,13 +16,35 @@ export const SystemStatus = z
       reason: z.string().nullable(),
       position: Position.nullable(),
       lag: z.int().min(0).nullable().meta({ description: 'events still to be read' }),
-      voids: z.strictObject({
-        count: z.int().min(0).nullable(),
-        recent: z
-          .array(z.strictObject({ position: Position, subject: z.string(), reason: z.string() }))
-          .meta({ description: 'messages on event subjects that are no events, newest first' }),
-      }),
-      deadLetters: z.int().min(0).nullable().meta({ description: 'events that a consumer gave up' }),
+      voids: z
+        .strictObject({
+          void: z.int().min(0).meta({ description: 'messages on event subjects that are no events' }),
+          fenced: z.int().min(0).meta({ description: 'decisions of a term that had ended' }),
+          recent: z.array(
+            z.strictObject({ position: Position, kind: z.enum(['void', 'fenced']), subject: z.string(), reason: z.string() }),
+          ),
+        })
+        .nullable()
+        .meta({ description: 'messages of the log without effect, newest first; null while the read-model is away' }),
+      deadLetters: z
+        .strictObject({
+          count: z.int().min(0),
+          recent: z.array(
+            z.strictObject({
+              id: Uuid,
+              consumer: z.string(),
+              eventId: Uuid,
+              eventName: z.string(),
+              aggregateId: Uuid,
+              code: z.string(),
+              message: z.string(),
+              deliveries: z.int().min(0),
+              parkedAt: Instant,
+            }),
+          ),
+        })
+        .nullable()
+        .meta({ description: 'events that a consumer gave up, newest first; null while the read-model is away' }),
     }),
     services: z.array(ServiceStatusV1.data.meta({ id: 'ServiceInstance' })),
     executors: z.array(ExecutorHeartbeatV1.data.meta({ id: 'Executor' })),

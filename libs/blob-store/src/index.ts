@@ -1,1 +1,2 @@
-export {};
+export type { BlobStore, StoredBlob } from './blob-store.js';
+export { FsBlobStore } from './fs-blob-store.js';

@@ -1,1 +1,18 @@
 export * from './consumer-table.js';
+export { defineReactor } from './define-reactor.js';
+export { JetStreamStrategy, type JetStreamStrategyOptions } from './jetstream-strategy.js';
+export { KvLease, type KvLeaseOptions } from './kv-lease.js';
+export {
+  messageFilter,
+  messageSubject,
+  publishLive,
+  publishProgress,
+  subscribeLive,
+  type LiveSubscription,
+  type MessageData,
+  type SubjectParams,
+  type SubscribeOptions,
+} from './live-messages.js';
+export type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
+export { startStatusReporter, type StatusReporterOptions } from './status-reporter.js';
+export type { NatsSource, StreamLog } from './stream-log.js';

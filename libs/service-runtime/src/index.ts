@@ -1,1 +1,20 @@
-export {};
+export * from './main.js';
+export {
+  baseConfig,
+  blobsConfig,
+  configurationLines,
+  databaseConfig,
+  Flag,
+  LOG_LEVELS,
+  Port,
+  readConfig,
+  wholeNumber,
+  type LogLevel,
+} from './config.js';
+export { createLogger, type Logger, type LoggerOptions } from './logger.js';
+export { consumerObserver, createMetrics, exposeConsumers, type ConsumerObserver } from './metrics.js';
+export { nestLogger } from './nest-logger.js';
+export { problemOfHttpError } from './problem-filter.js';
+export { Readiness, type CheckResult, type ReadinessCheck, type ReadinessReport } from './readiness.js';
+export { runService, type RunningService, type RunServiceOptions } from './run-service.js';
+export { fieldErrors, parseBody, parseParams, parseQuery, parseRequest, SchemaValidationPipe, type RequestPart } from './validation.js';

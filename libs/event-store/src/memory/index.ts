@@ -1,1 +1,1 @@
-export {};
+export { MemoryLog, type MemoryLogOptions, type RawMessage } from './memory-log.js';

@@ -1,5 +1,5 @@
 import { CATALOGUE } from '@anime/contracts';
-import type { RecordedEvent } from '@anime/event-store';
+import type { RecordedEvent } from '@anime/event-store/pure';
 import type { JobEvent } from './job.state.js';
 
 const JOB_TYPES: ReadonlySet<string> = new Set(

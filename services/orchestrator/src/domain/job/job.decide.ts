@@ -12,7 +12,7 @@ import {
   type EventContract,
   type TemplateManifest,
 } from '@anime/contracts';
-import { decided, NOTHING, type Decider, type Decision } from '@anime/event-store';
+import { decided, NOTHING, type Decider, type Decision } from '@anime/event-store/pure';
 import { retryDelayMs, RETRYABLE_CLASSES } from './retry-policy.js';
 import { evolveJob } from './job.evolve.js';
 import { NO_JOB, nextAttempt, stageOf, type JobEvent, type JobState } from './job.state.js';

@@ -19,7 +19,7 @@ import type {
   JobScoredV1,
   JobStartedV1,
 } from '@anime/contracts';
-import type { EventOf } from '@anime/event-store';
+import type { EventOf } from '@anime/event-store/pure';
 
 /** Every event of the job aggregate, whoever writes it. */
 export type JobEvent = EventOf<

@@ -6,7 +6,7 @@ import {
   type BodyOf,
   type TemplateManifest,
 } from '@anime/contracts';
-import { isEvent, type LogEntry, type RecordedEvent } from '@anime/event-store';
+import { isEvent, type LogEntry, type RecordedEvent } from '@anime/event-store/pure';
 import { isJobEvent } from '../job/job-events.js';
 import { evolveJob } from '../job/job.evolve.js';
 import { NO_JOB, stageOf, type JobEvent, type JobState } from '../job/job.state.js';

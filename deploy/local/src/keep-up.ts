@@ -1,0 +1,32 @@
+import { SERVICES } from '@anime/contracts';
+import { startStack } from './stack.js';
+
+/** `npm start`: the stack until SIGINT or SIGTERM; a second signal ends the launcher at once. */
+export async function keepUp(dataDir: string): Promise<void> {
+  const stopAsked = Promise.withResolvers<void>();
+  let asked = false;
+  const onSignal = (): void => {
+    if (asked) process.exit(130);
+    asked = true;
+    stopAsked.resolve();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  const say = (line: string): boolean => process.stdout.write(`${line}\n`);
+
+  const stack = await startStack({ dataDir, freePorts: false, onStep: (step) => say(`  ${step}`), onTrouble: (trouble) => say(trouble) });
+  say('');
+  say('The studio is up.');
+  for (const service of SERVICES) say(`  ${service.padEnd(18)} ${stack.urls[service]}`);
+  say(`  ${'ComfyUI'.padEnd(18)} ${stack.comfyui.join(', ')}${stack.simulated ? '  (simulator: no model is run)' : ''}`);
+  say(`  ${'API documentation'.padEnd(18)} ${stack.gateway}/docs`);
+  say(`  ${'library'.padEnd(18)} ${stack.libraryDir}`);
+  say(`  ${'logs'.padEnd(18)} ${stack.logsDir}`);
+  say('');
+  say(`Try: curl -s ${stack.gateway}/api/anime/generate -H 'content-type: application/json' -d '{"prompt":"a lighthouse","type":"image"}'`);
+  say('Ctrl-C stops it.');
+  await stopAsked.promise;
+  say('Stopping…');
+  await stack.stop();
+  say('Stopped. Everything is kept; npm start goes on from here.');
+}

@@ -1,0 +1,203 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { ProblemError } from '@anime/problem-details';
+import type { BlobStore, StoredBlob } from './blob-store.js';
+import { errnoOf, storageFailed } from './storage-error.js';
+
+const READ_CHUNK_BYTES = 256 * 1024;
+/** A put that has not written for this long is taken to be of a process that has died. */
+const STALE_AFTER_MS = 60 * 60 * 1000;
+const SHA256 = /^[0-9a-f]{64}$/;
+
+/**
+ * Blobs as files `<dir>/aa/bb/<sha256>`; the services of one machine share the folder. A blob appears by `rename` from
+ * `<dir>/tmp`, after its bytes and before its folder entry are flushed to the disk.
+ */
+export class FsBlobStore implements BlobStore {
+  readonly #dir: string;
+  readonly #temporary: string;
+  readonly #durableFolders = new Set<string>();
+  #opening: Promise<void> | undefined;
+
+  /** @param dir made when missing, at the first put */
+  constructor(dir: string) {
+    this.#dir = path.resolve(dir);
+    this.#temporary = path.join(this.#dir, 'tmp');
+  }
+
+  async put(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob> {
+    if (source instanceof Uint8Array) {
+      const sha256 = createHash('sha256').update(source).digest('hex');
+      if (await this.#isWhole(sha256, source.byteLength)) {
+        // Whoever renamed it may not have flushed the folder yet, and our answer promises durability.
+        await this.#flushFolders(sha256);
+        return { sha256, size: source.byteLength };
+      }
+    }
+    await this.#open();
+    const temporary = path.join(this.#temporary, randomUUID());
+    try {
+      const blob = await this.#writeTemporary(temporary, source);
+      await this.#publish(temporary, blob.sha256);
+      return blob;
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined); // the first error is the one that tells why
+      // The folder may have been taken away from under us: look again at the next put.
+      this.#opening = undefined;
+      this.#durableFolders.clear();
+      throw error;
+    }
+  }
+
+  async get(sha256: string): Promise<Uint8Array> {
+    const content = await readFile(this.#fileOf(sha256)).catch((error: unknown) => {
+      throw readFailed(sha256, error);
+    });
+    if (createHash('sha256').update(content).digest('hex') !== sha256) throw corrupt(sha256);
+    return content;
+  }
+
+  async *stream(sha256: string): AsyncGenerator<Uint8Array> {
+    const file = this.#fileOf(sha256);
+    let handle: FileHandle;
+    try {
+      handle = await open(file, 'r');
+    } catch (error) {
+      throw readFailed(sha256, error);
+    }
+    try {
+      const hash = createHash('sha256');
+      for (;;) {
+        const chunk = await handle.read(Buffer.allocUnsafe(READ_CHUNK_BYTES), 0, READ_CHUNK_BYTES, null).catch((error: unknown) => {
+          throw readFailed(sha256, error);
+        });
+        if (chunk.bytesRead === 0) break;
+        const bytes = chunk.buffer.subarray(0, chunk.bytesRead);
+        hash.update(bytes);
+        yield bytes;
+      }
+      if (hash.digest('hex') !== sha256) throw corrupt(sha256);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async has(sha256: string): Promise<{ readonly size: number } | undefined> {
+    if (!SHA256.test(sha256)) return undefined;
+    try {
+      return { size: (await stat(this.#fileOf(sha256))).size };
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw storageFailed(`Looking for blob ${sha256}`, error);
+    }
+  }
+
+  /** The name comes from events and requests: nothing but a hash may become a path. */
+  #fileOf(sha256: string): string {
+    if (!SHA256.test(sha256)) throw new ProblemError('blob-not-found', `${JSON.stringify(sha256)} is not the name of a blob`);
+    return path.join(this.#folderOf(sha256), sha256);
+  }
+
+  #folderOf(sha256: string): string {
+    return path.join(this.#dir, sha256.slice(0, 2), sha256.slice(2, 4));
+  }
+
+  /** A damaged blob of the right size counts as absent, so that putting the content again repairs it. */
+  async #isWhole(sha256: string, size: number): Promise<boolean> {
+    if ((await this.has(sha256))?.size !== size) return false;
+    try {
+      for await (const _chunk of this.stream(sha256));
+      return true;
+    } catch (error) {
+      if (error instanceof ProblemError) return false;
+      throw error;
+    }
+  }
+
+  async #writeTemporary(file: string, source: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob> {
+    const handle = await attempt('Creating a blob', () => open(file, 'wx'));
+    try {
+      const hash = createHash('sha256');
+      let size = 0;
+      for await (const chunk of source instanceof Uint8Array ? [source] : source) {
+        hash.update(chunk);
+        size += chunk.byteLength;
+        await attempt('Writing a blob', () => handle.writeFile(chunk));
+      }
+      await attempt('Writing a blob', () => handle.sync());
+      return { sha256: hash.digest('hex'), size };
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #publish(temporary: string, sha256: string): Promise<void> {
+    await attempt('Storing a blob', async () => {
+      await mkdir(this.#folderOf(sha256), { recursive: true });
+      await rename(temporary, this.#fileOf(sha256)); // over an equal blob it changes nothing; over a damaged one it repairs
+    });
+    await this.#flushFolders(sha256);
+  }
+
+  /** An entry survives a power cut once its folder is flushed, and a folder once its parent is. */
+  async #flushFolders(sha256: string): Promise<void> {
+    const folder = this.#folderOf(sha256);
+    await attempt('Flushing a folder', async () => {
+      await flushFolder(folder);
+      if (this.#durableFolders.has(folder)) return;
+      await flushFolder(path.dirname(folder));
+      await flushFolder(this.#dir);
+      this.#durableFolders.add(folder);
+    });
+  }
+
+  async #open(): Promise<void> {
+    this.#opening ??= this.#prepare();
+    try {
+      await this.#opening;
+    } catch (error) {
+      this.#opening = undefined; // the disk may be there at the next try
+      throw error;
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    await attempt('Opening the blob store', () => mkdir(this.#temporary, { recursive: true }));
+    const stale = Date.now() - STALE_AFTER_MS;
+    for (const name of await attempt('Opening the blob store', () => readdir(this.#temporary))) {
+      const file = path.join(this.#temporary, name);
+      const modified = await stat(file).then(
+        (found) => found.mtimeMs,
+        () => Number.POSITIVE_INFINITY, // another process has just finished with it
+      );
+      if (modified < stale) await rm(file, { force: true }).catch(() => undefined);
+    }
+  }
+}
+
+async function flushFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function attempt<T>(doing: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    throw storageFailed(doing, error);
+  }
+}
+
+function readFailed(sha256: string, error: unknown): ProblemError {
+  if (errnoOf(error) === 'ENOENT') return new ProblemError('blob-not-found', `There is no blob ${sha256}`, { cause: error });
+  return storageFailed(`Reading blob ${sha256}`, error);
+}
+
+function corrupt(sha256: string): ProblemError {
+  return new ProblemError('blob-corrupt', `The content of blob ${sha256} is not what its name says`);
+}

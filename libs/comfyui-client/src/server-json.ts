@@ -1,0 +1,15 @@
+/** Strings first, so that a NaN inside a prompt's text stays text. */
+const STRING_OR_BARE_NUMBER = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g;
+
+/**
+ * Parses a body written by Python's `json`, which knows bare `NaN` and `Infinity` where JSON does not; both become null.
+ * @throws SyntaxError when it is not JSON beyond that
+ */
+export function parseServerJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!/NaN|Infinity/.test(text)) throw error;
+    return JSON.parse(text.replace(STRING_OR_BARE_NUMBER, (found) => (found.startsWith('"') ? found : 'null')));
+  }
+}

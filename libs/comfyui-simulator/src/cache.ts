@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { type Graph, type GraphNode, isLink } from './graph.js';
+import type { NodeResult } from './nodes/node-kind.js';
+
+/** Node id to content key: the class, the inputs and the same of all ancestors. Ids and `_meta` do not count. */
+export type CacheKeys = ReadonlyMap<string, string>;
+
+/**
+ * Content keys of all nodes of a graph, unreachable ones included.
+ * @throws TypeError for a node without `inputs`, which a real server accepts, too, and then dies of.
+ */
+export function cacheKeys(graph: Graph): CacheKeys {
+  const keys = new Map<string, string>();
+  for (const id of Object.keys(graph)) keyOf(id, graph, keys);
+  return keys;
+}
+
+function keyOf(id: string, graph: Graph, keys: Map<string, string>): string {
+  const known = keys.get(id);
+  if (known !== undefined) return known;
+  const node = graph[id];
+  // A link to nothing, or a cycle, can only stand in a branch that no output reaches.
+  if (node === undefined) return `missing:${id}`;
+  keys.set(id, `cycle:${id}`);
+  const key = createHash('sha256')
+    .update(signature(node, graph, keys))
+    .digest('hex');
+  keys.set(id, key);
+  return key;
+}
+
+function signature(node: GraphNode, graph: Graph, keys: Map<string, string>): string {
+  const inputs = Object.entries(node.inputs).map(([name, value]): [string, unknown] => [
+    name,
+    isLink(value) ? { ancestor: keyOf(value[0], graph, keys), slot: value[1] } : { value },
+  ]);
+  inputs.sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([node.class_type, inputs]);
+}
+
+/**
+ * Results of the last prompt's nodes. ComfyUI's default cache drops everything the current prompt does not use on
+ * machines with up to 128 GB, so A, B, A executes A twice.
+ */
+export class OutputCache {
+  private entries = new Map<string, NodeResult>();
+  private keys: CacheKeys = new Map();
+
+  /** Begins a prompt: entries it cannot use are dropped. @throws TypeError see `cacheKeys` */
+  begin(graph: Graph): void {
+    this.keys = cacheKeys(graph);
+    const wanted = new Set(this.keys.values());
+    this.entries = new Map([...this.entries].filter(([key]) => wanted.has(key)));
+  }
+
+  /** The stored result of a node of the current prompt. */
+  get(nodeId: string): NodeResult | undefined {
+    const key = this.keys.get(nodeId);
+    return key === undefined ? undefined : this.entries.get(key);
+  }
+
+  set(nodeId: string, result: NodeResult): void {
+    const key = this.keys.get(nodeId);
+    if (key !== undefined) this.entries.set(key, result);
+  }
+
+  clear(): void {
+    this.entries.clear();
+  }
+}

@@ -1,0 +1,17 @@
+/** What happened since the start, for tests that ask "did it run once?". */
+export interface Counters {
+  /** POST /prompt requests received, refused ones included. */
+  promptsPosted: number;
+  /** POST /prompt requests answered 200. */
+  promptsAccepted: number;
+  /** Executions begun, by prompt id. */
+  promptsExecuted: Record<string, number>;
+  /** Nodes executed, cached ones not counted. */
+  nodesExecuted: number;
+  /** Executions of a sampling node begun, cached ones not counted. */
+  samplerRuns: number;
+}
+
+export function newCounters(): Counters {
+  return { promptsPosted: 0, promptsAccepted: 0, promptsExecuted: {}, nodesExecuted: 0, samplerRuns: 0 };
+}

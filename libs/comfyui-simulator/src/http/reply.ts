@@ -1,0 +1,22 @@
+/** An HTTP answer. `json` and `text` set their own content type; neither means an empty body. */
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+
+export function json(body: unknown, status = 200): Reply {
+  return { status, headers: { 'content-type': JSON_TYPE }, body: JSON.stringify(body) };
+}
+
+export function text(body: string, status: number, headers: Readonly<Record<string, string>> = {}): Reply {
+  return { status, headers: { 'content-type': TEXT_TYPE, ...headers }, body };
+}
+
+export const empty = (status = 200): Reply => ({ status });
+
+/** What aiohttp answers when a handler raises. */
+export const internalServerError = (): Reply => text('500 Internal Server Error\n\nServer got itself in trouble', 500);

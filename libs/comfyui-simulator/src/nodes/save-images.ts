@@ -1,0 +1,50 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { insertPngText } from '../png-text.js';
+import { pythonJson } from '../python-json.js';
+import { nextCounter, resolveSavePath } from '../save-path.js';
+import { SOFTWARE } from '../software.js';
+import type { NodeContext } from './node-kind.js';
+import type { ImageBatch } from './values.js';
+
+/** A file as `executed` and history report it. */
+export interface SavedFile {
+  readonly filename: string;
+  readonly subfolder: string;
+  readonly type: 'output' | 'temp';
+}
+
+/** ComfyUI saves pictures at 4 and previews at 1. */
+const COMPRESSION_LEVEL = { output: 4, temp: 1 } as const;
+
+/** Writes every picture of the batch as `<prefix>_<counter>_.png` with the graph in its text chunks. */
+export async function saveImages(
+  images: ImageBatch,
+  type: SavedFile['type'],
+  prefix: string,
+  context: NodeContext,
+): Promise<SavedFile[]> {
+  const target = await resolveSavePath(context.directories[type], prefix, images);
+  const saved: SavedFile[] = [];
+  for (let index = 0; index < images.count; index += 1) {
+    const png = await sharp(await images.frame(index), {
+      limitInputPixels: false,
+      raw: { width: images.width, height: images.height, channels: 3 },
+    })
+      .png({ compressionLevel: COMPRESSION_LEVEL[type] })
+      .toBuffer();
+    const stem = target.filename.replaceAll('%batch_num%', String(index));
+    const filename = `${stem}_${nextCounter(target, index)}_.png`;
+    await writeFile(join(target.folder, filename), insertPngText(png, texts(context)));
+    saved.push({ filename, subfolder: target.subfolder, type });
+    context.throwIfInterrupted();
+  }
+  return saved;
+}
+
+/** `prompt`, every key of extra_pnginfo, and a mark that the real server does not write. */
+function texts(context: NodeContext): Record<string, string> {
+  const extra = Object.entries(context.extraPnginfo).map(([key, value]) => [key, pythonJson(value)] as const);
+  return { prompt: pythonJson(context.graph), ...Object.fromEntries(extra), Software: SOFTWARE };
+}

@@ -1,0 +1,97 @@
+import { freemem, totalmem } from 'node:os';
+import { COMFYUI_VERSION, FEATURES } from '../features.js';
+import { empty, json } from '../http/reply.js';
+import type { Routes } from '../http/router.js';
+import type { NodeEnvironment, NodeKind } from '../nodes/node-kind.js';
+
+export interface SystemRoutesEnvironment extends NodeEnvironment {
+  readonly kinds: ReadonlyMap<string, NodeKind>;
+  readonly gpuName: string;
+  readonly vramTotalMb: number;
+}
+
+const MODEL_FOLDERS = [
+  'checkpoints',
+  'configs',
+  'loras',
+  'vae',
+  'text_encoders',
+  'diffusion_models',
+  'clip_vision',
+  'style_models',
+  'embeddings',
+  'diffusers',
+  'vae_approx',
+  'controlnet',
+  'gligen',
+  'upscale_models',
+  'latent_upscale_models',
+  'custom_nodes',
+  'datasets',
+  'hypernetworks',
+  'photomaker',
+  'classifiers',
+  'model_patches',
+  'audio_encoders',
+  'background_removal',
+  'frame_interpolation',
+  'geometry_estimation',
+  'optical_flow',
+  'detection',
+] as const;
+
+export function systemRoutes(environment: SystemRoutesEnvironment): Routes {
+  const { kinds } = environment;
+  return {
+    'GET /system_stats': () => json(systemStats(environment)),
+    'GET /features': () => json(FEATURES),
+    'GET /embeddings': () => json([]),
+    'GET /extensions': () => json([]),
+    'GET /models': () => json(MODEL_FOLDERS),
+    'GET /models/{folder}': ({ parameters }) => {
+      const folder = parameters['folder'];
+      if (!MODEL_FOLDERS.some((known) => known === folder)) return empty(404);
+      return json(folder === 'checkpoints' ? environment.checkpoints : []);
+    },
+    'GET /object_info': () => json(objectInfo([...kinds], environment)),
+    'GET /object_info/{class}': ({ parameters }) => {
+      const wanted = [...kinds].filter(([name]) => name === parameters['class']);
+      return json(objectInfo(wanted, environment));
+    },
+  };
+}
+
+function objectInfo(kinds: readonly (readonly [string, NodeKind])[], environment: NodeEnvironment): unknown {
+  return Object.fromEntries(kinds.map(([name, kind]) => [name, kind.info(environment)]));
+}
+
+/** Shaped like the real answer; the device says what it is. */
+function systemStats({ gpuName, vramTotalMb }: SystemRoutesEnvironment): unknown {
+  const vramTotal = vramTotalMb * 1024 * 1024;
+  const vramFree = Math.floor(vramTotal * 0.9);
+  return {
+    system: {
+      os: process.platform,
+      ram_total: totalmem(),
+      ram_free: freemem(),
+      comfyui_version: COMFYUI_VERSION,
+      required_frontend_version: null,
+      python_version: `none (ComfyUI simulator on Node.js ${process.version})`,
+      pytorch_version: 'none (ComfyUI simulator)',
+      embedded_python: false,
+      deploy_environment: 'simulator',
+      argv: ['comfyui-simulator'],
+    },
+    devices: [
+      {
+        name: /simulator/i.test(gpuName) ? gpuName : `${gpuName} (simulator)`,
+        type: 'cuda',
+        index: 0,
+        vram_total: vramTotal,
+        vram_free: vramFree,
+        torch_vram_total: vramTotal,
+        torch_vram_free: vramFree,
+      },
+    ],
+  };
+}

@@ -1,0 +1,30 @@
+/** The folded state of one aggregate at one position; `position` and `eventId` prove that it belongs to the log. */
+export interface Snapshot {
+  readonly id: string;
+  readonly position: number;
+  readonly eventId: string;
+  /** Of the decider that folded it; another version's snapshot is dropped. */
+  readonly foldVersion: number;
+  /** As JSON would keep it. */
+  readonly state: unknown;
+}
+
+/** Where snapshots are kept, in the service's own schema. Losing any of them costs time only. */
+export interface SnapshotStore {
+  load(aggregate: string, id: string): Promise<Snapshot | undefined>;
+  save(aggregate: string, snapshot: Snapshot): Promise<void>;
+}
+
+/** For tests, and for services that run without PostgreSQL. */
+export class MemorySnapshotStore implements SnapshotStore {
+  readonly #snapshots = new Map<string, string>();
+
+  async load(aggregate: string, id: string): Promise<Snapshot | undefined> {
+    const text = this.#snapshots.get(`${aggregate}/${id}`);
+    return text === undefined ? undefined : (JSON.parse(text) as Snapshot);
+  }
+
+  async save(aggregate: string, snapshot: Snapshot): Promise<void> {
+    this.#snapshots.set(`${aggregate}/${snapshot.id}`, JSON.stringify(snapshot));
+  }
+}

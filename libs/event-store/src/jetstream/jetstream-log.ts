@@ -1,0 +1,138 @@
+import {
+  aggregateFilter,
+  CATALOGUE,
+  EVENTS_ROOT,
+  EVENTS_STREAM,
+  eventSubject,
+  type Aggregate,
+  type ContractCatalogue,
+  type EventContract,
+} from '@anime/contracts';
+import type { JsMsg } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Appended, EventLog, Expectation, FollowOptions } from '../event-log.js';
+import type { NewEvent } from '../event.js';
+import type { LogEntry } from '../log-entry.js';
+import { Appender } from './appender.js';
+import { EntrySource } from './entry-source.js';
+import { Follower } from './follower.js';
+import { logBounds } from './log-bounds.js';
+import { NatsLink, type LinkState, type NatsCredentials } from './nats-link.js';
+import { readRange } from './read-range.js';
+import { deliveredMessage, type MessageQuery } from './stored-messages.js';
+
+export interface JetStreamLogOptions {
+  readonly natsUrl: string;
+  /** Name of the connection, e.g. the service. */
+  readonly name: string;
+  readonly catalogue?: ContractCatalogue;
+  readonly stream?: string;
+  readonly root?: string;
+  readonly credentials?: NatsCredentials | undefined;
+  /** How long one acknowledgement may take before the event is sent again; default 2 s. */
+  readonly ackTimeoutMs?: number;
+  /** How long an operation waits for a connection before `log-unavailable`; default 1 s. */
+  readonly graceMs?: number;
+}
+
+/**
+ * Opens the log of a studio. Returns at once; connects in the background and goes on trying for ever, so that a service
+ * starts and runs while NATS is away.
+ */
+export function openLog(options: JetStreamLogOptions): JetStreamLog {
+  return new JetStreamLog(options);
+}
+
+/** The log in a JetStream stream (architecture §2, §3). */
+export class JetStreamLog implements EventLog {
+  readonly root: string;
+  readonly stream: string;
+  readonly catalogue: ContractCatalogue;
+  readonly #link: NatsLink;
+  readonly #source: EntrySource;
+  readonly #appender: Appender;
+  readonly #graceMs: number;
+
+  constructor(options: JetStreamLogOptions) {
+    this.root = options.root ?? EVENTS_ROOT;
+    this.stream = options.stream ?? EVENTS_STREAM;
+    this.catalogue = options.catalogue ?? CATALOGUE;
+    this.#graceMs = options.graceMs ?? 1_000;
+    this.#link = new NatsLink({ natsUrl: options.natsUrl, name: options.name, credentials: options.credentials });
+    this.#source = new EntrySource({ stream: this.stream, root: this.root, catalogue: this.catalogue });
+    this.#link.onEveryLoss(() => this.#source.reset());
+    this.#appender = new Appender(this.#link, {
+      stream: this.stream,
+      root: this.root,
+      ackTimeoutMs: options.ackTimeoutMs ?? 2_000,
+      graceMs: this.#graceMs,
+    });
+  }
+
+  /** The connection once it is up, for what else a service does with NATS; waits for ever. */
+  connected(): Promise<NatsConnection> {
+    return this.#link.connected();
+  }
+
+  /** Whether NATS is connected, and if not, why. */
+  state(): LinkState {
+    return this.#link.state;
+  }
+
+  /** Ends the connection; readers end with `log-unavailable` or by their own signal. */
+  close(): Promise<void> {
+    return this.#link.close();
+  }
+
+  append(event: NewEvent, options: { readonly expect?: Expectation | undefined } = {}): Promise<Appended> {
+    return this.#appender.append(event, options.expect);
+  }
+
+  lastOfAggregate(aggregate: Aggregate, aggregateId: string): Promise<LogEntry | undefined> {
+    return this.#one({ last_by_subj: aggregateFilter(this.root, aggregate, aggregateId) });
+  }
+
+  lastOnSubject(contract: EventContract, aggregateId: string, executorId?: string): Promise<LogEntry | undefined> {
+    return this.#one({ last_by_subj: eventSubject(this.root, contract, aggregateId, { executorId }) });
+  }
+
+  async *readAggregate(aggregate: Aggregate, aggregateId: string, options: { readonly after?: number } = {}): AsyncIterable<LogEntry> {
+    const filter = aggregateFilter(this.root, aggregate, aggregateId);
+    const nc = await this.#link.within(this.#graceMs);
+    const last = await this.#source.get(nc, { last_by_subj: filter });
+    let position = options.after ?? 0;
+    // One request for each event: aggregates are short, and each answer is safe to parse.
+    while (last !== undefined && position < last.position) {
+      const message = position + 1 === last.position ? last : await this.#source.get(nc, { seq: position + 1, next_by_subj: filter });
+      if (message === undefined) return;
+      yield await this.#source.entry(nc, message);
+      position = message.position;
+    }
+  }
+
+  async *read(options: { readonly after: number; readonly to?: number }): AsyncIterable<LogEntry> {
+    const nc = await this.#link.within(this.#graceMs);
+    yield* readRange(nc, this.#link, this.#source, options);
+  }
+
+  follow(options: FollowOptions): Promise<void> {
+    return new Follower(this.#link, this.#source, options).run();
+  }
+
+  /** The entry of a message that a durable consumer delivered, judged and fenced as every reader sees it. */
+  async entryOf(message: JsMsg): Promise<LogEntry> {
+    const nc = await this.#link.within(this.#graceMs);
+    return this.#source.entry(nc, deliveredMessage(message));
+  }
+
+  async end(): Promise<number> {
+    const { end } = await logBounds(await this.#link.within(this.#graceMs), this.stream);
+    return end;
+  }
+
+  async #one(query: MessageQuery): Promise<LogEntry | undefined> {
+    const nc = await this.#link.within(this.#graceMs);
+    const message = await this.#source.get(nc, query);
+    return message === undefined ? undefined : this.#source.entry(nc, message);
+  }
+}

@@ -1,0 +1,30 @@
+import { ProblemError } from '@anime/problem-details';
+import { JetStreamApiError } from '@nats-io/jetstream';
+import { messageOf, unavailable } from './nats-link.js';
+
+/** nats-server's error codes (server/errors.json) that mean: the expectation does not hold. */
+const CONFLICTS = new Set([10071, 10164]);
+/** No room: insufficient resources, memory or storage exceeded, store failed (which names the limit). */
+const FULL = new Set([10023, 10028, 10047, 10077, 10122]);
+const MESSAGE_TOO_LARGE = 10054;
+
+export function isConflict(error: unknown): error is JetStreamApiError {
+  return error instanceof JetStreamApiError && CONFLICTS.has(error.code);
+}
+
+/** An error of the client or the server as a problem; `doing` begins the sentence. */
+export function logProblem(error: unknown, doing: string): ProblemError {
+  if (error instanceof ProblemError) return error;
+  if (error instanceof JetStreamApiError) {
+    if (FULL.has(error.code)) {
+      return new ProblemError('log-full', `${doing}: JetStream has no room: ${error.message} (code ${error.code})`, { cause: error, retryAfter: 30 });
+    }
+    if (error.code === MESSAGE_TOO_LARGE) return new ProblemError('event-too-large', `${doing}: ${error.message}`, { cause: error });
+    return unavailable(`${doing}: JetStream answered: ${error.message} (code ${error.code})`, error);
+  }
+  // The class is not exported; the client throws it for a subject that no stream takes.
+  if (error instanceof Error && error.name === 'JetStreamNotEnabled') {
+    return unavailable(`${doing}: nobody takes it: the stream does not exist (run provision) or JetStream is not ready`, error);
+  }
+  return unavailable(`${doing}: ${messageOf(error)}`, error);
+}

@@ -1,0 +1,73 @@
+import { type JsMsg } from '@nats-io/jetstream';
+import { MsgHdrsImpl } from '@nats-io/nats-core/internal';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { ProblemError } from '@anime/problem-details';
+import type { StoredMessage } from '../codec/stored-message.js';
+import { logProblem } from './log-faults.js';
+
+/** Which one message: by place, the last on a filter, or the first at or behind a place on a filter. */
+export type MessageQuery =
+  | { readonly seq: number }
+  | { readonly last_by_subj: string }
+  | { readonly seq: number; readonly next_by_subj: string };
+
+interface GetResponse {
+  readonly error?: { readonly code: number; readonly err_code: number; readonly description: string };
+  readonly message?: { readonly subject: string; readonly seq: number; readonly hdrs?: string; readonly data?: string };
+}
+
+const NO_MESSAGE_FOUND = 10037;
+const REQUEST_TIMEOUT_MS = 4_000;
+
+/**
+ * Reads one message through `STREAM.MSG.GET`, which wraps it in JSON. Direct get is not used: it answers with the stored
+ * headers, and headers that the client cannot parse (anyone may store them) end its read loop for the whole connection.
+ * @returns undefined when there is no such message
+ * @throws ProblemError `log-unavailable`, `log-incompatible` (no such stream)
+ */
+export async function getMessage(nc: NatsConnection, stream: string, query: MessageQuery): Promise<StoredMessage | undefined> {
+  let response: GetResponse;
+  try {
+    const reply = await nc.request(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify(query), { timeout: REQUEST_TIMEOUT_MS });
+    response = reply.json<GetResponse>();
+  } catch (error) {
+    throw logProblem(error, 'reading the log');
+  }
+  const { error, message } = response;
+  if (error?.err_code === NO_MESSAGE_FOUND) return undefined;
+  if (message === undefined) throw new ProblemError('log-unavailable', `reading ${stream}: ${error?.description ?? 'no answer'}`, { retryAfter: 2 });
+  const block = message.hdrs === undefined ? undefined : Buffer.from(message.hdrs, 'base64');
+  return {
+    position: message.seq,
+    subject: message.subject,
+    header: lazyHeader(() => (block === undefined ? undefined : MsgHdrsImpl.decode(block))),
+    data: message.data === undefined ? new Uint8Array() : Buffer.from(message.data, 'base64'),
+  };
+}
+
+/** A message that a consumer delivered. */
+export function deliveredMessage(message: JsMsg): StoredMessage {
+  return {
+    position: message.seq,
+    subject: message.subject,
+    header: lazyHeader(() => message.headers),
+    data: message.data,
+  };
+}
+
+interface Headers {
+  get(name: string): string;
+}
+
+/** Parses headers when first asked, as parsing is where broken ones throw. */
+function lazyHeader(parse: () => Headers | undefined): StoredMessage['header'] {
+  let headers: Headers | undefined;
+  let parsed = false;
+  return (name) => {
+    if (!parsed) {
+      headers = parse();
+      parsed = true;
+    }
+    return headers?.get(name) || undefined;
+  };
+}

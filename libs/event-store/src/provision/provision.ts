@@ -1,0 +1,151 @@
+import { ProblemError, type FieldError } from '@anime/problem-details';
+import { JetStreamApiError, type ConsumerConfig, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connectionOptions, messageOf, unavailable, type NatsCredentials } from '../jetstream/nats-link.js';
+import { drift } from './drift.js';
+import { checkedManager } from './server-check.js';
+import { durableSettings, streamSettings, topology, type DurableSettings, type DurableShape, type StreamSettings, type Topology } from './settings.js';
+
+/** Where to provision: an open connection, or an address to connect to for the time of the call. */
+export type ProvisionTarget =
+  | { readonly nc: NatsConnection }
+  | { readonly natsUrl: string; readonly credentials?: NatsCredentials | undefined };
+
+export type ProvisionOptions = ProvisionTarget & Partial<Topology>;
+
+export interface ProvisionReport {
+  /** What was made now, e.g. `stream ANIME_EVENTS`. */
+  readonly created: readonly string[];
+  /** What was there already and is as it should be. */
+  readonly found: readonly string[];
+}
+
+const STREAM_NOT_FOUND = 10059;
+const CONSUMER_NOT_FOUND = 10014;
+
+/**
+ * Makes the streams, the bucket and the durables that are missing. Changes nothing that is there.
+ * @throws ProblemError `log-incompatible`: too old a server, one without JetStream, or settings that differ (each named
+ * with both values; then nothing was made); `log-unavailable`
+ */
+export function provision(options: ProvisionOptions): Promise<ProvisionReport> {
+  return withManager(options, async (manager) => {
+    const names = topology(options);
+    const before = await inspect(manager, names);
+    refuse(before.differences);
+    for (const settings of before.missingStreams) await manager.streams.add(settings);
+    for (const settings of before.missingDurables) {
+      await manager.consumers.add(names.stream, { ...settings, deliver_policy: 'all' });
+    }
+    // Asked again: a server may store other settings than it was given.
+    const after = await inspect(manager, names);
+    refuse([...after.differences, ...after.missing.map((thing) => ({ path: thing, message: `${thing} was not made` }))]);
+    return { created: before.missing, found: before.found };
+  });
+}
+
+/**
+ * Looks whether all is there and as it should be, without changing anything.
+ * @throws ProblemError `log-incompatible` naming what is missing or differs; `log-unavailable`
+ */
+export function verifyProvisioned(options: ProvisionOptions): Promise<void> {
+  return withManager(options, async (manager) => {
+    const { differences, missing } = await inspect(manager, topology(options));
+    refuse([...missing.map((thing) => ({ path: thing, message: `${thing} does not exist (run provision)` })), ...differences]);
+  });
+}
+
+/**
+ * Makes one durable that is missing: the repair command, and how an executor gets its own.
+ * @param options.from `now`: only events appended from here on; `start`: the whole log
+ * @returns false when it was there already, as it should be
+ * @throws ProblemError `log-incompatible` when it is there with other settings; `log-unavailable`
+ */
+export function createDurable(
+  name: string,
+  options: ProvisionTarget & { readonly from: 'now' | 'start'; readonly stream?: string } & DurableShape,
+): Promise<boolean> {
+  return withManager(options, async (manager) => {
+    const { stream } = topology(options.stream === undefined ? {} : { stream: options.stream });
+    const settings = durableSettings(name, options);
+    const found = await durableConfig(manager, stream, name);
+    if (found !== undefined) refuse(drift(`durable ${name}`, settings, found));
+    else await manager.consumers.add(stream, { ...settings, deliver_policy: options.from === 'now' ? 'new' : 'all' });
+    return found === undefined;
+  });
+}
+
+interface Inspection {
+  readonly missingStreams: readonly StreamSettings[];
+  readonly missingDurables: readonly DurableSettings[];
+  readonly missing: readonly string[];
+  readonly found: readonly string[];
+  readonly differences: readonly FieldError[];
+}
+
+async function inspect(manager: JetStreamManager, names: Topology): Promise<Inspection> {
+  const missingStreams: StreamSettings[] = [];
+  const missingDurables: DurableSettings[] = [];
+  const missing: string[] = [];
+  const found: string[] = [];
+  const differences: FieldError[] = [];
+  const compare = (thing: string, needed: object, actual: object | undefined): boolean => {
+    (actual === undefined ? missing : found).push(thing);
+    if (actual !== undefined) differences.push(...drift(thing, needed, actual));
+    return actual === undefined;
+  };
+  for (const settings of streamSettings(names)) {
+    if (compare(`stream ${settings.name}`, settings, await streamConfig(manager, settings.name))) missingStreams.push(settings);
+  }
+  for (const { name, description } of names.durables) {
+    const settings = durableSettings(name, { description });
+    if (compare(`durable ${name}`, settings, await durableConfig(manager, names.stream, name))) missingDurables.push(settings);
+  }
+  return { missingStreams, missingDurables, missing, found, differences };
+}
+
+async function streamConfig(manager: JetStreamManager, name: string): Promise<StreamConfig | undefined> {
+  return absent(async () => (await manager.streams.info(name)).config);
+}
+
+async function durableConfig(manager: JetStreamManager, stream: string, name: string): Promise<ConsumerConfig | undefined> {
+  return absent(async () => (await manager.consumers.info(stream, name)).config);
+}
+
+async function absent<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (error instanceof JetStreamApiError && (error.code === STREAM_NOT_FOUND || error.code === CONSUMER_NOT_FOUND)) return undefined;
+    throw error;
+  }
+}
+
+function refuse(differences: readonly FieldError[]): void {
+  if (differences.length === 0) return;
+  throw new ProblemError('log-incompatible', `NATS is not as this build needs it: ${differences.map(({ message }) => message).join('; ')}.`, {
+    errors: differences,
+  });
+}
+
+async function withManager<T>(target: ProvisionTarget, use: (manager: JetStreamManager) => Promise<T>): Promise<T> {
+  const own = 'nc' in target ? undefined : await open(target);
+  const nc = 'nc' in target ? target.nc : own;
+  try {
+    if (nc === undefined) throw unavailable('NATS is not connected');
+    return await use(await checkedManager(nc));
+  } catch (error) {
+    if (error instanceof ProblemError) throw error;
+    throw unavailable(`provisioning: ${messageOf(error)}`, error);
+  } finally {
+    await own?.close();
+  }
+}
+
+async function open(target: { readonly natsUrl: string; readonly credentials?: NatsCredentials | undefined }): Promise<NatsConnection> {
+  try {
+    return await connect({ ...connectionOptions({ ...target, name: 'provision' }), maxReconnectAttempts: 0 });
+  } catch (error) {
+    throw unavailable(`NATS cannot be reached at ${target.natsUrl.replace(/\/\/[^@/]*@/, '//')}: ${messageOf(error)}`, error);
+  }
+}

@@ -1,0 +1,121 @@
+import {
+  DURABLES,
+  EVENTS_ROOT,
+  EVENTS_STREAM,
+  PROGRESS_ROOT,
+  PROGRESS_STREAM,
+  type DurableContract,
+} from '@anime/contracts';
+import type { ConsumerConfig, StreamConfig } from '@nats-io/jetstream';
+import { nanos } from '@nats-io/transport-node';
+
+/** KV bucket of the leases; its TTL is the life of a lease that is not renewed. */
+export const LEASES_BUCKET = 'ANIME_LEASES';
+export const LEASE_TTL_MS = 5_000;
+
+/** Within this time a repeat of a message id is recognised by the server. */
+export const DUPLICATE_WINDOW_MS = 10 * 60_000;
+
+/** Names that a studio, or a test suite, may have of its own. */
+export interface Topology {
+  readonly stream: string;
+  readonly root: string;
+  readonly progressStream: string;
+  readonly progressRoot: string;
+  readonly leasesBucket: string;
+  readonly durables: readonly DurableContract[];
+  /** Copies of each stream in a cluster: 1, 3 or 5. */
+  readonly replicas: number;
+}
+
+export function topology(options: Partial<Topology> = {}): Topology {
+  return {
+    stream: options.stream ?? EVENTS_STREAM,
+    root: options.root ?? EVENTS_ROOT,
+    progressStream: options.progressStream ?? PROGRESS_STREAM,
+    progressRoot: options.progressRoot ?? PROGRESS_ROOT,
+    leasesBucket: options.leasesBucket ?? LEASES_BUCKET,
+    durables: options.durables ?? DURABLES,
+    replicas: options.replicas ?? 1,
+  };
+}
+
+export type StreamSettings = Partial<StreamConfig> & { readonly name: string };
+export type DurableSettings = Partial<ConsumerConfig> & { readonly durable_name: string };
+
+const UNLIMITED = { max_msgs: -1, max_bytes: -1, max_msg_size: -1, max_consumers: -1 } as const;
+
+/** Every stream with every setting that matters; what is not named here is the server's default and not compared. */
+export function streamSettings(names: Topology): readonly StreamSettings[] {
+  return [
+    {
+      ...UNLIMITED,
+      name: names.stream,
+      description: 'domain events of one studio in one total order',
+      subjects: [`${names.root}.>`],
+      storage: 'file',
+      compression: 's2',
+      retention: 'limits',
+      discard: 'new',
+      max_age: 0,
+      max_msgs_per_subject: -1,
+      duplicate_window: nanos(DUPLICATE_WINDOW_MS),
+      deny_delete: true,
+      deny_purge: true,
+      allow_direct: true,
+      allow_rollup_hdrs: false,
+      num_replicas: names.replicas,
+    },
+    {
+      ...UNLIMITED,
+      name: names.progressStream,
+      description: 'progress of running attempts, kept for an hour',
+      subjects: [`${names.progressRoot}.>`],
+      storage: 'memory',
+      retention: 'limits',
+      discard: 'old',
+      max_age: nanos(60 * 60_000),
+      max_msgs_per_subject: 2048,
+      allow_direct: true,
+      num_replicas: names.replicas,
+    },
+    {
+      ...UNLIMITED,
+      // The layout of a NATS key-value bucket (ADR-8 of nats-architecture-and-design).
+      name: `KV_${names.leasesBucket}`,
+      description: 'who may try to lead or to hold an executor; only a hint',
+      subjects: [`$KV.${names.leasesBucket}.>`],
+      storage: 'file',
+      retention: 'limits',
+      discard: 'new',
+      max_age: nanos(LEASE_TTL_MS),
+      max_msgs_per_subject: 1,
+      duplicate_window: nanos(LEASE_TTL_MS),
+      deny_delete: true,
+      allow_direct: true,
+      allow_rollup_hdrs: true,
+      num_replicas: names.replicas,
+    },
+  ];
+}
+
+/** Filter and timing of a durable where it differs from the usual: unfiltered, 30 s. */
+export interface DurableShape {
+  readonly description?: string;
+  readonly filterSubject?: string;
+  readonly ackWaitMs?: number;
+}
+
+/** A reactor's durable. Where it starts is chosen once, at creation, and is no setting to compare. */
+export function durableSettings(name: string, shape: DurableShape = {}): DurableSettings {
+  return {
+    durable_name: name,
+    ...(shape.description === undefined ? {} : { description: shape.description }),
+    ack_policy: 'explicit',
+    ack_wait: nanos(shape.ackWaitMs ?? 30_000),
+    max_deliver: -1,
+    max_ack_pending: 1000,
+    replay_policy: 'instant',
+    filter_subject: shape.filterSubject ?? '',
+  };
+}

@@ -1,0 +1,16 @@
+import { describe } from '@jest/globals';
+import { appendCases } from './conformance/append-cases.js';
+import { followCases } from './conformance/follow-cases.js';
+import type { ConformanceFactory } from './conformance/harness.js';
+import { readCases } from './conformance/read-cases.js';
+
+export type { ConformanceFactory, ConformanceLog } from './conformance/harness.js';
+
+/** The behaviour that every implementation of EventLog must have. For Jest only. */
+export function runEventLogConformance(name: string, factory: ConformanceFactory): void {
+  describe(`${name} as an event log`, () => {
+    describe('append', () => appendCases(factory));
+    describe('read', () => readCases(factory));
+    describe('follow', () => followCases(factory));
+  });
+}

@@ -1,0 +1,14 @@
+import createClient, { type Client, type ClientOptions } from 'openapi-fetch';
+import type { paths } from './generated/api.js';
+
+export type GatewayClient = Client<paths>;
+
+/**
+ * A typed client of the gateway: `client.GET('/api/anime/jobs/{id}', { params: { path: { id } } })`. Its calls resolve to
+ * `{ data }` or `{ error }`; `unwrap` turns that into the data or a thrown GatewayError. A gateway that cannot be reached
+ * rejects as `fetch` does.
+ * @param baseUrl e.g. `http://127.0.0.1:8331`
+ */
+export function createGatewayClient(baseUrl: string, options: Omit<ClientOptions, 'baseUrl'> = {}): GatewayClient {
+  return createClient<paths>({ ...options, baseUrl });
+}

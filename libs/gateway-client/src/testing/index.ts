@@ -1,0 +1,1 @@
+export { AnswerCheck } from './answer-check.js';

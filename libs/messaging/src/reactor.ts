@@ -1,0 +1,241 @@
+import { ProblemError } from '@anime/problem-details';
+import type { LogEntry, RecordedEvent } from '@anime/event-store';
+import type { Consumer, JsMsg } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { inConsumerSpan } from './consumer-span.js';
+import { ConsumerState } from './consumer-state.js';
+import type { ConsumerStatus, Outcome, ReactorContext, ReactorRow } from './consumer-table.js';
+import { DeliveredEntries } from './delivered-entry.js';
+import { DurableMissingError, fetchMessages, openDurable } from './durable-source.js';
+import { HeldMessages, type Held } from './held-messages.js';
+import { KeyedScheduler, type Slot } from './keyed-scheduler.js';
+import type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
+import { aborted, Backoff, messageOf, pause } from './pause.js';
+import { backoffOf, outcomeOfThrow, settlementOf, type Settlement } from './settlement.js';
+import type { StreamLog } from './stream-log.js';
+
+const LOOK_AGAIN_MS = 2_000;
+/** Messages in hand for each one being handled: enough that events behind a slow one of the same key block nobody. */
+const HELD_PER_HANDLER = 8;
+const MIN_HELD = 64;
+
+export interface ReactorOptions {
+  readonly log: StreamLog;
+  readonly row: ReactorRow;
+  /** Hands an event to the row's handler. */
+  readonly deliver: (event: RecordedEvent, context: ReactorContext) => Promise<Outcome>;
+  readonly logger: MessagingLogger;
+  readonly observer?: MessagingObserver | undefined;
+  /** How long running handlers may take to end after a drain began; then their messages are given back. */
+  readonly drainMs: number;
+}
+
+type Wanted = Extract<LogEntry, { status: 'event' }>;
+
+/** Runs one reactor row on its durable: hands events out in the order of their keys, and settles each message by its outcome. */
+export class Reactor {
+  readonly #options: ReactorOptions;
+  readonly #state: ConsumerState;
+  readonly #types: ReadonlySet<string>;
+  readonly #held: HeldMessages;
+  readonly #scheduler: KeyedScheduler;
+  readonly #halt = new AbortController();
+  readonly #stop = new AbortController();
+  #lost = new AbortController();
+  #watched: NatsConnection | undefined;
+  #consumer: Consumer | undefined;
+  #keepAlive: NodeJS.Timeout | undefined;
+  #newer: string | undefined;
+
+  constructor(options: ReactorOptions) {
+    const { row, observer } = options;
+    this.#options = options;
+    this.#state = new ConsumerState(row, observer);
+    this.#types = new Set(row.events.map((contract) => contract.type));
+    this.#held = new HeldMessages(Math.max(MIN_HELD, row.concurrency * HELD_PER_HANDLER));
+    this.#scheduler = new KeyedScheduler(row.concurrency);
+  }
+
+  status(): ConsumerStatus {
+    return this.#state.status();
+  }
+
+  /** Asks the server how far the durable is. */
+  async refresh(): Promise<void> {
+    const info = await this.#consumer?.info();
+    if (info === undefined) return;
+    this.#state.position = info.delivered.stream_seq;
+    this.#state.setLag(info.num_pending + info.num_ack_pending);
+  }
+
+  /** Until the signal aborts; then gives back what is unfinished. Never throws. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { row, logger } = this.#options;
+    const stop = AbortSignal.any([signal, this.#halt.signal]);
+    const stopped = aborted(stop);
+    const backoff = new Backoff(100, 5_000);
+    while (!stop.aborted) {
+      try {
+        await this.#session(stop, stopped, backoff);
+      } catch (error) {
+        if (stop.aborted) break;
+        this.#state.paused(messageOf(error));
+        const missing = error instanceof DurableMissingError;
+        logger.warn({ consumer: row.name, err: error }, missing ? 'waiting for its durable' : 'paused; will connect again');
+        await pause(missing ? LOOK_AGAIN_MS : backoff.next(), stop);
+      }
+    }
+    if (this.#newer !== undefined) {
+      this.#held.giveBack('queued');
+      await aborted(signal);
+    }
+    await this.#drain();
+    clearInterval(this.#keepAlive);
+    if (this.#newer === undefined) this.#state.stopped(null);
+  }
+
+  /** One stretch of being connected. */
+  async #session(stop: AbortSignal, stopped: Promise<void>, backoff: Backoff): Promise<void> {
+    const { log, row } = this.#options;
+    const nc = await Promise.race([log.connected(), stopped]);
+    if (nc === undefined) return;
+    this.#lost = new AbortController();
+    this.#watch(nc);
+    const { consumer, ackWaitMs } = await openDurable(nc, log.stream, row.durable);
+    const entries = await DeliveredEntries.open(nc, log);
+    clearInterval(this.#keepAlive);
+    this.#keepAlive = setInterval(() => this.#held.keepAlive(), Math.max(20, Math.min(ackWaitMs, row.ackWaitMs) / 3));
+    this.#consumer = consumer;
+    this.#state.running();
+    backoff.reset();
+    try {
+      await fetchMessages(consumer, this.#held, AbortSignal.any([stop, this.#lost.signal]), (message) => this.#onMessage(message, entries));
+    } finally {
+      this.#consumer = undefined;
+    }
+    if (!stop.aborted) throw new Error('the connection to NATS was lost');
+  }
+
+  /** The client's own recovery of a fetch may wait for seconds before it looks again; a new session looks at once. */
+  #watch(nc: NatsConnection): void {
+    if (this.#watched === nc) return;
+    this.#watched = nc;
+    void (async () => {
+      for await (const event of nc.status()) if (event.type === 'disconnect') this.#lost.abort();
+    })();
+    void nc.closed().then(() => this.#lost.abort());
+  }
+
+  #onMessage(message: JsMsg, entries: DeliveredEntries): void {
+    const { row, logger } = this.#options;
+    const { entry, id } = entries.read(message);
+    const wanted = entry.status === 'event' && this.#types.has(entry.event.type) ? entry : undefined;
+    const key = wanted === undefined ? undefined : row.orderingKey?.(wanted.event);
+    const held = this.#held.take(`${entry.position}:${id}`, message);
+    if (held === undefined) return;
+    if (entry.status === 'newer' && this.#types.has(entry.type)) return this.#meetNewer(held, entry);
+    if (wanted === undefined) {
+      this.#state.countSkipped(entry.status);
+      message.ack(); // nobody here wants it: no answer awaited, and a lost one only repeats this line
+      this.#held.release(held);
+      return;
+    }
+    this.#scheduler
+      .submit(key, (slot) => this.#process(held, wanted, entries, slot))
+      .catch((error: unknown) => logger.error({ consumer: row.name, position: entry.position, err: error }, 'a message was left to its ack wait'))
+      .finally(() => this.#held.release(held));
+  }
+
+  #meetNewer(held: Held, entry: Extract<LogEntry, { status: 'newer' }>): void {
+    this.#state.countSkipped(entry.status);
+    this.#newer = `position ${entry.position} holds ${entry.name}, which is newer than this build knows: deploy a build that reads it`;
+    this.#state.paused(this.#newer);
+    this.#options.logger.error({ consumer: this.#options.row.name, position: entry.position, event: entry.name }, 'an event is newer than this build');
+    this.#held.again(held, 0);
+    this.#held.release(held);
+    this.#halt.abort();
+  }
+
+  async #process(held: Held, entry: Wanted, entries: DeliveredEntries, slot: Slot): Promise<void> {
+    const { row } = this.#options;
+    for (let attempts = held.message.info.deliveryCount; !held.settled; attempts += 1) {
+      const settlement = await slot(() => this.#attempt(held, entry, entries, attempts));
+      if (settlement.kind === 'ack') return this.#acknowledge(held, entry);
+      const delayMs = settlement.kind === 'park' ? await this.#park(held, entry, settlement.error, attempts) : settlement.delayMs;
+      if (delayMs === undefined) return;
+      // Given back, a later event of the same key could overtake it; so an ordered row waits here, with the message in hand.
+      if (row.orderingKey === undefined || this.#stopping) return this.#held.again(held, this.#stopping ? 0 : delayMs);
+      await pause(delayMs, this.#stop.signal);
+    }
+  }
+
+  async #attempt(held: Held, entry: Wanted, entries: DeliveredEntries, attempts: number): Promise<Settlement> {
+    if (held.settled || this.#stopping) return { kind: 'again', delayMs: 0, error: undefined };
+    const { row, log, observer, logger } = this.#options;
+    const began = performance.now();
+    held.running = true;
+    let outcome: Outcome | 'stale';
+    try {
+      outcome = await inConsumerSpan(row.name, log.stream, entry.event, () => this.#handle(entry, entries, attempts));
+    } catch (error) {
+      outcome = outcomeOfThrow(error);
+    } finally {
+      held.running = false;
+    }
+    const settlement: Settlement = outcome === 'stale' ? { kind: 'ack' } : settlementOf(outcome, attempts, row);
+    observer?.handled(row.name, outcome === 'stale' ? 'stale' : settlement.kind === 'again' ? 'retry' : outcome.kind, (performance.now() - began) / 1000);
+    if (settlement.kind === 'again' && !this.#stopping) {
+      logger.warn({ consumer: row.name, position: entry.position, attempts, delayMs: settlement.delayMs, err: settlement.error }, 'will be tried again');
+    }
+    return settlement;
+  }
+
+  /** @returns `stale` when the event is fenced or no longer current */
+  async #handle(entry: Wanted, entries: DeliveredEntries, attempts: number): Promise<Outcome | 'stale'> {
+    const { row, deliver } = this.#options;
+    const counted = await entries.fenced(entry);
+    if (counted.status === 'fenced') {
+      this.#state.countSkipped('fenced');
+      return 'stale';
+    }
+    if (row.isCurrent !== undefined && !(await row.isCurrent(entry.event))) return 'stale';
+    return deliver(entry.event, { deliveries: attempts, signal: this.#stop.signal });
+  }
+
+  async #acknowledge(held: Held, entry: Wanted): Promise<void> {
+    if (await this.#held.acknowledge(held)) return;
+    this.#options.logger.warn({ consumer: this.#options.row.name, position: entry.position }, 'the acknowledgement was not confirmed');
+  }
+
+  /** @returns undefined when it is parked, else the delay after which to try again */
+  async #park(held: Held, entry: Wanted, error: unknown, attempts: number): Promise<number | undefined> {
+    const { row, logger } = this.#options;
+    try {
+      await row.park(entry.event, error, attempts);
+    } catch (failure) {
+      logger.error({ consumer: row.name, position: entry.position, err: failure }, 'could not be parked; will be tried again');
+      return backoffOf(attempts, row.backoffMs);
+    }
+    logger.error({ consumer: row.name, position: entry.position, attempts, err: error }, 'parked');
+    this.#held.terminate(held, error instanceof ProblemError ? error.code : 'parked');
+    return undefined;
+  }
+
+  /** Aborts the handlers; what they do not finish in time is given back, the rest at once. */
+  async #drain(): Promise<void> {
+    this.#stop.abort();
+    this.#held.giveBack('queued');
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#held.wake();
+    }, this.#options.drainMs);
+    while (this.#held.size > 0 && !late) await this.#held.freed();
+    clearTimeout(timer);
+    this.#held.giveBack('all');
+  }
+
+  get #stopping(): boolean {
+    return this.#stop.signal.aborted;
+  }
+}

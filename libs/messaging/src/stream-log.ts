@@ -1,0 +1,17 @@
+import type { ContractCatalogue } from '@anime/contracts';
+import type { EventLog } from '@anime/event-store';
+import type { NatsConnection } from '@nats-io/transport-node';
+
+/** Where a connection comes from: opened in the background, and for ever opened again. */
+export interface NatsSource {
+  /** The connection once it is up. */
+  connected(): Promise<NatsConnection>;
+  state(): { readonly connected: boolean; readonly reason: string | null };
+}
+
+/** What the transport needs of a log; `JetStreamLog` has it. */
+export interface StreamLog extends EventLog, NatsSource {
+  readonly stream: string;
+  readonly root: string;
+  readonly catalogue: ContractCatalogue;
+}

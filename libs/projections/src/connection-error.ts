@@ -1,0 +1,41 @@
+import { isProblem, ProblemError } from '@anime/problem-details';
+
+/** Seconds after which a read is worth trying again while PostgreSQL is away. */
+const RETRY_AFTER = 2;
+
+const NETWORK_CODES = new Set([
+  'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT',
+]);
+/**
+ * SQLSTATE classes and codes that say "not now": connection exceptions, shut down or starting up, out of resources,
+ * login refused, no such database yet, read-only after a fail-over (PostgreSQL manual, appendix A).
+ */
+const AWAY_STATES = /^(08...|57P0[1-5]|53...|28...|3D000|25006)$/;
+/** What `pg` says without any code. */
+const AWAY_MESSAGES = /connection terminated|timeout exceeded when trying to connect|not queryable|query read timeout|after calling end|client was closed/i;
+
+/** True when the error tells of the connection or the server, not of the statement. */
+export function isConnectionError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as { readonly code?: unknown }).code;
+  if (typeof code === 'string' && (NETWORK_CODES.has(code) || AWAY_STATES.test(code))) return true;
+  if (AWAY_MESSAGES.test(error.message)) return true;
+  return error.cause !== error && isConnectionError(error.cause);
+}
+
+/** The error for callers: `read-model-unavailable` when PostgreSQL is away, itself otherwise. */
+export function asProblem(error: unknown): unknown {
+  if (isProblem(error) || !isConnectionError(error)) return error;
+  return new ProblemError('read-model-unavailable', `PostgreSQL does not answer: ${reasonOf(error)}`, {
+    cause: error,
+    retryAfter: RETRY_AFTER,
+  });
+}
+
+/** One line about an error; AggregateErrors of dual-stack connections have an empty message. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.message !== '') return error.message;
+  const code = (error as { readonly code?: unknown }).code;
+  return typeof code === 'string' ? code : error.name;
+}

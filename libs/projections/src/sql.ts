@@ -1,0 +1,98 @@
+import type { ColumnKind, ColumnType, TableShape } from './definition.js';
+
+/** PostgreSQL type of each kind of column. */
+export const SQL_TYPES: Readonly<Record<ColumnKind, string>> = {
+  text: 'text',
+  uuid: 'uuid',
+  instant: 'text',
+  integer: 'bigint',
+  double: 'double precision',
+  boolean: 'boolean',
+  json: 'jsonb',
+};
+
+/** The kind of a column and whether it may be null. */
+export function columnKind(type: ColumnType): { readonly kind: ColumnKind; readonly nullable: boolean } {
+  return type.endsWith('?')
+    ? { kind: type.slice(0, -1) as ColumnKind, nullable: true }
+    : { kind: type as ColumnKind, nullable: false };
+}
+
+/** A name as an SQL identifier. */
+export function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** Schema and name as one SQL identifier. */
+export function qualified(schema: string, name: string): string {
+  return `${quote(schema)}.${quote(name)}`;
+}
+
+/** Name of the table that holds the row versions. */
+export function versionsName(table: TableShape): string {
+  return `${table.name}_versions`;
+}
+
+/** Every table of the database that belongs to these, versions included. */
+export function storedTables(tables: readonly TableShape[]): readonly StoredTable[] {
+  return tables.flatMap((table) => (table.versioned === true ? [currentTable(table), versionsTable(table)] : [currentTable(table)]));
+}
+
+/** A table as the database has it, with the columns that the library adds. */
+export interface StoredTable {
+  readonly name: string;
+  readonly key: readonly string[];
+  readonly columns: Readonly<Record<string, ColumnType>>;
+}
+
+export function currentTable(table: TableShape): StoredTable {
+  return {
+    name: table.name,
+    key: table.key,
+    columns: table.versioned === true ? { ...table.columns, position: 'integer' } : table.columns,
+  };
+}
+
+export function versionsTable(table: TableShape): StoredTable {
+  return {
+    name: versionsName(table),
+    key: [...table.key, 'from_position'],
+    columns: { ...table.columns, from_position: 'integer', to_position: 'integer?' },
+  };
+}
+
+/** The statements of one stored table; each takes one parameter, a JSON array of objects with the columns' names. */
+export interface TableStatements {
+  /** Rows of these keys as `row` (json). */
+  readonly load: string;
+  readonly upsert: string;
+  readonly remove: string;
+  /** Sets `to_position`; versions tables only. */
+  readonly close: string;
+}
+
+/** Builds the statements of a table in a schema. */
+export function tableStatements(schema: string, table: StoredTable): TableStatements {
+  const target = qualified(schema, table.name);
+  const all = Object.keys(table.columns);
+  const rest = all.filter((column) => !table.key.includes(column));
+  const recordset = (columns: readonly string[]): string =>
+    `jsonb_to_recordset($1::jsonb) as x(${columns.map((column) => `${quote(column)} ${sqlType(table, column)}`).join(', ')})`;
+  const sameKey = table.key.map((column) => `t.${quote(column)} = x.${quote(column)}`).join(' and ');
+  const list = all.map(quote).join(', ');
+  const onConflict =
+    rest.length === 0
+      ? 'do nothing'
+      : `do update set ${rest.map((column) => `${quote(column)} = excluded.${quote(column)}`).join(', ')}`;
+  return {
+    load: `select to_json(t) as row from ${recordset(table.key)} join ${target} t on ${sameKey}`,
+    upsert: `insert into ${target} (${list}) select ${list} from ${recordset(all)} on conflict (${table.key.map(quote).join(', ')}) ${onConflict}`,
+    remove: `delete from ${target} t using ${recordset(table.key)} where ${sameKey}`,
+    close: `update ${target} t set to_position = x.to_position from ${recordset([...table.key, 'to_position'])} where ${sameKey}`,
+  };
+}
+
+function sqlType(table: StoredTable, column: string): string {
+  const type = table.columns[column];
+  return type === undefined ? 'bigint' : SQL_TYPES[columnKind(type).kind];
+}

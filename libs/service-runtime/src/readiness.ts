@@ -1,0 +1,54 @@
+/** `reason` may also explain an `ok`, e.g. `durability: unverified`. */
+export interface CheckResult {
+  readonly ok: boolean;
+  readonly reason: string | null;
+}
+
+export interface ReadinessReport {
+  readonly ready: boolean;
+  readonly checks: readonly (CheckResult & { readonly name: string })[];
+}
+
+export type ReadinessCheck = () => CheckResult | Promise<CheckResult>;
+
+/** What a service needs to be of use, each with a name and, when it is missing, the reason. */
+export class Readiness {
+  readonly #checks = new Map<string, ReadinessCheck>();
+  readonly #timeoutMs: number;
+  #draining = false;
+
+  /** @param timeoutMs how long one check may take before it counts as failed */
+  constructor(timeoutMs = 1_000) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** @throws Error when the name is taken */
+  add(name: string, check: ReadinessCheck): void {
+    if (this.#checks.has(name)) throw new Error(`there is a readiness check ${name} already`);
+    this.#checks.set(name, check);
+  }
+
+  /** From now on not ready: the service is stopping. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Runs all checks side by side; never throws, and takes no longer than the bound of one. */
+  async report(): Promise<ReadinessReport> {
+    const checks = await Promise.all([...this.#checks].map(async ([name, check]) => ({ name, ...(await this.#run(check)) })));
+    if (this.#draining) checks.push({ name: 'draining', ok: false, reason: 'the service is stopping' });
+    return { ready: checks.every((check) => check.ok), checks };
+  }
+
+  async #run(check: ReadinessCheck): Promise<CheckResult> {
+    const { promise: late, resolve } = Promise.withResolvers<CheckResult>();
+    const timer = setTimeout(() => resolve({ ok: false, reason: `no answer within ${this.#timeoutMs} ms` }), this.#timeoutMs);
+    try {
+      return await Promise.race([Promise.resolve().then(check), late]);
+    } catch (error) {
+      return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import { ProblemError, type FieldError } from '@anime/problem-details';
+import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
+import { z } from 'zod';
+
+/** Where a validated value came from; it begins the path of each error. */
+export type RequestPart = 'body' | 'query' | 'param' | 'header';
+
+type Issue = z.core.$ZodIssue;
+
+/** JSON pointer (RFC 6901) for the body, `<part>/<name>` for the rest. */
+function fieldPath(part: RequestPart, path: readonly PropertyKey[]): string {
+  const tokens = path.map((token) => String(token).replaceAll('~', '~0').replaceAll('/', '~1'));
+  if (part === 'body') return tokens.map((token) => `/${token}`).join('');
+  return [part === 'param' ? 'path' : part, ...tokens].join('/');
+}
+
+/** The branch of a union that fits best: the one with the fewest complaints. */
+function closest(branches: readonly (readonly Issue[])[]): readonly Issue[] {
+  return branches.reduce<readonly Issue[]>((best, branch) => (best.length === 0 || branch.length < best.length ? branch : best), []);
+}
+
+/** Every complaint of zod, one for each field, unknown fields by their own names. */
+export function fieldErrors(issues: readonly Issue[], part: RequestPart, base: readonly PropertyKey[] = []): FieldError[] {
+  return issues.flatMap((issue): FieldError[] => {
+    const path = [...base, ...issue.path];
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({ path: fieldPath(part, [...path, key]), message: 'unknown field' }));
+    }
+    if (issue.code === 'invalid_union') {
+      const branch = closest(issue.errors);
+      if (branch.length > 0) return fieldErrors(branch, part, path);
+    }
+    if (issue.code === 'invalid_key' || issue.code === 'invalid_element') {
+      return issue.issues.map((inner) => ({ path: fieldPath(part, path), message: inner.message }));
+    }
+    return [{ path: fieldPath(part, path), message: issue.message }];
+  });
+}
+
+/**
+ * The value as the schema makes it.
+ * @throws ProblemError `validation-failed` that names every bad field
+ */
+export function parseRequest<Schema extends z.ZodType>(schema: Schema, value: unknown, part: RequestPart): z.infer<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const errors = fieldErrors(result.error.issues, part);
+  throw new ProblemError('validation-failed', summary(errors), { errors });
+}
+
+/** `@Body(parseBody(Schema))`; a missing body is judged as `{}`, so that the answer names the missing fields. */
+export function parseBody(schema: z.ZodType): PipeTransform {
+  return { transform: (value: unknown) => parseRequest(schema, value ?? {}, 'body') };
+}
+
+/** `@Query(parseQuery(Schema))`. */
+export function parseQuery(schema: z.ZodType): PipeTransform {
+  return { transform: (value: unknown) => parseRequest(schema, value, 'query') };
+}
+
+/** `@Param(parseParams(Schema))`. */
+export function parseParams(schema: z.ZodType): PipeTransform {
+  return { transform: (value: unknown) => parseRequest(schema, value, 'param') };
+}
+
+/** The same for Nest's own way of naming schemas: `@Body({ schema })`, `@Param('id', { schema })`. `runService` installs it. */
+export class SchemaValidationPipe implements PipeTransform {
+  transform(value: unknown, metadata: ArgumentMetadata): unknown {
+    const { schema, type, data } = metadata;
+    if (!(schema instanceof z.ZodType) || type === 'custom') return value;
+    const given = type === 'body' && data === undefined ? (value ?? {}) : value;
+    if (data === undefined) return parseRequest(schema, given, type);
+    return parseRequest(z.object({ [data]: schema }), given === undefined ? {} : { [data]: given }, type)[data];
+  }
+}
+
+function summary(errors: readonly FieldError[]): string {
+  const [first] = errors;
+  if (first === undefined) return 'The request does not have the right form';
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  return `${first.path === '' ? 'the body' : first.path}: ${first.message}${more}`;
+}

@@ -1,0 +1,149 @@
+import {
+  JobAcceptedV1,
+  JobAssignedV1,
+  JobAttemptFailedV1,
+  JobCancelOrderedV1,
+  JobExecutedV1,
+  JobStartedV1,
+  type EventContract,
+  type EventData,
+} from '@anime/contracts';
+import { causedBy, deriveId, isEvent, type EventLog, type EventOf, type RecordedEvent } from '@anime/event-store';
+import { isProblem, ProblemError } from '@anime/problem-details';
+import { decideClaim, type AttemptFact } from '../domain/attempt/claim.js';
+import type { Failure } from '../domain/attempt/failure.js';
+
+export type Assigned = EventOf<typeof JobAssignedV1>;
+export type CancelOrdered = EventOf<typeof JobCancelOrderedV1>;
+export type Accepted = EventData<typeof JobAcceptedV1>;
+/** An order of the orchestrator to this executor. */
+export type Order = Assigned | CancelOrdered;
+
+/** True for what the orchestrator tells an executor to do. */
+export function isOrder(event: RecordedEvent): event is Order & RecordedEvent {
+  return isEvent(event, JobAssignedV1) || isEvent(event, JobCancelOrderedV1);
+}
+
+const ACTOR = 'service:comfyui-executor';
+const CLAIM_TRIES = 10;
+
+/** Everything that the runner reads from and writes to the log about attempts. */
+export class AttemptJournal {
+  readonly #log: EventLog;
+  readonly #now: () => Date;
+
+  constructor(log: EventLog, now: () => Date = () => new Date()) {
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /** What the job was accepted as. @throws ProblemError `internal` when the log holds no valid `job.accepted` */
+  async accepted(jobId: string): Promise<Accepted> {
+    const entry = await this.#log.lastOnSubject(JobAcceptedV1, jobId);
+    if (entry?.status !== 'event' || !isEvent(entry.event, JobAcceptedV1)) {
+      throw new ProblemError('internal', `job ${jobId} was assigned, but the log holds no valid job.accepted (${entry?.status ?? 'nothing'})`);
+    }
+    return entry.event.data;
+  }
+
+  /**
+   * Whether this order is the last that the orchestrator gave this executor about the job. Fenced and void messages
+   * have no effect, so they do not replace an order either.
+   */
+  async isCurrent(order: Order): Promise<boolean> {
+    return (await this.#lastOrder(order.aggregateId, order.data.executorId))?.id === order.id;
+  }
+
+  /** True when nobody waits for this attempt any more: it has ended, or another order stands after its assignment. */
+  async isAbandoned(jobId: string, attempt: number, executorId: string): Promise<boolean> {
+    const order = await this.#lastOrder(jobId, executorId);
+    if (order === undefined || !isEvent(order, JobAssignedV1) || order.data.attempt !== attempt) return true;
+    return this.hasEnded(jobId, attempt);
+  }
+
+  /** True when the log holds the end of this attempt. */
+  async hasEnded(jobId: string, attempt: number): Promise<boolean> {
+    const { facts } = await this.#facts(jobId);
+    return facts.some((fact) => fact.kind === 'ended' && fact.attempt === attempt);
+  }
+
+  /** What the recorded facts allow, without claiming anything yet. */
+  async claimable(assigned: Assigned): Promise<ReturnType<typeof decideClaim>> {
+    const { facts } = await this.#facts(assigned.aggregateId);
+    return decideClaim(facts, assigned.data.attempt);
+  }
+
+  /**
+   * Appends `job.started` unless somebody has claimed the attempt. The expectation covers exactly the facts that were
+   * read, so of two processes only one claim is stored.
+   * @returns `claim`: ours is stored and we alone may POST; otherwise what stands in the log
+   */
+  async claim(assigned: Assigned, claim: string): Promise<ReturnType<typeof decideClaim>> {
+    const { attempt, executorId, promptId } = assigned.data;
+    for (let tries = 1; ; tries += 1) {
+      const { facts, lastPosition } = await this.#facts(assigned.aggregateId);
+      const decision = decideClaim(facts, attempt);
+      if (decision.kind === 'adopt' && decision.claim === claim) return { kind: 'claim' };
+      if (decision.kind !== 'claim') return decision;
+      try {
+        // The id holds the claim: an equal id would make the log take another process's claim for a repeat of its own.
+        await this.#append(JobStartedV1, assigned, deriveId(assigned.id, 'started', claim), { attempt, executorId, promptId, claim }, lastPosition);
+        return { kind: 'claim' };
+      } catch (error) {
+        if (!isProblem(error, 'append-conflict') || tries === CLAIM_TRIES) throw error;
+      }
+    }
+  }
+
+  async executed(assigned: Assigned, data: EventData<typeof JobExecutedV1>): Promise<void> {
+    await this.#append(JobExecutedV1, assigned, deriveId(assigned.id, 'executed'), data);
+  }
+
+  /** Records the end of an attempt without outputs; the cause is the order that it answers. */
+  async failed(order: Order, failure: Failure): Promise<void> {
+    const { attempt, executorId, promptId } = order.data;
+    const data = { attempt, executorId, promptId, ...failure };
+    await this.#append(JobAttemptFailedV1, order, deriveId(order.id, 'attempt-failed'), data);
+  }
+
+  async #lastOrder(jobId: string, executorId: string): Promise<RecordedEvent | undefined> {
+    const last = await this.#log.lastOnSubject(JobAssignedV1, jobId, executorId);
+    if (last === undefined || last.status === 'event') return last?.event;
+    let order: RecordedEvent | undefined;
+    for await (const entry of this.#log.readAggregate('job', jobId)) {
+      if (entry.status === 'event' && isOrder(entry.event) && entry.event.data.executorId === executorId) order = entry.event;
+    }
+    return order;
+  }
+
+  /**
+   * The executors' facts of a job in order, and the last position on their subject. All facts count, not the last one
+   * alone: one of an earlier attempt may arrive after this attempt's `started`.
+   */
+  async #facts(jobId: string): Promise<{ facts: AttemptFact[]; lastPosition: number }> {
+    const last = await this.#log.lastOnSubject(JobStartedV1, jobId);
+    if (last === undefined) return { facts: [], lastPosition: 0 };
+    const facts: AttemptFact[] = [];
+    for await (const entry of this.#log.readAggregate('job', jobId)) {
+      if (entry.status === 'event' && entry.position <= last.position) facts.push(...factOf(entry.event));
+    }
+    return { facts, lastPosition: last.position };
+  }
+
+  async #append<C extends EventContract>(
+    contract: C,
+    cause: RecordedEvent,
+    id: string,
+    data: EventData<C>,
+    lastPosition?: number,
+  ): Promise<void> {
+    const event = { contract, aggregateId: cause.aggregateId, data, id, time: this.#now().toISOString(), actor: ACTOR, ...causedBy(cause) };
+    await this.#log.append(event, lastPosition === undefined ? {} : { expect: { scope: 'subject', lastPosition } });
+  }
+}
+
+function factOf(event: RecordedEvent): AttemptFact[] {
+  if (isEvent(event, JobStartedV1)) return [{ kind: 'started', attempt: event.data.attempt, claim: event.data.claim }];
+  if (isEvent(event, JobExecutedV1) || isEvent(event, JobAttemptFailedV1)) return [{ kind: 'ended', attempt: event.data.attempt }];
+  return [];
+}

@@ -1,0 +1,80 @@
+import { UnexpectedAnswerError, type ComfyClient, type NodeErrors, type PromptRefusal } from '@anime/comfyui-client';
+import type { ApiGraph } from '@anime/contracts';
+import { isProblem } from '@anime/problem-details';
+import { failure, responseEvidence, type Failure } from '../domain/attempt/failure.js';
+import { failureOfRefusal, missingModelOf, missingNodeOf, type RefusedPrompt } from '../domain/attempt/refusal.js';
+
+export type Submitted =
+  | { readonly kind: 'queued' }
+  /** Nobody can say whether the server took it: look for it, never POST again. */
+  | { readonly kind: 'uncertain' }
+  | { readonly kind: 'failed'; readonly failure: Failure };
+
+export interface Submission {
+  readonly graph: ApiGraph;
+  readonly promptId: string;
+  readonly clientId: string;
+  readonly tags: Readonly<Record<string, unknown>>;
+}
+
+/** POSTs a prompt once and tells what came of it. */
+export async function submitPrompt(client: ComfyClient, submission: Submission): Promise<Submitted> {
+  try {
+    const result = await client.submit(submission);
+    switch (result.kind) {
+      case 'queued':
+        return { kind: 'queued' };
+      case 'partly-refused':
+        // It was queued without the outputs that failed; without them the job is worth nothing.
+        await client.cancel(submission.promptId);
+        return { kind: 'failed', failure: await explained(client, submission.graph, 200, null, result.nodeErrors) };
+      case 'refused':
+        return {
+          kind: 'failed',
+          failure: await explained(client, submission.graph, result.status, result.refusal.error, result.refusal.node_errors),
+        };
+    }
+  } catch (error) {
+    if (error instanceof UnexpectedAnswerError) return afterUnexpectedAnswer(client, submission.promptId, error);
+    if (isProblem(error, 'comfyui-unavailable')) return { kind: 'uncertain' };
+    throw error;
+  }
+}
+
+/** aiohttp's plain 500 may come after the prompt went into the queue (contract of ComfyUI §1.1), so it is looked up. */
+async function afterUnexpectedAnswer(client: ComfyClient, promptId: string, error: UnexpectedAnswerError): Promise<Submitted> {
+  try {
+    if ((await client.look(promptId)).state !== 'absent') return { kind: 'uncertain' };
+  } catch (lookError) {
+    if (isProblem(lookError, 'comfyui-unavailable')) return { kind: 'uncertain' };
+    throw lookError;
+  }
+  // Our bodies are well-formed by type, so a 5xx is the server's trouble; a refusal of another kind will not pass.
+  const failureClass = error.answerStatus >= 500 ? 'transient' : error.answerStatus === 413 ? 'invalid' : 'internal';
+  const evidence = { httpStatus: error.answerStatus, response: responseEvidence(error.answerBody) };
+  return { kind: 'failed', failure: failure(failureClass, 'submission-refused', error.message, evidence) };
+}
+
+async function explained(
+  client: ComfyClient,
+  graph: ApiGraph,
+  status: number,
+  error: PromptRefusal['error'] | null,
+  nodeErrors: NodeErrors,
+): Promise<Failure> {
+  const refused: RefusedPrompt = { status, error, nodeErrors };
+  return failureOfRefusal(refused, graph, await availableNames(client, refused, graph));
+}
+
+/** The names that a message about something missing can suggest; empty when the server does not tell. */
+async function availableNames(client: ComfyClient, refused: RefusedPrompt, graph: ApiGraph): Promise<readonly string[]> {
+  try {
+    if (missingNodeOf(refused) !== undefined) return await client.nodeClasses();
+    const model = missingModelOf(refused, graph);
+    if (model === undefined) return [];
+    return model.available ?? (await client.comboOptions(model.classType, model.input)) ?? [];
+  } catch (error) {
+    if (isProblem(error, 'comfyui-unavailable')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,31 @@
+import { describe, expect, it } from '@jest/globals';
+import { readConfig } from '@anime/service-runtime';
+import { ComfyuiExecutorConfig, parseServers } from './config.js';
+
+describe('COMFYUI_URLS', () => {
+  it('names plain addresses by their place', () => {
+    expect(parseServers('http://a:8188, http://b:8188/comfy')).toEqual([
+      { name: 'comfyui-1', url: 'http://a:8188' },
+      { name: 'comfyui-2', url: 'http://b:8188/comfy' },
+    ]);
+  });
+
+  it('takes names, also beside plain addresses and with = in an address', () => {
+    expect(parseServers('big-gpu=https://gpu.local/x?key=1,http://b:8188')).toEqual([
+      { name: 'big-gpu', url: 'https://gpu.local/x?key=1' },
+      { name: 'comfyui-2', url: 'http://b:8188' },
+    ]);
+  });
+
+  it.each(['', 'gpu', 'a=', '=http://a:1', 'Big=http://a:1', 'a=http://a:1,a=http://b:1', 'comfyui-2=http://a:1,http://b:1', 'ftp://a', 'http://a:1,,http://b:1'])(
+    'refuses %j',
+    (text) => {
+      expect(parseServers(text)).toBeUndefined();
+    },
+  );
+
+  it('is the local server when it is not set, and is named among the bad variables', () => {
+    expect(readConfig(ComfyuiExecutorConfig, {})).toMatchObject({ PORT: 8333, COMFYUI_URLS: [{ name: 'comfyui-1', url: 'http://127.0.0.1:8188' }] });
+    expect(() => readConfig(ComfyuiExecutorConfig, { COMFYUI_URLS: 'nonsense', PORT: 'x' })).toThrow('2 variable(s)');
+  });
+});

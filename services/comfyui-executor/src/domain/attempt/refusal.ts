@@ -1,0 +1,107 @@
+import type { ApiGraph } from '@anime/contracts';
+import { failure, responseEvidence, type Failure } from './failure.js';
+import { nearest } from './nearest.js';
+
+/** The parts of a 400 of `POST /prompt`, or of a 200 with `node_errors`, that tell why. */
+export interface RefusedPrompt {
+  readonly status: number;
+  readonly error: {
+    readonly type: string;
+    readonly message: string;
+    readonly details?: string | null | undefined;
+    readonly extra_info?: Readonly<Record<string, unknown>> | null | undefined;
+  } | null;
+  readonly nodeErrors: Readonly<
+    Record<
+      string,
+      {
+        readonly class_type?: string | null | undefined;
+        readonly errors: readonly {
+          readonly type: string;
+          readonly message: string;
+          readonly details: string;
+          readonly extra_info?: Readonly<Record<string, unknown>> | null | undefined;
+        }[];
+      }
+    >
+  >;
+}
+
+/** A model that the server does not have, and which input wanted it. */
+export interface MissingModel {
+  readonly node: string;
+  readonly classType: string;
+  readonly input: string;
+  readonly wanted: string;
+  /** The names that the server told with the error; null when the list was too long for it (more than 20). */
+  readonly available: readonly string[] | null;
+}
+
+const MODEL_FILE = /\.(safetensors|sft|ckpt|pt|pth|bin|gguf|onnx)$/i;
+
+/** The class that the server does not know, if that is why it refused. */
+export function missingNodeOf(refused: RefusedPrompt): { readonly node: string | null; readonly classType: string | null } | undefined {
+  if (refused.error?.type !== 'missing_node_type') return undefined;
+  const { node_id: node, class_type: classType } = refused.error.extra_info ?? {};
+  return { node: typeof node === 'string' ? node : null, classType: typeof classType === 'string' ? classType : null };
+}
+
+/** The first model file that the server does not have. A sampler's name that it does not know is no model: `invalid`. */
+export function missingModelOf(refused: RefusedPrompt, graph: ApiGraph): MissingModel | undefined {
+  for (const [node, { errors, class_type: classType }] of Object.entries(refused.nodeErrors)) {
+    for (const { type, extra_info: info } of errors) {
+      const input = info?.['input_name'];
+      const wanted = info?.['received_value'];
+      if (type !== 'value_not_in_list' || typeof input !== 'string' || typeof wanted !== 'string') continue;
+      if (!MODEL_FILE.test(wanted)) continue;
+      const available = combo(info?.['input_config']);
+      return { node, classType: classType ?? graph[node]?.class_type ?? 'unknown', input, wanted, available };
+    }
+  }
+  return undefined;
+}
+
+/**
+ * A refused submission as a failure.
+ * @param available names that the server has, of nodes or of models as the refusal needs; empty when they are unknown
+ */
+export function failureOfRefusal(refused: RefusedPrompt, graph: ApiGraph, available: readonly string[]): Failure {
+  const evidence = { httpStatus: refused.status, response: responseEvidence({ error: refused.error, node_errors: refused.nodeErrors }) };
+  const missingNode = missingNodeOf(refused);
+  if (missingNode !== undefined) {
+    const name = missingNode.classType ?? 'without a class';
+    const message = `The server has no node ${name}${suggestion(name, available)}`;
+    return failure('missing-node', 'submission-refused', message, {
+      ...evidence,
+      ...(missingNode.node === null ? {} : { nodeId: missingNode.node }),
+      ...(missingNode.classType === null ? {} : { nodeType: missingNode.classType }),
+    });
+  }
+  const model = missingModelOf(refused, graph);
+  if (model !== undefined) {
+    const message = `${model.classType} (node ${model.node}): the server has no ${model.wanted} for ${model.input}${suggestion(model.wanted, available)}`;
+    return failure('missing-model', 'submission-refused', message, { ...evidence, nodeId: model.node, nodeType: model.classType });
+  }
+  return failure('invalid', 'submission-refused', describe(refused), evidence);
+}
+
+function describe(refused: RefusedPrompt): string {
+  const parts = Object.entries(refused.nodeErrors).flatMap(([node, { class_type: classType, errors }]) =>
+    errors.map(({ message, details }) => `${classType ?? 'node'} (node ${node}): ${message}${details === '' ? '' : `: ${details}`}`),
+  );
+  if (parts.length > 0) return parts.slice(0, 10).join('; ');
+  return refused.error === null ? 'The server refused the graph' : refused.error.message;
+}
+
+function suggestion(wanted: string, available: readonly string[]): string {
+  const names = nearest(wanted, available, 5);
+  return names.length === 0 ? '' : `; the nearest that it has: ${names.join(', ')}`;
+}
+
+/** Combos are `[[…values], {…}]` or `["COMBO", {options: […]}]`; null when the server left the list out. */
+function combo(config: unknown): readonly string[] | null {
+  if (!Array.isArray(config)) return null;
+  const [head, details] = config as readonly unknown[];
+  const options = Array.isArray(head) ? head : (details as { options?: unknown } | null | undefined)?.options;
+  return Array.isArray(options) ? options.filter((option) => typeof option === 'string') : null;
+}

@@ -1,0 +1,182 @@
+import type { BlobStore } from '@anime/blob-store';
+import { ComfyClient, ComfySocket, type QueuedPrompt } from '@anime/comfyui-client';
+import { ExecutorHeartbeatV1, Uuid, type ExecutorHeartbeat, type Progress } from '@anime/contracts';
+import { executorIdOf, LEASE_TTL_MS, LEASES_BUCKET, type JetStreamLog } from '@anime/event-store';
+import { KvLease, publishLive, publishProgress } from '@anime/messaging';
+import { isProblem } from '@anime/problem-details';
+import type { Logger } from '@anime/service-runtime';
+import { z } from 'zod';
+import { AttemptJournal } from '../attempt/attempt-journal.js';
+import { AttemptRunner } from '../attempt/attempt-runner.js';
+import { Slots } from '../attempt/slots.js';
+import type { ComfyServer } from '../config.js';
+import { registerExecutor } from './register-executor.js';
+import { ServerWatch } from './server-watch.js';
+
+export interface ExecutorOptions {
+  readonly server: ComfyServer;
+  readonly studio: string;
+  readonly log: JetStreamLog;
+  readonly blobs: BlobStore;
+  /** Random id of this process. */
+  readonly claim: string;
+  readonly logger: Logger;
+}
+
+/** One running and one waiting prompt: the server is never idle, and loses little when it restarts. */
+const PROMPTS_PER_SERVER = 2;
+const HEARTBEAT_MS = 2_000;
+
+/** Our marks in `extra_data` of a prompt. */
+const Tags = z.looseObject({ executorId: Uuid, jobId: Uuid, attempt: z.int().min(1) });
+
+/** One ComfyUI server under our control: its lease, registration, heartbeat and attempts. */
+export class Executor {
+  readonly id: string;
+  readonly name: string;
+  readonly journal: AttemptJournal;
+  readonly runner: AttemptRunner;
+  readonly #options: ExecutorOptions;
+  readonly #client: ComfyClient;
+  readonly #socket: ComfySocket;
+  readonly #watch: ServerWatch;
+  readonly #lease: KvLease;
+  readonly #stopping = new AbortController();
+  #heartbeat: NodeJS.Timeout | undefined;
+  #holding: Promise<void> = Promise.resolve();
+  #registered = false;
+  #fault: string | null = null;
+
+  constructor(options: ExecutorOptions) {
+    const { server, studio, log, blobs, claim, logger } = options;
+    this.#options = options;
+    this.name = server.name;
+    this.id = executorIdOf(studio, server.name);
+    this.journal = new AttemptJournal(log);
+    this.#client = new ComfyClient({ baseUrl: server.url });
+    this.#socket = new ComfySocket({ baseUrl: server.url });
+    this.#lease = new KvLease({ log, bucket: LEASES_BUCKET, key: `executor-${this.id}`, holder: claim, ttlMs: LEASE_TTL_MS, logger });
+    this.#watch = new ServerWatch(
+      this.#client,
+      (queued) => this.#onAnswer(queued),
+      (error) => this.#note(error),
+    );
+    this.runner = new AttemptRunner({
+      claim,
+      client: this.#client,
+      socket: this.#socket,
+      journal: this.journal,
+      blobs,
+      slots: new Slots(PROMPTS_PER_SERVER),
+      publish: (progress) => this.#publish(progress),
+    });
+  }
+
+  /** True when this process may take orders. Only a hint: what must happen once is guarded in the log. */
+  get holds(): boolean {
+    return this.#lease.held;
+  }
+
+  /** Begins in the background; ComfyUI and NATS need not be there. */
+  start(): void {
+    this.#watch.start();
+    this.#holding = this.#hold(this.#stopping.signal);
+    this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
+  }
+
+  /** Lets go of everything but the prompts on the server: the next life adopts them. */
+  async stop(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    this.#watch.stop();
+    this.#stopping.abort();
+    await this.#holding;
+    this.#socket.close();
+    await this.#client.close();
+  }
+
+  /** For readiness: ok when orders could be carried out now. */
+  readonly check = (): { readonly ok: boolean; readonly reason: string | null } => {
+    const { reachable, reason } = this.#watch.state;
+    if (!reachable) return { ok: false, reason };
+    if (!this.holds) return { ok: false, reason: `another process holds executor ${this.name}, or NATS cannot say who does` };
+    if (!this.#registered) return { ok: false, reason: this.#fault ?? `executor ${this.name} is not registered yet` };
+    return { ok: true, reason: null };
+  };
+
+  async #hold(signal: AbortSignal): Promise<void> {
+    let lost = Promise.withResolvers<void>();
+    this.#lease.onLost(() => lost.resolve());
+    signal.addEventListener('abort', () => lost.resolve(), { once: true });
+    while (!signal.aborted) {
+      lost = Promise.withResolvers<void>();
+      if (!(await this.#lease.acquire(signal)) || signal.aborted) break;
+      this.#options.logger.info({ executor: this.name, executorId: this.id }, 'holds the executor');
+      void this.#beat();
+      await lost.promise;
+    }
+    await this.#lease.release();
+  }
+
+  async #onAnswer(queued: readonly QueuedPrompt[]): Promise<void> {
+    if (!this.holds) return;
+    if (!this.#registered) await this.#register();
+    await this.#sweep(queued);
+  }
+
+  async #register(): Promise<void> {
+    const { log, logger } = this.#options;
+    try {
+      const now = await registerExecutor(log, this.#client, this.id, this.name);
+      this.#registered = true;
+      this.#fault = null;
+      logger.info({ executor: this.name, executorId: this.id, now }, 'registered');
+    } catch (error) {
+      this.#fault = error instanceof Error ? error.message : String(error);
+      throw error;
+    }
+  }
+
+  /**
+   * Stops prompts of ours that nobody wants any more: a POST whose answer never came may arrive after its attempt was
+   * given up, or after a cancel (architecture §6, "cancelled on sight").
+   */
+  async #sweep(queued: readonly QueuedPrompt[]): Promise<void> {
+    for (const { promptId, extraData } of queued) {
+      const tags = Tags.safeParse(extraData['anime']).data;
+      if (tags === undefined || tags.executorId !== this.id || this.runner.isRunning(promptId)) continue;
+      if (!(await this.journal.isAbandoned(tags.jobId, tags.attempt, this.id))) continue;
+      this.#options.logger.warn({ promptId, jobId: tags.jobId, attempt: tags.attempt }, 'stops a late prompt of an attempt that has ended');
+      await this.#client.cancel(promptId);
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { log } = this.#options;
+    if (!this.holds || !log.state().connected) return;
+    const { reachable, reason, queue } = this.#watch.state;
+    const { id: executorId, name } = this;
+    const heartbeat: ExecutorHeartbeat = { executorId, name, reachable, reason, jobId: this.runner.currentJobId, queue, at: new Date().toISOString() };
+    try {
+      publishLive(await log.connected(), ExecutorHeartbeatV1, { executorId }, heartbeat);
+    } catch (error) {
+      this.#note(error);
+    }
+  }
+
+  #publish(progress: Progress): void {
+    const { log } = this.#options;
+    // What cannot be sent now is out of date when it can.
+    if (!log.state().connected) return;
+    log
+      .connected()
+      .then((nc) => publishProgress(nc, progress))
+      .catch((error: unknown) => this.#note(error));
+  }
+
+  /** What the background does is tried again by itself; it only must not pass unseen. */
+  #note(error: unknown): void {
+    const { logger } = this.#options;
+    const expected = isProblem(error, 'log-unavailable') || isProblem(error, 'comfyui-unavailable');
+    logger[expected ? 'debug' : 'warn']({ executor: this.name, err: error }, 'could not be done yet');
+  }
+}

@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { FsBlobStore } from '@anime/blob-store';
+import { ComfyClient, ComfySocket } from '@anime/comfyui-client';
+import { startSimulator, type Simulator, type SimulatorOptions } from '@anime/comfyui-simulator';
+import type { Progress } from '@anime/contracts';
+import { executorIdOf, openLog, provision, type EventLog } from '@anime/event-store';
+import type { Outcome } from '@anime/messaging';
+import { AttemptJournal, type Order } from '../attempt/attempt-journal.js';
+import { AttemptRunner } from '../attempt/attempt-runner.js';
+import { Slots } from '../attempt/slots.js';
+import { JobLog } from './job-log.js';
+
+/** One life of an executor's process, as far as its attempts go. */
+export class RunnerLife implements AsyncDisposable {
+  readonly claim = randomUUID();
+  readonly runner: AttemptRunner;
+  readonly socket: ComfySocket;
+  readonly progress: Progress[] = [];
+  readonly #client: ComfyClient;
+  readonly #drain = new AbortController();
+
+  constructor(log: EventLog, blobs: FsBlobStore, url: string) {
+    this.#client = new ComfyClient({ baseUrl: url, timeoutMs: 2_000 });
+    this.socket = new ComfySocket({ baseUrl: url, reconnectMs: 20 });
+    this.runner = new AttemptRunner({
+      claim: this.claim,
+      client: this.#client,
+      socket: this.socket,
+      journal: new AttemptJournal(log),
+      blobs,
+      slots: new Slots(2),
+      publish: (message) => this.progress.push(message),
+    });
+  }
+
+  run(order: Order): Promise<Outcome> {
+    const context = { signal: this.#drain.signal };
+    return order.type === 'job.assigned' ? this.runner.onAssigned(order, context) : this.runner.onCancelOrdered(order, context);
+  }
+
+  /** Ends as SIGTERM does: prompts on the server are left alone. */
+  drain(): void {
+    this.#drain.abort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.drain();
+    this.socket.close();
+    await this.#client.close();
+  }
+}
+
+export interface RunnerHarness extends AsyncDisposable {
+  readonly log: ReturnType<typeof openLog>;
+  readonly jobs: JobLog;
+  readonly blobs: FsBlobStore;
+  readonly dir: string;
+  simulator(options?: Partial<SimulatorOptions>): Promise<Simulator>;
+  life(url: string): RunnerLife;
+}
+
+/** A provisioned log, blobs in a folder of their own, and simulators and executor lives that end with it. */
+export async function runnerHarness(natsUrl: string): Promise<RunnerHarness> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'anime-executor-'));
+  await provision({ natsUrl, durables: [] });
+  const log = openLog({ natsUrl, name: 'executor-test' });
+  const blobs = new FsBlobStore(path.join(dir, 'blobs'));
+  const open: AsyncDisposable[] = [];
+  return {
+    log,
+    jobs: new JobLog(log, executorIdOf('studio', `test-${randomUUID()}`)),
+    blobs,
+    dir,
+    simulator: async (options = {}) => {
+      const simulator = await startSimulator({ dataDir: path.join(dir, 'comfyui'), stepDelayMs: 5, ...options });
+      open.push(simulator);
+      return simulator;
+    },
+    life: (url) => {
+      const life = new RunnerLife(log, blobs, url);
+      open.push(life);
+      return life;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(open.toReversed().map((thing) => thing[Symbol.asyncDispose]()));
+      await log.close();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,27 @@
+/** What is filed together for jobs without a project. */
+export type MediaFolder = 'images' | 'videos' | 'audio';
+
+const EXTENSIONS: Readonly<Record<string, string>> = {
+  'image/png': 'png',
+  'image/jpeg': 'jpg',
+  'image/webp': 'webp',
+  'image/gif': 'gif',
+  'image/avif': 'avif',
+  'video/mp4': 'mp4',
+  'video/webm': 'webm',
+  'audio/wav': 'wav',
+  'audio/flac': 'flac',
+  'audio/ogg': 'ogg',
+  'audio/mpeg': 'mp3',
+};
+
+/** File name extension of a media type, without dot; `bin` for what is not known, never what the server called the file. */
+export function extensionOf(mediaType: string): string {
+  return Object.hasOwn(EXTENSIONS, mediaType) ? (EXTENSIONS[mediaType] ?? 'bin') : 'bin';
+}
+
+/** Where an output belongs; an animation is a video whatever its format. */
+export function mediaFolderOf(output: { readonly kind: 'image' | 'animation'; readonly mediaType: string }): MediaFolder {
+  if (output.mediaType.startsWith('audio/')) return 'audio';
+  return output.kind === 'animation' || output.mediaType.startsWith('video/') ? 'videos' : 'images';
+}

@@ -1,0 +1,59 @@
+import type { ApiGraph, EventData, ExecutedOutput, JobAcceptedV1, JobExecutedV1, OrganisedFile } from '@anime/contracts';
+
+/** What a sidecar is made from: the two events, the filed output, and the graph that ran where it could be read. */
+export interface SidecarSource {
+  readonly jobId: string;
+  readonly executedEventId: string;
+  readonly executedAt: string;
+  readonly executed: EventData<typeof JobExecutedV1>;
+  readonly accepted: EventData<typeof JobAcceptedV1>;
+  readonly graph: ApiGraph | undefined;
+  readonly output: ExecutedOutput;
+  readonly filed: OrganisedFile;
+}
+
+/**
+ * The content of `<name>.json` beside an output: what made it, for whoever finds the file without the log. Values come
+ * from events only; what is not known is left out, never guessed. Written as canonical JSON, so the same events give the
+ * same bytes.
+ */
+export function sidecarOf(source: SidecarSource) {
+  const { accepted, executed, filed, output } = source;
+  const checkpoints = source.graph === undefined ? [] : checkpointsOf(source.graph);
+  const { width, height, frames } = filed;
+  return {
+    format: 'anime-sidecar/1',
+    job: source.jobId,
+    attempt: executed.attempt,
+    type: accepted.type,
+    ...(accepted.project === null ? {} : { project: accepted.project }),
+    template: accepted.template,
+    parameters: accepted.parameters,
+    seed: accepted.seed,
+    graph: { sha256: executed.graphHash, variant: executed.variant },
+    ...(checkpoints.length === 0 ? {} : { checkpoints }),
+    executor: executed.executorId,
+    cached: executed.cached,
+    node: output.node,
+    index: output.index,
+    role: output.role,
+    output: {
+      file: filed.path.slice(filed.path.lastIndexOf('/') + 1),
+      sha256: filed.sha256,
+      size: filed.size,
+      mediaType: filed.mediaType,
+      ...(width === undefined ? {} : { width }),
+      ...(height === undefined ? {} : { height }),
+      ...(frames === undefined ? {} : { frames }),
+    },
+    requestedAt: accepted.layout.requestedAt,
+    executedAt: source.executedAt,
+    executedEvent: source.executedEventId,
+  };
+}
+
+/** The checkpoint files that a graph loads, in the order of their names: the input `ckpt_name` of ComfyUI's loaders. */
+export function checkpointsOf(graph: ApiGraph): readonly string[] {
+  const names = Object.values(graph).flatMap(({ inputs }) => (typeof inputs['ckpt_name'] === 'string' ? [inputs['ckpt_name']] : []));
+  return [...new Set(names)].toSorted();
+}

@@ -1,0 +1,135 @@
+import type { BlobStore } from '@anime/blob-store';
+import {
+  JobAcceptedV1,
+  JobOrganisedV1,
+  type ApiGraph,
+  type EventData,
+  type ExecutedOutput,
+  type JobExecutedV1,
+  type OrganisedFile,
+} from '@anime/contracts';
+import { canonicalJson, causedBy, deriveId, isEvent, loadBody, sha256Hex, type EventLog, type EventOf, type RecordedEvent } from '@anime/event-store';
+import { isProblem, ProblemError } from '@anime/problem-details';
+import { inspectPicture } from '../adapters/pictures/picture-inspector.js';
+import type { LibraryFolder } from '../adapters/library/library-folder.js';
+import { outputPaths, type OutputPaths } from '../domain/library/layout.js';
+import { sidecarOf } from '../domain/library/sidecar.js';
+
+export type ExecutedEvent = EventOf<typeof JobExecutedV1> & RecordedEvent;
+type Accepted = EventData<typeof JobAcceptedV1>;
+
+export interface OrganiseDependencies {
+  readonly log: EventLog;
+  readonly blobs: BlobStore;
+  readonly library: LibraryFolder;
+  /** ISO instant. */
+  readonly now: () => string;
+}
+
+/** Id of the fact that an executed event leads to: a repeat has the same. */
+export function organisedId(executedEventId: string): string {
+  return deriveId(executedEventId, 'organised');
+}
+
+/** Currency: false when this very attempt was filed already, so that a late redelivery reads and writes nothing. */
+export async function isUnorganised(log: EventLog, event: RecordedEvent): Promise<boolean> {
+  const last = await log.lastOnSubject(JobOrganisedV1, event.aggregateId);
+  return !(last?.status === 'event' && last.event.id === organisedId(event.id));
+}
+
+/**
+ * Files every output of an executed attempt with thumbnail and sidecar, then appends `job.organised`. Each step finds
+ * what an interrupted run has left and goes on from there.
+ * @throws ProblemError `blob-not-found`, `blob-corrupt`, `storage-failed`, `log-unavailable`, `log-full`…
+ */
+export async function organiseAttempt(deps: OrganiseDependencies, event: ExecutedEvent, signal: AbortSignal): Promise<void> {
+  const accepted = await readAccepted(deps.log, event.aggregateId);
+  const graph = await readGraph(deps.blobs, accepted, event.data.variant);
+  const files: OrganisedFile[] = [];
+  for (const [ordinal, output] of event.data.outputs.entries()) {
+    signal.throwIfAborted();
+    const paths = outputPaths({ jobId: event.aggregateId, attempt: event.data.attempt, output, ordinal }, accepted);
+    files.push(...(await fileOutput(deps, { event, accepted, graph, output, paths })));
+  }
+  await deps.log.append({
+    contract: JobOrganisedV1,
+    aggregateId: event.aggregateId,
+    id: organisedId(event.id),
+    time: deps.now(),
+    actor: 'service:file-organizer',
+    ...causedBy(event),
+    data: { attempt: event.data.attempt, files },
+  });
+}
+
+interface OutputToFile {
+  readonly event: ExecutedEvent;
+  readonly accepted: Accepted;
+  readonly graph: ApiGraph | undefined;
+  readonly output: ExecutedOutput;
+  readonly paths: OutputPaths;
+}
+
+async function fileOutput({ library, blobs }: OrganiseDependencies, source: OutputToFile): Promise<OrganisedFile[]> {
+  const { event, accepted, graph, output, paths } = source;
+  const { node, index } = output;
+  const placed = await library.place(paths.output, { sha256: output.blob, size: output.size, chunks: () => blobs.stream(output.blob) });
+  const picture = await inspectPicture(library.absolute(placed.path), output.mediaType);
+  const filed: OrganisedFile = {
+    role: 'output',
+    ...placed,
+    mediaType: output.mediaType,
+    ...(picture === undefined ? {} : { width: picture.width, height: picture.height, frames: picture.frames }),
+    node,
+    index,
+  };
+  const files = [filed];
+  if (picture !== undefined) {
+    const { bytes, width, height } = picture.thumbnail;
+    const thumbnail = await library.place(paths.thumbnail, contentOf(bytes));
+    files.push({ role: 'thumbnail', ...thumbnail, mediaType: 'image/webp', width, height, frames: 1, node, index });
+  }
+  const sidecar = sidecarOf({
+    jobId: event.aggregateId,
+    executedEventId: event.id,
+    executedAt: event.time,
+    executed: event.data,
+    accepted,
+    graph,
+    output,
+    filed,
+  });
+  const placedSidecar = await library.place(paths.sidecar, contentOf(new TextEncoder().encode(canonicalJson(sidecar))));
+  files.push({ role: 'sidecar', ...placedSidecar, mediaType: 'application/json', node, index });
+  return files;
+}
+
+function contentOf(bytes: Uint8Array) {
+  return {
+    sha256: sha256Hex(bytes),
+    size: bytes.byteLength,
+    chunks: async function* () {
+      yield bytes;
+    },
+  };
+}
+
+/** The job as it was accepted: one `last_by_subj`. */
+async function readAccepted(log: EventLog, jobId: string): Promise<Accepted> {
+  const entry = await log.lastOnSubject(JobAcceptedV1, jobId);
+  if (entry?.status === 'event' && isEvent(entry.event, JobAcceptedV1)) return entry.event.data;
+  if (entry?.status === 'newer') throw new ProblemError('newer-contract', `The job was accepted as ${entry.name}, which this build does not know`);
+  throw new ProblemError('job-not-found', `The log does not say that job ${jobId} was accepted`);
+}
+
+/** The graph that ran, for the sidecar only: where its blob is gone, the picture is filed all the same. */
+async function readGraph(blobs: BlobStore, accepted: Accepted, variant: string): Promise<ApiGraph | undefined> {
+  const body = accepted.variants.find(({ name }) => name === variant)?.graph;
+  if (body === undefined) return undefined;
+  try {
+    return await loadBody(body, blobs);
+  } catch (error) {
+    if (isProblem(error, 'blob-not-found') || isProblem(error, 'blob-corrupt')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,150 @@
+import { mkdtemp, cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { FsBlobStore } from '@anime/blob-store';
+import { JobAcceptedV1, JobCompletedV1, WorkflowRegisteredV1 } from '@anime/contracts';
+import { deriveId, uuidv7, workflowIdOf, type LogEntry } from '@anime/event-store';
+import { MemoryLog } from '@anime/event-store/memory';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { readTemplateFolder, type TemplateFile } from '../templates/template-files.js';
+import { TemplateRegistry } from '../templates/template-registry.js';
+import { JobCommands } from './job-commands.js';
+import { registerTemplate } from './register-template.js';
+
+const WORKFLOWS = fileURLToPath(new URL('../../../../workflows', import.meta.url));
+const NOW = '2026-01-01T00:00:00.000Z';
+const ACTOR = deriveId('018f0000-0000-7000-8000-000000000001', 'actor/local');
+
+let folder: string;
+let log: MemoryLog;
+let blobs: FsBlobStore;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gateway-'));
+  log = new MemoryLog();
+  blobs = new FsBlobStore(join(folder, 'blobs'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const register = (template: TemplateFile) => registerTemplate({ log, blobs, studio: 'studio', now: () => NOW }, template);
+
+async function entries(): Promise<LogEntry[]> {
+  const found: LogEntry[] = [];
+  for await (const entry of log.read({ after: 0 })) found.push(entry);
+  return found;
+}
+
+async function builtIn(): Promise<readonly TemplateFile[]> {
+  const { templates, faults } = await readTemplateFolder(WORKFLOWS);
+  expect(faults).toEqual([]);
+  return templates;
+}
+
+describe('the built-in templates', () => {
+  it('are registered once, however often and from however many gateways at a time', async () => {
+    const templates = await builtIn();
+    await Promise.all([...templates, ...templates].map(register));
+    for (const template of templates) await register(template);
+    const names = (await entries()).map((entry) => entry.status === 'event' && entry.event.type);
+    expect(names).toEqual(templates.map(() => 'workflow.registered'));
+  });
+
+  it('are refused when their content changed under a registered version', async () => {
+    const [template] = await builtIn();
+    if (template === undefined) throw new Error('no template');
+    await register(template);
+    const changed = { ...template, manifest: { ...template.manifest, vramGb: template.manifest.vramGb + 1 } };
+    await expect(register(changed)).rejects.toMatchObject({ code: 'template-changed', message: expect.stringMatching(/manifest.*v2/) });
+    expect(await log.end()).toBe(1);
+  });
+
+  it('carry a graph of more than 64 KiB as a blob', async () => {
+    const [template] = await builtIn();
+    if (template === undefined) throw new Error('no template');
+    const graph = structuredClone(template.graph);
+    graph['note'] = { class_type: 'Note', inputs: { text: 'x'.repeat(70_000) } };
+    await register({ ...template, graph });
+    const last = await log.lastOfAggregate('workflow', workflowIdOf('studio', template.manifest.id));
+    const data = last?.status === 'event' ? WorkflowRegisteredV1.data.parse(last.event.data) : undefined;
+    const body = data?.graph;
+    if (body === undefined || !('blob' in body)) throw new Error('the graph is not a blob');
+    expect(JSON.parse(Buffer.from(await blobs.get(body.blob)).toString())).toEqual(graph);
+  });
+
+  it('that are not sound are left out and named, the others are not', async () => {
+    const copy = join(folder, 'workflows');
+    await cp(WORKFLOWS, copy, { recursive: true });
+    const path = join(copy, 'text-to-image', 'v1', 'manifest.json');
+    await writeFile(path, (await readFile(path, 'utf8')).replace('"version": 1', '"version": 7'));
+    const { templates, faults } = await readTemplateFolder(copy);
+    expect(templates.map(({ manifest }) => manifest.id)).not.toContain('text-to-image');
+    expect(templates.length).toBeGreaterThan(0);
+    expect(faults).toEqual([expect.stringMatching(/^text-to-image\/v1: the manifest names text-to-image@7, its folder text-to-image@1/)]);
+  });
+});
+
+describe('the commands of jobs', () => {
+  async function commands(checkpoint?: string, endInReadModel: () => Promise<'completed' | undefined> = async () => undefined): Promise<JobCommands> {
+    const templates = new TemplateRegistry();
+    for (const template of await builtIn()) templates.add({ data: await register(template) });
+    templates.markCaughtUp();
+    return new JobCommands({ log, templates, actor: ACTOR, checkpoint, now: () => NOW, endInReadModel });
+  }
+  const FACTS = { time: NOW, correlationId: ACTOR, actor: 'service:orchestrator' };
+
+  it('store a request with every parameter resolved and a drawn seed', async () => {
+    const jobs = await commands('studio.safetensors');
+    const submitted = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox', width: 512 } });
+    expect(submitted.position).toBe(await log.end());
+    const last = await log.lastOfAggregate('job', submitted.jobId);
+    expect(last).toMatchObject({
+      status: 'event',
+      event: { type: 'job.requested', actor: ACTOR, time: NOW, data: { project: null, seedSource: 'drawn', parameters: { prompt: 'a fox', width: 512, checkpoint: 'studio.safetensors' } } },
+    });
+    expect(last?.status === 'event' && last.event.correlationId === last.event.id).toBe(true);
+    expect(Number.isSafeInteger(submitted.job.seed)).toBe(true);
+  });
+
+  it('carry the correlation id that the caller gave', async () => {
+    const correlationId = uuidv7();
+    const { jobId } = await (await commands()).submit({ type: 'image', parameters: { prompt: 'a fox' }, correlationId });
+    expect(await log.lastOfAggregate('job', jobId)).toMatchObject({ event: { correlationId } });
+  });
+
+  it('name every parameter that the template does not take, and store nothing', async () => {
+    const jobs = await commands();
+    const before = await log.end();
+    await expect(jobs.submit({ type: 'image', parameters: { prompt: 'a fox', frames: 8, steps: 9_999 } })).rejects.toMatchObject({
+      code: 'parameter-invalid',
+      errors: [{ path: '/frames' }, { path: '/steps' }],
+    });
+    expect(await log.end()).toBe(before);
+  });
+
+  it('store the wish to cancel an open job, and refuse that of one that ended or never was', async () => {
+    const jobs = await commands();
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } });
+    const { position } = await jobs.cancel(jobId);
+    expect(await log.lastOfAggregate('job', jobId)).toMatchObject({ position, event: { type: 'job.cancel-requested' } });
+    await expect(jobs.cancel(uuidv7())).rejects.toMatchObject({ code: 'job-not-found' });
+    await log.append({ ...FACTS, id: uuidv7(), contract: JobCompletedV1, aggregateId: jobId, data: { attempt: 1, verdict: 'passed' } });
+    await expect(jobs.cancel(jobId)).rejects.toMatchObject({ code: 'job-ended' });
+  });
+
+  it('learn from the read-model that a job ended when a later fact hides it in the log', async () => {
+    const jobs = await commands(undefined, async () => 'completed');
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } });
+    await expect(jobs.cancel(jobId)).rejects.toMatchObject({ code: 'job-ended' });
+  });
+
+  it('do not take garbage on a job’s subject for a job, nor a job for garbage', async () => {
+    const jobs = await commands();
+    const nobody = uuidv7();
+    await log.putRaw({ subject: `anime.job.${nobody}.gateway`, data: 'garbage' });
+    await expect(jobs.cancel(nobody)).rejects.toMatchObject({ code: 'job-not-found' });
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } });
+    await log.putRaw({ subject: `anime.job.${jobId}.orchestrator.accepted`, data: JobAcceptedV1.name });
+    await jobs.cancel(jobId);
+    expect(await log.lastOfAggregate('job', jobId)).toMatchObject({ event: { type: 'job.cancel-requested' } });
+  });
+});

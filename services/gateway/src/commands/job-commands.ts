@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import type { EventData, JobRequestedV1, JobType, TemplateManifest } from '@anime/contracts';
+import {
+  appendDecision,
+  currentTraceparent,
+  uuidv7,
+  type Appended,
+  type Decision,
+  type EventLog,
+  type EventMeta,
+  type Expectation,
+  type LogEntry,
+} from '@anime/event-store';
+import { ProblemError } from '@anime/problem-details';
+import { resolveParameters } from '@anime/workflow-engine';
+import { decideJob } from '../domain/job/job.decide.js';
+import { evolveJob } from '../domain/job/job.evolve.js';
+import { NO_JOB, type JobEnd, type JobState } from '../domain/job/job.state.js';
+import type { TemplateRegistry } from '../templates/template-registry.js';
+
+/** A request for a picture or a clip, of the right form; whether its template takes it is not known yet. */
+export interface SubmitJob {
+  readonly type: JobType;
+  readonly template?: string | undefined;
+  readonly project?: string | null | undefined;
+  /** As the template names them; undefined counts as not given. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly correlationId?: string | undefined;
+}
+
+export interface SubmittedJob {
+  readonly jobId: string;
+  readonly position: number;
+  readonly job: EventData<typeof JobRequestedV1>;
+}
+
+export interface JobCommandsDeps {
+  readonly log: EventLog;
+  readonly templates: Pick<TemplateRegistry, 'resolve'>;
+  /** Opaque id of the one who asks. */
+  readonly actor: string;
+  /** File name of the studio's checkpoint. */
+  readonly checkpoint: string | undefined;
+  /** `ce-time` of the next event. */
+  readonly now: () => string;
+  /** How the read-model says that the job ended; undefined when it does not, or cannot be asked. */
+  readonly endInReadModel: (jobId: string) => Promise<JobEnd | undefined>;
+}
+
+/** What people may do to jobs. Each command is durable when its promise resolves. */
+export class JobCommands {
+  readonly #deps: JobCommandsDeps;
+
+  constructor(deps: JobCommandsDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Asks for a job.
+   * @throws ProblemError `template-not-found`, `parameter-invalid` (naming each parameter), and what an append throws
+   */
+  async submit(command: SubmitJob): Promise<SubmittedJob> {
+    const { templates, checkpoint } = this.#deps;
+    const manifest = await templates.resolve(command.template, command.type);
+    const resolved = resolveParameters(manifest, command.parameters, { drawSeed: () => drawSeed(manifest), checkpoint });
+    if (!resolved.ok) {
+      const errors = resolved.errors.map(({ parameter, message }) => ({ path: `/${parameter}`, message }));
+      throw new ProblemError('parameter-invalid', `${manifest.id}@${manifest.version} does not take ${errors.length} of the parameters`, { errors });
+    }
+    const job: EventData<typeof JobRequestedV1> = {
+      type: command.type,
+      template: { id: manifest.id, version: manifest.version },
+      parameters: resolved.parameters,
+      seed: resolved.seed,
+      seedSource: resolved.seedSource,
+      project: command.project ?? null,
+    };
+    const jobId = uuidv7();
+    // A new id has no events: nothing is loaded, and the expectation makes it create-once.
+    const decision = decideJob({ kind: 'RequestJob', job }, NO_JOB);
+    const { position } = await this.#append(decision, jobId, command.correlationId, { scope: 'aggregate', lastPosition: 0 });
+    return { jobId, position, job };
+  }
+
+  /**
+   * Asks for a job to be cancelled. The job's order of events is the orchestrator's: this is a wish, so it has no
+   * expectation, and is refused only when the job has surely ended.
+   * @throws ProblemError `job-not-found`, `job-ended`, and what an append throws
+   */
+  async cancel(jobId: string, correlationId?: string): Promise<Appended> {
+    const decision = decideJob({ kind: 'RequestCancel' }, await this.#stateOf(jobId));
+    return this.#append(decision, jobId, correlationId);
+  }
+
+  /** The last event decides nearly always (0.2 ms); facts that came after the end hide it there, but not in the read-model. */
+  async #stateOf(jobId: string): Promise<JobState> {
+    const { log, endInReadModel } = this.#deps;
+    const last = await log.lastOfAggregate('job', jobId);
+    if (last === undefined) return NO_JOB;
+    if (last.status !== 'event') return this.#foldOf(jobId);
+    const seen = evolveJob(NO_JOB, last.event);
+    if (seen.stage === 'ended') return seen;
+    const end = await endInReadModel(jobId);
+    return end === undefined ? seen : { stage: 'ended', end };
+  }
+
+  /** Something that is no event stands last on the job's subjects: only the whole aggregate tells whether there is a job. */
+  async #foldOf(jobId: string): Promise<JobState> {
+    let state = NO_JOB;
+    for await (const entry of this.#deps.log.readAggregate('job', jobId)) state = fold(state, entry);
+    return state;
+  }
+
+  async #append(decision: Decision, jobId: string, correlationId: string | undefined, expect?: Expectation): Promise<Appended> {
+    const appended = await appendDecision(this.#deps.log, decision, { aggregateId: jobId, meta: this.#meta(correlationId), expect });
+    if (appended === undefined) throw new ProblemError('append-conflict', `job ${jobId} is there already`);
+    return appended;
+  }
+
+  #meta(correlationId: string | undefined): EventMeta {
+    const id = uuidv7();
+    return {
+      id,
+      time: this.#deps.now(),
+      correlationId: correlationId ?? id,
+      actor: this.#deps.actor,
+      traceparent: currentTraceparent(),
+    };
+  }
+}
+
+function fold(state: JobState, entry: LogEntry): JobState {
+  return entry.status === 'event' ? evolveJob(state, entry.event) : state;
+}
+
+/** A seed that JSON carries exactly (0 … 2^53−1), within what the template takes. */
+function drawSeed(manifest: TemplateManifest): number {
+  const schema = manifest.parameters.find((parameter) => parameter.role === 'seed')?.schema;
+  const bounds = schema?.type === 'integer' || schema?.type === 'number' ? schema : undefined;
+  const lowest = Math.max(0, Math.ceil(bounds?.minimum ?? 0));
+  const highest = Math.min(Number.MAX_SAFE_INTEGER, Math.floor(bounds?.maximum ?? Number.MAX_SAFE_INTEGER));
+  const range = BigInt(highest) - BigInt(lowest) + 1n;
+  return lowest + Number(randomBytes(16).readBigUInt64BE() % range);
+}

@@ -1,0 +1,31 @@
+import { fileURLToPath } from 'node:url';
+import { baseConfig, blobsConfig, databaseConfig, readConfig } from '@anime/service-runtime';
+import { z } from 'zod';
+
+/** The gateway's port when PORT does not say (architecture §5). */
+export const GATEWAY_PORT = 8331;
+
+/** The repository's `workflows/`, seen from `src/` and from `dist/` alike. */
+const BUILT_IN_WORKFLOWS = fileURLToPath(new URL('../../../workflows', import.meta.url));
+
+const GatewayConfigSchema = z.object({
+  ...baseConfig(GATEWAY_PORT),
+  ...blobsConfig,
+  ...databaseConfig,
+  ANIME_WORKFLOWS_DIR: z.string().min(1).default(BUILT_IN_WORKFLOWS).describe('the folder of the workflow templates'),
+  ANIME_CHECKPOINT: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('the file name of the checkpoint to use where a request names none'),
+});
+export type GatewayConfig = Readonly<z.infer<typeof GatewayConfigSchema>>;
+
+/**
+ * The gateway's configuration from the environment.
+ * @throws ProblemError `configuration-invalid` naming every bad variable
+ */
+export function readGatewayConfig(env: Readonly<Record<string, string | undefined>> = process.env): GatewayConfig {
+  return readConfig(GatewayConfigSchema, env);
+}

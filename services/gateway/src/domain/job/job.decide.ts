@@ -1,0 +1,37 @@
+import { JobCancelRequestedV1, JobRequestedV1, type EventData } from '@anime/contracts';
+import { decided, NOTHING, refused, type Decider, type Decision, type RecordedEvent } from '@anime/event-store/pure';
+import { evolveJob } from './job.evolve.js';
+import { NO_JOB, type JobState } from './job.state.js';
+
+/** What somebody may want of a job. */
+export type JobCommand =
+  /** Template, version, parameters and seed are resolved before. */
+  | { readonly kind: 'RequestJob'; readonly job: EventData<typeof JobRequestedV1> }
+  | { readonly kind: 'RequestCancel' };
+
+/** Decides one command on one job. A request for a job that is there already had its effect. */
+export function decideJob(
+  command: JobCommand,
+  job: JobState,
+): Decision<typeof JobRequestedV1 | typeof JobCancelRequestedV1> {
+  switch (command.kind) {
+    case 'RequestJob':
+      return job.stage === 'absent' ? decided(JobRequestedV1, command.job) : NOTHING;
+    case 'RequestCancel':
+      switch (job.stage) {
+        case 'absent':
+          return refused('job-not-found', 'no such job was ever requested');
+        case 'ended':
+          return refused('job-ended', `it is ${job.end}; nothing is left to cancel`);
+        case 'open':
+          return decided(JobCancelRequestedV1, {});
+      }
+  }
+}
+
+export const jobDecider: Decider<JobState, JobCommand, RecordedEvent> = {
+  foldVersion: 1,
+  initial: NO_JOB,
+  decide: decideJob,
+  evolve: evolveJob,
+};

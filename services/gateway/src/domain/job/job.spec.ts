@@ -1,0 +1,78 @@
+import { JobCancelRequestedV1, JobRequestedV1 } from '@anime/contracts';
+import type { RecordedEvent } from '@anime/event-store/pure';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { decideJob, jobDecider, type JobCommand } from './job.decide.js';
+import { evolveJob } from './job.evolve.js';
+import { NO_JOB } from './job.state.js';
+
+const JOB = '018f0000-0000-7000-8000-000000000001';
+const REQUEST: JobCommand = {
+  kind: 'RequestJob',
+  job: {
+    type: 'image',
+    template: { id: 'text-to-image', version: 1 },
+    parameters: { prompt: 'a fox' },
+    seed: 7,
+    seedSource: 'given',
+    project: null,
+  },
+};
+const CANCEL: JobCommand = { kind: 'RequestCancel' };
+
+function event(type: string): RecordedEvent {
+  return {
+    type,
+    storedName: `${type}.v1`,
+    aggregate: 'job',
+    aggregateId: JOB,
+    producer: 'orchestrator',
+    position: 1,
+    id: JOB,
+    time: '2026-01-01T00:00:00.000Z',
+    correlationId: JOB,
+    actor: 'service:orchestrator',
+    data: {},
+  };
+}
+const after = (...types: string[]) => types.map(event).reduce(evolveJob, NO_JOB);
+const ENDS = ['job.completed', 'job.failed', 'job.cancelled', 'job.rejected'];
+const OPEN = ['job.requested', 'job.accepted', 'job.assigned', 'job.started', 'job.executed', 'job.scored', 'job.organised', 'job.cancel-requested'];
+
+describe('a request for a job', () => {
+  it('leads to job.requested with everything resolved', () => {
+    expect(decideJob(REQUEST, NO_JOB)).toEqual({ kind: 'event', contract: JobRequestedV1, data: REQUEST.job });
+  });
+
+  it('has had its effect when the job is there', () => {
+    expect(decideJob(REQUEST, after('job.requested'))).toEqual({ kind: 'nothing' });
+  });
+});
+
+describe('the wish to cancel a job', () => {
+  it('is refused for a job that nobody requested', () => {
+    expect(decideJob(CANCEL, NO_JOB)).toMatchObject({ kind: 'refused', code: 'job-not-found' });
+  });
+
+  it('is stored for any job that has not ended, however often', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...OPEN), { minLength: 1 }), (types) => {
+        expect(decideJob(CANCEL, after(...types))).toEqual({ kind: 'event', contract: JobCancelRequestedV1, data: {} });
+      }),
+    );
+  });
+
+  it('is refused once the job has ended, also when facts arrived after the end', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...ENDS), fc.array(fc.constantFrom(...OPEN)), fc.array(fc.constantFrom(...OPEN)), (end, before, late) => {
+        expect(decideJob(CANCEL, after(...before, end, ...late))).toMatchObject({ kind: 'refused', code: 'job-ended' });
+      }),
+    );
+  });
+});
+
+describe('the fold of a job', () => {
+  it('is total: an event of a later build leaves the job open', () => {
+    expect(jobDecider.evolve(NO_JOB, event('job.reprioritised'))).toEqual({ stage: 'open' });
+  });
+});

@@ -1,0 +1,58 @@
+import {
+  DeadLetterOrganizerParkedV1,
+  DeadLetterScorerParkedV1,
+  ExecutorRegisteredV1,
+  JobAcceptedV1,
+  JobAssignedV1,
+  JobAttemptFailedV1,
+  JobCancelledV1,
+  JobCancelOrderedV1,
+  JobCancelRequestedV1,
+  JobCompletedV1,
+  JobExecutedV1,
+  JobFailedV1,
+  JobGatedV1,
+  JobOrganisedV1,
+  JobOrganiseFailedV1,
+  JobRejectedV1,
+  JobRequestedV1,
+  JobRetryScheduledV1,
+  JobScoredV1,
+  JobStartedV1,
+  SchedulerTermStartedV1,
+  WorkflowRegisteredV1,
+} from '@anime/contracts';
+import type { EventOf, RecordedEvent } from '@anime/event-store';
+
+const JOB_EVENTS = [
+  JobRequestedV1,
+  JobCancelRequestedV1,
+  JobAcceptedV1,
+  JobRejectedV1,
+  JobAssignedV1,
+  JobCancelOrderedV1,
+  JobRetryScheduledV1,
+  JobStartedV1,
+  JobExecutedV1,
+  JobAttemptFailedV1,
+  JobScoredV1,
+  JobOrganisedV1,
+  JobOrganiseFailedV1,
+  JobGatedV1,
+  JobCompletedV1,
+  JobFailedV1,
+  JobCancelledV1,
+] as const;
+
+/** What the read-model reads. */
+export const JOBS_EVENTS = [
+  ...JOB_EVENTS,
+  ExecutorRegisteredV1,
+  WorkflowRegisteredV1,
+  SchedulerTermStartedV1,
+  DeadLetterScorerParkedV1,
+  DeadLetterOrganizerParkedV1,
+] as const;
+
+export type JobEvent = EventOf<(typeof JOB_EVENTS)[number]> & RecordedEvent;
+export type JobsEvent = EventOf<(typeof JOBS_EVENTS)[number]> & RecordedEvent;

@@ -1,0 +1,160 @@
+import {
+  DeadLetterOrganizerParkedV1,
+  DeadLetterScorerParkedV1,
+  ExecutorRegisteredV1,
+  JobAcceptedV1,
+  JobAssignedV1,
+  JobCancelledV1,
+  JobCancelRequestedV1,
+  JobCompletedV1,
+  JobFailedV1,
+  JobGatedV1,
+  JobRejectedV1,
+  JobRequestedV1,
+  JobRetryScheduledV1,
+  SchedulerTermStartedV1,
+  WorkflowRegisteredV1,
+} from '@anime/contracts';
+import type { Ineffective, Projection, RowChange, RowRef, Rows } from '@anime/projections';
+import { attemptOf, unknownAttempt, withEvent } from './attempt-state.js';
+import { put, ref } from './changes.js';
+import { detailChanges, requestChange, timelineRow } from './details.js';
+import { JOBS_EVENTS, type JobEvent, type JobsEvent } from './events.js';
+import { decidedStatus, endedJob, hasEnded, requestedJob, withAttempt } from './job-state.js';
+import type { JobAttemptRow, JobRow } from './rows.js';
+import { DEAD_LETTERS, EXECUTORS, JOB_ATTEMPTS, JOB_TIMELINE, JOBS, JOBS_TABLES, TERMS, VOIDS, WORKFLOWS } from './tables.js';
+
+/**
+ * The `jobs` read-model: jobs with their attempts, outputs, scores, files and timeline; beside them what the gateway
+ * shows of executors, templates, terms, dead letters and garbage.
+ *
+ * Facts and decisions of a job may be stored in either order. A job's row is therefore a function of the decisions alone
+ * and of the row of its current attempt; facts go into the row of their own attempt, current or not.
+ */
+export const jobsProjection: Projection<JobsEvent> = {
+  name: 'jobs',
+  version: 1,
+  tables: JOBS_TABLES,
+  events: JOBS_EVENTS,
+
+  load(event): readonly RowRef[] {
+    const id = event.aggregateId;
+    switch (event.type) {
+      case ExecutorRegisteredV1.type:
+        return [ref(EXECUTORS, { id })];
+      case WorkflowRegisteredV1.type:
+        return [ref(WORKFLOWS, { id, version: event.data.version })];
+      case SchedulerTermStartedV1.type:
+        return [ref(TERMS, { scheduler_id: id, epoch: event.data.epoch })];
+      case DeadLetterScorerParkedV1.type:
+      case DeadLetterOrganizerParkedV1.type:
+        return [ref(DEAD_LETTERS, { id })];
+      default: {
+        const attempt = shownAttempt(event);
+        const refs = [ref(JOBS, { id }), ref(JOB_TIMELINE, { job_id: id, event_id: event.id })];
+        return attempt === undefined ? refs : [...refs, ref(JOB_ATTEMPTS, { job_id: id, attempt })];
+      }
+    }
+  },
+
+  apply(rows, event): readonly RowChange[] {
+    const { aggregateId: id, time } = event;
+    switch (event.type) {
+      case ExecutorRegisteredV1.type: {
+        if (rows.get(EXECUTORS, { id }) !== undefined) return [];
+        const { name, comfyuiVersion, simulator, devices } = event.data;
+        return [put(EXECUTORS, { id, name, comfyui_version: comfyuiVersion, simulator, devices, registered_at: time })];
+      }
+      case WorkflowRegisteredV1.type: {
+        const { version, slug, manifest, graph, graphHash, builtIn } = event.data;
+        if (rows.get(WORKFLOWS, { id, version }) !== undefined) return [];
+        const { kind, title } = manifest;
+        return [put(WORKFLOWS, { id, version, slug, kind, title, manifest, graph, graph_hash: graphHash, built_in: builtIn, registered_at: time })];
+      }
+      case SchedulerTermStartedV1.type: {
+        const { epoch, leader } = event.data;
+        if (rows.get(TERMS, { scheduler_id: id, epoch }) !== undefined) return [];
+        return [put(TERMS, { scheduler_id: id, epoch, leader, started_at: time })];
+      }
+      case DeadLetterScorerParkedV1.type:
+      case DeadLetterOrganizerParkedV1.type: {
+        if (rows.get(DEAD_LETTERS, { id }) !== undefined) return [];
+        const { consumer, eventId, eventName, aggregateId, error, deliveries } = event.data;
+        const what = { id, consumer, event_id: eventId, event_name: eventName, aggregate_id: aggregateId, deliveries };
+        return [put(DEAD_LETTERS, { ...what, error_code: error.code, error_message: error.message, parked_by: event.producer, parked_at: time })];
+      }
+      default:
+        return applyToJob(rows, event);
+    }
+  },
+
+  applyIneffective(entry: Ineffective): readonly RowChange[] {
+    const { position } = entry;
+    if (entry.status === 'void') return [put(VOIDS, { position, kind: 'void', subject: entry.subject, reason: entry.reason })];
+    const { event, term } = entry;
+    const reason = `${event.storedName} was decided in term ${event.epoch ?? 0}, after term ${term} had begun`;
+    return [put(VOIDS, { position, kind: 'fenced', subject: `${event.aggregate}/${event.aggregateId}`, reason })];
+  },
+};
+
+/** The attempt whose row the event changes or the job's row then shows. */
+function shownAttempt(event: JobEvent): number | undefined {
+  return event.type === JobRetryScheduledV1.type ? event.data.attempt : attemptOf(event);
+}
+
+function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
+  const id = event.aggregateId;
+  if (rows.get(JOB_TIMELINE, { job_id: id, event_id: event.id }) !== undefined) return [];
+  const changes: RowChange[] = [put(JOB_TIMELINE, timelineRow(event))];
+  const number = shownAttempt(event);
+  let attempt: JobAttemptRow | undefined = number === undefined ? undefined : rows.get(JOB_ATTEMPTS, { job_id: id, attempt: number });
+  if (attemptOf(event) !== undefined && number !== undefined) {
+    const before = attempt ?? unknownAttempt(id, number);
+    attempt = withEvent(before, event);
+    if (attempt !== before) changes.push(put(JOB_ATTEMPTS, attempt), ...detailChanges(event));
+  }
+  const job = rows.get(JOBS, { id });
+  if (event.type === JobRequestedV1.type) {
+    return job !== undefined ? changes : [...changes, put(JOBS, requestedJob(event, event.data)), requestChange(id, event.data)];
+  }
+  if (job !== undefined) changes.push(put(JOBS, jobAfter(job, attempt, event)));
+  return changes;
+}
+
+/** The job's row after an event; decisions after its end change nothing. */
+function jobAfter(job: JobRow, attempt: JobAttemptRow | undefined, event: Exclude<JobEvent, { readonly type: typeof JobRequestedV1.type }>): JobRow {
+  if (event.type === JobCancelRequestedV1.type) return { ...job, cancel_requested: true };
+  if (attemptOf(event) !== undefined && event.type !== JobAssignedV1.type && event.type !== JobGatedV1.type) {
+    return attempt?.attempt === job.attempt ? withAttempt(job, attempt) : job;
+  }
+  if (hasEnded(job)) return job;
+  switch (event.type) {
+    case JobAcceptedV1.type: {
+      if (job.accepted_at !== null) return job;
+      const status = decidedStatus(job) === 'requested' ? 'queued' : job.status;
+      return { ...job, status, accepted_at: event.time, accepted_position: event.position, max_attempts: event.data.maxAttempts };
+    }
+    case JobAssignedV1.type: {
+      if (event.data.attempt < job.attempt) return job;
+      const assigned: JobRow = { ...job, status: 'assigned', attempt: event.data.attempt, executor_id: event.data.executorId, not_before: null };
+      return withAttempt(assigned, attempt);
+    }
+    case JobRetryScheduledV1.type: {
+      if (event.data.attempt <= job.attempt) return job;
+      const waiting: JobRow = { ...job, status: 'queued', attempt: event.data.attempt, executor_id: null, not_before: event.data.notBefore, verdict: null };
+      return withAttempt(waiting, attempt);
+    }
+    case JobGatedV1.type:
+      return event.data.attempt === job.attempt ? { ...job, verdict: event.data.verdict } : job;
+    case JobCompletedV1.type:
+      return endedJob(job, 'completed', event.time, { verdict: event.data.verdict });
+    case JobFailedV1.type:
+      return endedJob(job, 'failed', event.time, { failure_class: event.data.class, failure_message: event.data.message });
+    case JobRejectedV1.type:
+      return endedJob(job, 'rejected', event.time, { failure_class: event.data.class, failure_message: event.data.message });
+    case JobCancelledV1.type:
+      return endedJob(job, 'cancelled', event.time);
+    default:
+      return job;
+  }
+}

@@ -1,0 +1,189 @@
+import type { FailureClass, FailureEvidence, JobStatus, JobType, OutputKind, Parameters, TemplateManifest } from '@anime/contracts';
+
+/** One job: what lists filter and sort by, and all that changes. Times are `ce-time`. */
+export interface JobRow {
+  readonly id: string;
+  readonly type: JobType;
+  readonly status: JobStatus;
+  readonly template_id: string;
+  readonly template_version: number;
+  readonly seed: number;
+  readonly project: string | null;
+  readonly actor: string;
+  readonly requested_at: string;
+  readonly accepted_at: string | null;
+  /** Place in the queue: position of `accepted`. */
+  readonly accepted_position: number | null;
+  /** Start of the current attempt. */
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  /** The current attempt; 0 before the first is assigned. */
+  readonly attempt: number;
+  readonly max_attempts: number | null;
+  readonly executor_id: string | null;
+  /** Earliest time of the next assignment, while a retry waits. */
+  readonly not_before: string | null;
+  readonly failure_class: FailureClass | null;
+  readonly failure_message: string | null;
+  readonly verdict: 'passed' | 'failed' | null;
+  readonly cancel_requested: boolean;
+}
+
+/** What a job was asked to make: never changes, so it is kept apart from what does. */
+export interface JobRequestRow {
+  readonly job_id: string;
+  /** The parameter `prompt`, for search; null where the template has none. */
+  readonly prompt: string | null;
+  readonly parameters: Parameters;
+  readonly seed_source: 'given' | 'drawn';
+}
+
+/** One attempt: what was decided and what became of it, whether it is still the current one or not. */
+export interface JobAttemptRow {
+  readonly job_id: string;
+  readonly attempt: number;
+  readonly executor_id: string | null;
+  readonly prompt_id: string | null;
+  readonly variant: 'normal' | 'low-memory' | null;
+  readonly vram_gb: number | null;
+  readonly assigned_at: string | null;
+  readonly cancel_ordered_at: string | null;
+  readonly started_at: string | null;
+  readonly claim: string | null;
+  readonly executed_at: string | null;
+  readonly execution_ms: number | null;
+  readonly cached: boolean | null;
+  readonly graph_hash: string | null;
+  readonly failed_at: string | null;
+  readonly failure_class: FailureClass | null;
+  readonly failure_reason: string | null;
+  readonly failure_message: string | null;
+  readonly evidence: FailureEvidence | null;
+  /** Builds of the scorer whose figures are there. */
+  readonly scorer_builds: readonly string[];
+  readonly organised_at: string | null;
+  readonly organise_failed_at: string | null;
+  readonly organise_failure_code: string | null;
+  readonly organise_failure_message: string | null;
+  readonly gated_at: string | null;
+  readonly verdict: 'passed' | 'failed' | null;
+  readonly gate_rule: string | null;
+  readonly gate_scorer_build: string | null;
+  readonly gate_reason: string | null;
+}
+
+export interface JobOutputRow {
+  readonly job_id: string;
+  readonly attempt: number;
+  readonly node: string;
+  readonly output_index: number;
+  readonly kind: OutputKind;
+  readonly role: string;
+  readonly blob: string;
+  readonly size: number;
+  readonly media_type: string;
+  readonly filename: string;
+}
+
+/** One metric of one output by one build of the scorer. */
+export interface JobScoreRow {
+  readonly job_id: string;
+  readonly attempt: number;
+  readonly node: string;
+  readonly output_index: number;
+  readonly metric: string;
+  readonly scorer_build: string;
+  readonly metric_version: string;
+  readonly blob: string;
+  readonly status: 'measured' | 'unavailable';
+  readonly value: number | null;
+  readonly unit: string | null;
+  readonly method: string | null;
+  readonly evidence: Readonly<Record<string, number>> | null;
+  readonly model_sha256: string | null;
+  readonly reason: string | null;
+  readonly enabled_by: string | null;
+  readonly scored_at: string;
+}
+
+export interface JobFileRow {
+  readonly job_id: string;
+  readonly attempt: number;
+  readonly path: string;
+  readonly role: 'output' | 'thumbnail' | 'sidecar';
+  readonly sha256: string;
+  readonly size: number;
+  readonly media_type: string;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly frames: number | null;
+  readonly node: string;
+  readonly output_index: number;
+}
+
+/** Every event of a job, once per event id; type without version, data in the newest known version. */
+export interface JobTimelineRow {
+  readonly job_id: string;
+  readonly event_id: string;
+  readonly position: number;
+  readonly type: string;
+  readonly producer: string;
+  readonly time: string;
+  readonly actor: string;
+  readonly correlation_id: string;
+  readonly causation_id: string | null;
+  readonly epoch: number | null;
+  readonly data: object;
+}
+
+export interface ExecutorRow {
+  readonly id: string;
+  readonly name: string;
+  readonly comfyui_version: string;
+  readonly simulator: boolean;
+  readonly devices: readonly { readonly name: string; readonly vramBytes: number }[];
+  readonly registered_at: string;
+}
+
+/** One version of a workflow template. */
+export interface WorkflowRow {
+  readonly id: string;
+  readonly version: number;
+  readonly slug: string;
+  readonly kind: JobType;
+  readonly title: string;
+  readonly manifest: TemplateManifest;
+  readonly graph: object;
+  readonly graph_hash: string;
+  readonly built_in: boolean;
+  readonly registered_at: string;
+}
+
+export interface DeadLetterRow {
+  readonly id: string;
+  readonly consumer: string;
+  readonly event_id: string;
+  readonly event_name: string;
+  readonly aggregate_id: string;
+  readonly error_code: string;
+  readonly error_message: string;
+  readonly deliveries: number;
+  readonly parked_by: string;
+  readonly parked_at: string;
+}
+
+/** A term of leadership of the orchestrator. */
+export interface TermRow {
+  readonly scheduler_id: string;
+  readonly epoch: number;
+  readonly leader: string;
+  readonly started_at: string;
+}
+
+/** A message of the log that has no effect: garbage, or a decision of a term that had ended. */
+export interface VoidRow {
+  readonly position: number;
+  readonly kind: 'void' | 'fenced';
+  readonly subject: string;
+  readonly reason: string;
+}

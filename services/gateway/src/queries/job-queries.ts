@@ -1,0 +1,145 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { DEFAULT_POSITION_WAIT_S, type Job, type JobPage, type JobTrail, type Queue } from '@anime/contracts/http';
+import type { EventLog } from '@anime/event-store';
+import { isProblem, ProblemError } from '@anime/problem-details';
+import type { JobsReadModel, JobFilter } from '../adapters/postgres/jobs-read-model.js';
+import type { JobDetail } from '../adapters/postgres/job-views.js';
+import { JOB_ENDS, type JobEnd } from '../domain/job/job.state.js';
+import { jobLinks } from './job-links.js';
+
+/** `?after=` and `?wait=` of a request; seconds. */
+export interface Waiting {
+  readonly after?: number | undefined;
+  readonly wait?: number | undefined;
+}
+
+export type JobReads = Pick<JobsReadModel, 'get' | 'list' | 'events' | 'queue' | 'position' | 'waitFor'>;
+
+const DEFAULT_WAIT_MS = DEFAULT_POSITION_WAIT_S * 1_000;
+/** How often a job is looked at while somebody waits for its end. */
+const LOOK_MS = 50;
+/** A cancel must not hang on a read-model that is slow: without its answer the wish is simply stored. */
+const END_LOOK_MS = 500;
+
+/** What people read of jobs, with the promise that the log makes: what was acknowledged is found. */
+export class JobQueries {
+  readonly #reads: JobReads;
+  readonly #log: Pick<EventLog, 'lastOfAggregate'>;
+
+  constructor(reads: JobReads, log: Pick<EventLog, 'lastOfAggregate'>) {
+    this.#reads = reads;
+    this.#log = log;
+  }
+
+  /**
+   * One job. With `after`, as it is once the read-model has passed that position; with `wait` alone, as it is when it has
+   * ended or the time is over.
+   * @throws ProblemError `job-not-found`, `position-not-reached`, `read-model-unavailable`, `log-unavailable`
+   */
+  async job(jobId: string, waiting: Waiting): Promise<Job> {
+    const deadline = performance.now() + (waiting.wait ?? 0) * 1_000;
+    await this.#passed(waiting);
+    const job = await this.#visible(jobId);
+    return withLinks(waiting.after === undefined ? await this.#endedOrLate(job, deadline) : job);
+  }
+
+  /** The trail of one job; throws as `job` does. */
+  async trail(jobId: string, waiting: Waiting): Promise<JobTrail> {
+    await this.#passed(waiting);
+    await this.#visible(jobId);
+    // Asked for before the rows, so that the rows are at least as new as the answer says.
+    const position = await this.#reads.position();
+    return { jobId, events: await this.#reads.events(jobId), position };
+  }
+
+  /** A page of jobs. @throws ProblemError `bad-cursor`, `position-not-reached`, `read-model-unavailable` */
+  async list({ after, wait, ...filter }: JobFilter & Waiting): Promise<JobPage> {
+    await this.#passed({ after, wait });
+    const position = await this.#reads.position();
+    const { from, to } = filter;
+    const { items, nextCursor } = await this.#reads.list({ ...filter, from: from && instant(from), to: to && instant(to) });
+    return { jobs: items, nextCursor, position };
+  }
+
+  /** What waits and runs. @throws ProblemError `position-not-reached`, `read-model-unavailable` */
+  async queue(waiting: Waiting): Promise<Queue> {
+    await this.#passed(waiting);
+    const position = await this.#reads.position();
+    return { ...(await this.#reads.queue()), position };
+  }
+
+  /**
+   * The job if it ends within the time; undefined if not, also when the read-model cannot say: the request itself is
+   * stored either way.
+   */
+  async endedWithin(jobId: string, position: number, waitMs: number): Promise<Job | undefined> {
+    if (waitMs <= 0) return undefined;
+    const deadline = performance.now() + waitMs;
+    try {
+      await this.#reads.waitFor(position, { timeoutMs: waitMs });
+      const job = await this.#reads.get(jobId);
+      const last = job && (await this.#endedOrLate(job, deadline));
+      return last && endOf(last) !== undefined ? withLinks(last) : undefined;
+    } catch (error) {
+      if (isProblem(error, 'read-model-unavailable') || isProblem(error, 'position-not-reached')) return undefined;
+      throw error;
+    }
+  }
+
+  /** How the read-model says that the job ended; undefined when it does not, or does not answer at once. */
+  async end(jobId: string): Promise<JobEnd | undefined> {
+    const late = new AbortController();
+    const silence = delay(END_LOOK_MS, undefined, { signal: late.signal, ref: false }).catch(() => undefined);
+    try {
+      const job = await Promise.race([this.#reads.get(jobId), silence]);
+      return job && endOf(job);
+    } catch (error) {
+      if (isProblem(error, 'read-model-unavailable')) return undefined;
+      throw error;
+    } finally {
+      late.abort();
+    }
+  }
+
+  async #passed({ after, wait }: Waiting): Promise<void> {
+    if (after === undefined) return;
+    await this.#reads.waitFor(after, { timeoutMs: wait === undefined ? DEFAULT_WAIT_MS : wait * 1_000 });
+  }
+
+  /** A job that is in the log but not in the read-model yet is not unknown: waits for the read-model to pass it. */
+  async #visible(jobId: string): Promise<JobDetail> {
+    const seen = await this.#reads.get(jobId);
+    if (seen !== undefined) return seen;
+    const last = await this.#log.lastOfAggregate('job', jobId);
+    if (last !== undefined) {
+      await this.#reads.waitFor(last.position, { timeoutMs: DEFAULT_WAIT_MS });
+      const job = await this.#reads.get(jobId);
+      if (job !== undefined) return job;
+    }
+    throw new ProblemError('job-not-found', `there is no job ${jobId}`);
+  }
+
+  /** Looks again and again until the job has ended or the time is over. */
+  async #endedOrLate(job: JobDetail, deadline: number): Promise<JobDetail> {
+    let seen = job;
+    for (;;) {
+      const left = deadline - performance.now();
+      if (endOf(seen) !== undefined || left <= 0) return seen;
+      await delay(Math.min(left, LOOK_MS));
+      seen = (await this.#reads.get(job.id)) ?? seen;
+    }
+  }
+}
+
+function endOf({ status }: Pick<JobDetail, 'status'>): JobEnd | undefined {
+  return JOB_ENDS.find((end) => end === status);
+}
+
+function withLinks(job: JobDetail): Job {
+  return { ...job, links: jobLinks(job.id) };
+}
+
+/** Any ISO 8601 time in the form that the log has, so that text order is time order. */
+function instant(time: string): string {
+  return new Date(time).toISOString();
+}

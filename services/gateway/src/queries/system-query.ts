@@ -1,0 +1,81 @@
+import type { ServiceStatus } from '@anime/contracts';
+import type { SystemStatus } from '@anime/contracts/http';
+import { ProblemError } from '@anime/problem-details';
+import type { LiveStatus } from '../adapters/live/live-status.js';
+import type { JobsReadModel } from '../adapters/postgres/jobs-read-model.js';
+
+type ReadModelStatus = SystemStatus['readModel'];
+/** How many voids and dead letters the answer names. */
+const LISTED = 20;
+
+export interface SystemQueryDeps {
+  readonly log: { end(): Promise<number> };
+  readonly reads: Pick<JobsReadModel, 'position' | 'voids' | 'deadLetters'>;
+  readonly live: Pick<LiveStatus, 'services' | 'executors'>;
+  /** What this process says about itself: it is there even when no message gets through. */
+  readonly own: () => Promise<ServiceStatus>;
+}
+
+/** The whole system as the gateway sees it now; what cannot be asked is said to be unreachable. */
+export class SystemQuery {
+  readonly #deps: SystemQueryDeps;
+
+  constructor(deps: SystemQueryDeps) {
+    this.#deps = deps;
+  }
+
+  async status(): Promise<SystemStatus> {
+    const [end, figures, own] = await Promise.all([
+      asked(() => this.#deps.log.end()),
+      asked(() => this.#figures()),
+      this.#deps.own(),
+    ]);
+    const others = this.#deps.live.services().filter((service) => service.instance !== own.instance);
+    return {
+      log: { reachable: end.reason === null, reason: end.reason, end: end.value ?? null },
+      readModel: {
+        reachable: figures.reason === null,
+        reason: figures.reason,
+        position: figures.value?.position ?? null,
+        lag: end.value === undefined || figures.value === undefined ? null : Math.max(0, end.value - figures.value.position),
+        voids: figures.value?.voids ?? null,
+        deadLetters: figures.value?.deadLetters ?? null,
+      },
+      services: [own, ...others].sort((a, b) => (a.service < b.service ? -1 : a.service > b.service ? 1 : 0)),
+      executors: [...this.#deps.live.executors()],
+    };
+  }
+
+  async #figures(): Promise<Pick<ReadModelStatus, 'voids' | 'deadLetters'> & { readonly position: number }> {
+    const { reads } = this.#deps;
+    const [position, voids, letters] = await Promise.all([reads.position(), reads.voids(LISTED), reads.deadLetters(LISTED)]);
+    return {
+      position,
+      voids: { ...voids.counts, recent: voids.items },
+      deadLetters: {
+        count: letters.count,
+        recent: letters.items.map((letter) => ({
+          id: letter.id,
+          consumer: letter.consumer,
+          eventId: letter.event_id,
+          eventName: letter.event_name,
+          aggregateId: letter.aggregate_id,
+          code: letter.error_code,
+          message: letter.error_message,
+          deliveries: letter.deliveries,
+          parkedAt: letter.parked_at,
+        })),
+      },
+    };
+  }
+}
+
+/** The answer, or why there is none. Only what may pass by itself counts as unreachable. */
+async function asked<T>(question: () => Promise<T>): Promise<{ readonly value?: T; readonly reason: string | null }> {
+  try {
+    return { value: await question(), reason: null };
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    return { reason: error.message };
+  }
+}

@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs';
+import { FsBlobStore } from '@anime/blob-store';
+import { ApiGraph } from '@anime/contracts';
+import { LEASES_BUCKET, loadBody, openLog, promptIdOf, schedulerIdOf, spillBody, uuidv7 } from '@anime/event-store';
+import { JetStreamStrategy, KvLease, startStatusReporter } from '@anime/messaging';
+import { AggregateSnapshots, createDatabase, PostgresSnapshotStore } from '@anime/projections';
+import { consumerObserver, createLogger, createMetrics, exposeConsumers, Readiness, type RunServiceOptions } from '@anime/service-runtime';
+import { z } from 'zod';
+import type { OrchestratorConfig } from './config.js';
+import { consumers } from './consumers.js';
+import { Leadership } from './process/leadership.js';
+import { OpenWorkKeeper } from './process/open-work-keeper.js';
+import { OrchestratorProcess } from './process/orchestrator-process.js';
+
+const NAME = 'orchestrator';
+/** A standby takes over when the leader has said nothing for so long. Only a hint: the term event decides. */
+const LEASE_MS = 3_000;
+/** What becomes due by time alone (retries, the scorer's limit) is looked for this often. */
+const TICK_MS = 200;
+
+const { version } = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
+
+/** The service's Nest module; its only controllers are the rows of `consumers.ts`. */
+class OrchestratorModule {}
+
+/** The one composition root: builds the parts from the configuration and wires them. */
+export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptions {
+  const logger = createLogger(NAME, { level: config.LOG_LEVEL });
+  const metrics = createMetrics(NAME);
+  const readiness = new Readiness();
+  const instance = uuidv7();
+  const log = openLog({ natsUrl: config.NATS_URL, name: NAME });
+  const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
+  const database = createDatabase({
+    url: config.DATABASE_URL,
+    schema: NAME,
+    migrations: [{ name: '0001-aggregate-snapshots', class: AggregateSnapshots }],
+    applicationName: `anime-${NAME}`,
+    poolSize: 3,
+  });
+
+  const lease = new KvLease({ log, bucket: LEASES_BUCKET, key: NAME, holder: instance, ttlMs: LEASE_MS, logger });
+  const now = (): Date => new Date();
+  const schedulerId = schedulerIdOf(config.ANIME_STUDIO);
+  const process = new OrchestratorProcess({
+    log,
+    leadership: new Leadership({ log, schedulerId, leader: instance, mayLead: () => lease.held, now }),
+    loadGraph: (body) => loadBody(body, blobs, ApiGraph),
+    spillGraph: (graph) => spillBody(graph, blobs),
+    promptIdOf,
+    now,
+    chance: Math.random,
+    onError: (jobId, err) => logger.warn({ jobId, err }, 'a decision could not be written; it will be made again'),
+    scorerLimitMs: config.ANIME_SCORER_LIMIT_MS,
+    maxAttempts: config.ANIME_MAX_ATTEMPTS,
+  });
+  const keeper = new OpenWorkKeeper({
+    log,
+    process,
+    snapshots: new PostgresSnapshotStore(database),
+    schedulerId,
+    now: () => performance.now(),
+    onTrouble: (what, err) => logger.warn({ err }, what),
+  });
+  const strategy = new JetStreamStrategy({ log, table: consumers(process, keeper), service: NAME, logger, observer: consumerObserver(metrics) });
+  exposeConsumers(metrics, () => strategy.consumers());
+
+  const draining = new AbortController();
+  const leading = leadWheneverPossible(lease, draining.signal);
+  const tick = setInterval(() => {
+    process.decide().catch((err: unknown) => logger.warn({ err }, 'nothing could be decided just now'));
+  }, TICK_MS);
+
+  readiness.add('log', () => ({ ok: log.state().connected, reason: log.state().reason }));
+  readiness.add('consumers', strategy.check);
+  // A standby is ready too: it takes over. Without PostgreSQL the orchestrator works on; only its next start is slower.
+  readiness.add('leadership', () => ({ ok: true, reason: lease.held ? null : 'standby: another orchestrator leads' }));
+  readiness.add('snapshots', () => ({ ok: true, reason: keeper.reason }));
+  const reporter = startStatusReporter({
+    nats: log,
+    service: NAME,
+    instance,
+    version,
+    readiness: () => readiness.report(),
+    consumers: () => strategy.consumers(),
+    logger,
+  });
+
+  return {
+    name: NAME,
+    version,
+    config,
+    module: { module: OrchestratorModule },
+    readiness,
+    logger,
+    metrics,
+    strategy,
+    log,
+    onDrain: async () => {
+      clearInterval(tick);
+      reporter.stop();
+      draining.abort();
+      await leading;
+      await keeper.save();
+      await lease.release();
+      await database.close();
+    },
+  };
+}
+
+/** Holds the lease whenever nobody else does, until the signal aborts. */
+async function leadWheneverPossible(lease: KvLease, signal: AbortSignal): Promise<void> {
+  while (await lease.acquire(signal)) {
+    const lost = Promise.withResolvers<void>();
+    lease.onLost(lost.resolve);
+    signal.addEventListener('abort', () => lost.resolve(), { once: true });
+    await lost.promise;
+    if (signal.aborted) return;
+  }
+}

@@ -1,0 +1,13 @@
+import { baseConfig, blobsConfig, databaseConfig, wholeNumber } from '@anime/service-runtime';
+import { z } from 'zod';
+
+/** What the orchestrator reads from the environment. */
+export const OrchestratorConfig = z.object({
+  ...baseConfig(8332),
+  ...blobsConfig,
+  ...databaseConfig,
+  /** Then outputs are gated without figures, reason `scorer absent`. */
+  ANIME_SCORER_LIMIT_MS: wholeNumber(1_000).default(120_000).describe('milliseconds to wait for scores'),
+  ANIME_MAX_ATTEMPTS: wholeNumber(1).default(3).describe('how often a job may be tried in all'),
+});
+export type OrchestratorConfig = Readonly<z.infer<typeof OrchestratorConfig>>;

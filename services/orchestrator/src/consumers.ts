@@ -1,0 +1,24 @@
+import { CATALOGUE, ExecutorRegisteredV1, SchedulerTermStartedV1, WorkflowRegisteredV1 } from '@anime/contracts';
+import type { ConsumerTable } from '@anime/messaging';
+import type { OpenWorkKeeper } from './process/open-work-keeper.js';
+import type { OrchestratorProcess } from './process/orchestrator-process.js';
+
+/** Every event of the job aggregate: the orchestrator decides from all of them. */
+const JOB_EVENTS = CATALOGUE.contracts.filter((contract) => contract.aggregate === 'job');
+
+/** All that the orchestrator reads, and how. */
+export function consumers(process: OrchestratorProcess, keeper: OpenWorkKeeper): ConsumerTable {
+  return [
+    {
+      kind: 'process',
+      name: 'open-work',
+      events: [...JOB_EVENTS, WorkflowRegisteredV1, ExecutorRegisteredV1, SchedulerTermStartedV1],
+      maxBatch: 500,
+      loadCheckpoint: () => keeper.restore(),
+      onBatch: async (batch) => {
+        await process.onBatch(batch);
+        keeper.onBatch(batch);
+      },
+    },
+  ];
+}

@@ -1,0 +1,107 @@
+import type { Batch, Checkpoint, EventLog, SnapshotStore } from '@anime/event-store';
+import { OPEN_WORK_FOLD_VERSION, OpenWork, type OpenWorkSnapshot } from '../domain/open-work/open-work.js';
+import type { OrchestratorProcess } from './orchestrator-process.js';
+
+/** So many events, or so long, after the last snapshot a new one is taken. */
+const EVENTS_BETWEEN = 2_000;
+const TIME_BETWEEN_MS = 30_000;
+const BEGINNING: Checkpoint = { position: 0, eventId: '' };
+
+interface KeeperDeps {
+  readonly log: EventLog;
+  readonly process: OrchestratorProcess;
+  readonly snapshots: SnapshotStore;
+  readonly schedulerId: string;
+  readonly now: () => number;
+  readonly onTrouble: (what: string, error: unknown) => void;
+}
+
+/**
+ * Keeps a snapshot of the open work in the orchestrator's schema, so that a start need not fold the whole log. It is a
+ * cache: when it is away, of another fold version or does not fit the log, the fold begins at the beginning.
+ */
+export class OpenWorkKeeper {
+  readonly #deps: KeeperDeps;
+  #saved: { position: number; at: number };
+  #saving: Promise<void> = Promise.resolve();
+  #busy = false;
+  #reason: string | null = null;
+
+  constructor(deps: KeeperDeps) {
+    this.#deps = deps;
+    this.#saved = { position: 0, at: deps.now() };
+  }
+
+  /** Why snapshots cannot be kept at the moment; null when all is well. The orchestrator works on without them. */
+  get reason(): string | null {
+    return this.#reason;
+  }
+
+  /** Where to begin reading; the process holds the matching state afterwards. */
+  async restore(): Promise<Checkpoint> {
+    const { process, snapshots, schedulerId } = this.#deps;
+    try {
+      const snapshot = await snapshots.load('scheduler', schedulerId);
+      this.#reason = null;
+      if (snapshot?.foldVersion === OPEN_WORK_FOLD_VERSION) {
+        const checkpoint = { position: snapshot.position, eventId: snapshot.eventId };
+        if (await this.#fits(checkpoint)) {
+          process.restore(OpenWork.fromSnapshot(snapshot.state as OpenWorkSnapshot), checkpoint);
+          this.#saved = { position: checkpoint.position, at: this.#deps.now() };
+          return checkpoint;
+        }
+      }
+    } catch (error) {
+      this.#trouble('the snapshot of the open work cannot be read; folding the whole log', error);
+    }
+    process.restore(new OpenWork(), BEGINNING);
+    return BEGINNING;
+  }
+
+  /** Takes a snapshot in the background when it is time. */
+  onBatch(batch: Batch): void {
+    const { position } = batch.checkpoint;
+    const due =
+      position - this.#saved.position >= EVENTS_BETWEEN ||
+      (position > this.#saved.position && this.#deps.now() - this.#saved.at >= TIME_BETWEEN_MS);
+    if (due && !this.#busy) void this.save();
+  }
+
+  /** Takes a snapshot now, e.g. on drain; never throws. */
+  async save(): Promise<void> {
+    const { process, snapshots, schedulerId, now } = this.#deps;
+    const { position, eventId } = process.checkpoint;
+    if (position === 0 || position === this.#saved.position || eventId === '') return this.#saving;
+    this.#busy = true;
+    this.#saved = { position, at: now() };
+    // The state is copied now: the fold goes on while the database writes.
+    const state = structuredClone(process.work.toSnapshot());
+    this.#saving = snapshots
+      .save('scheduler', { id: schedulerId, position, eventId, foldVersion: OPEN_WORK_FOLD_VERSION, state })
+      .then(
+        () => {
+          this.#reason = null;
+        },
+        (error: unknown) => this.#trouble('the snapshot of the open work cannot be written', error),
+      )
+      .finally(() => {
+        this.#busy = false;
+      });
+    return this.#saving;
+  }
+
+  /** Whether the log holds that event at that position. */
+  async #fits(checkpoint: Checkpoint): Promise<boolean> {
+    if ((await this.#deps.log.end()) < checkpoint.position) return false;
+    for await (const entry of this.#deps.log.read({ after: checkpoint.position - 1, to: checkpoint.position })) {
+      if (entry.status === 'void') return false;
+      return ('event' in entry ? entry.event.id : entry.eventId) === checkpoint.eventId;
+    }
+    return false;
+  }
+
+  #trouble(what: string, error: unknown): void {
+    this.#reason = `${what}: ${error instanceof Error ? error.message : String(error)}`;
+    this.#deps.onTrouble(what, error);
+  }
+}

@@ -1,0 +1,10 @@
+import { runMain } from '@anime/service-runtime/main';
+
+await runMain('quality-scorer', async () => {
+  const [{ readConfig, runService }, { QualityScorerConfig }, { composeQualityScorer }] = await Promise.all([
+    import('@anime/service-runtime'),
+    import('./config.js'),
+    import('./app.module.js'),
+  ]);
+  await runService(await composeQualityScorer(readConfig(QualityScorerConfig)));
+});

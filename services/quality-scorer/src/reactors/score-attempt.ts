@@ -1,0 +1,49 @@
+import type { BlobStore } from '@anime/blob-store';
+import { JobScoredV1, type EventData, type JobExecutedV1 } from '@anime/contracts';
+import { causedBy, deriveId, type EventLog, type EventOf, type RecordedEvent } from '@anime/event-store';
+import type { ClassicalScorer } from '@anime/quality-metrics';
+import { measure } from './metric-results.js';
+
+export type ExecutedEvent = EventOf<typeof JobExecutedV1> & RecordedEvent;
+
+export interface ScoreDependencies {
+  readonly log: EventLog;
+  readonly blobs: BlobStore;
+  readonly scorer: Pick<ClassicalScorer, 'scorePicture'>;
+  readonly scorerBuild: string;
+  /** ISO instant. */
+  readonly now: () => string;
+}
+
+/** Id of the scores that one build gives an executed attempt: a repeat has the same. */
+export function scoredId(executedEventId: string, scorerBuild: string): string {
+  return deriveId(executedEventId, 'scored', scorerBuild);
+}
+
+/** Currency: false when this build's scores of this attempt are the job's newest, so that a late redelivery measures nothing. */
+export async function isUnscored(deps: Pick<ScoreDependencies, 'log' | 'scorerBuild'>, event: RecordedEvent): Promise<boolean> {
+  const last = await deps.log.lastOnSubject(JobScoredV1, event.aggregateId);
+  return !(last?.status === 'event' && last.event.id === scoredId(event.id, deps.scorerBuild));
+}
+
+/**
+ * Measures every output of an executed attempt and appends `job.scored`.
+ * @throws ProblemError `blob-not-found`, `blob-corrupt`, `storage-failed`, `log-unavailable`, `log-full`…
+ */
+export async function scoreAttempt(deps: ScoreDependencies, event: ExecutedEvent, signal: AbortSignal): Promise<void> {
+  const outputs: EventData<typeof JobScoredV1>['outputs'] = [];
+  for (const { node, index, blob, mediaType } of event.data.outputs) {
+    signal.throwIfAborted();
+    const bytes = await deps.blobs.get(blob);
+    outputs.push({ node, index, blob, metrics: await measure(deps.scorer, bytes, mediaType) });
+  }
+  await deps.log.append({
+    contract: JobScoredV1,
+    aggregateId: event.aggregateId,
+    id: scoredId(event.id, deps.scorerBuild),
+    time: deps.now(),
+    actor: 'service:quality-scorer',
+    ...causedBy(event),
+    data: { attempt: event.data.attempt, scorerBuild: deps.scorerBuild, outputs },
+  });
+}
