@@ -6,7 +6,8 @@ import { type Faults, takeNodeFailure } from './faults.js';
 import { isLink, isRecord, type QueueItem } from './graph.js';
 import type { HistoryStatus, NodeMeta, Outputs } from './history.js';
 import { ExecutionInterrupted, NodeExecutionError } from './nodes/node-errors.js';
-import type { Directories, NodeContext, NodeEnvironment, NodeInputs, NodeKind, NodeResult } from './nodes/node-kind.js';
+import type { Directories, NodeContext, NodeEnvironment, NodeKind, NodeResult } from './nodes/node-kind.js';
+import type { NodeInputs } from './nodes/values.js';
 import { ProgressReporter } from './progress.js';
 import { pythonStr } from './python-json.js';
 

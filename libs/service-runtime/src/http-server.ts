@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { problemJson, ProblemError, PROBLEM_MEDIA_TYPE } from '@anime/problem-details';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { Registry } from 'prom-client';
 import type { Readiness } from './readiness.js';
+import { problemOfHttpError } from './problem-filter.js';
 import { RouteTable } from './route-table.js';
 
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
@@ -44,6 +46,15 @@ export function createHttpServer(options: HttpServerOptions): { readonly adapter
     genReqId: requestId,
     bodyLimit: options.bodyLimit,
     clientErrorHandler: answerBadHttp,
+    // What the router itself refuses (a path that cannot be decoded, an endless parameter) reaches no hook and no filter.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      const path = request.url.split('?')[0] ?? request.url;
+      const problem = problemOfHttpError(error, request.method, path);
+      void reply
+        .status(problem.status)
+        .headers({ 'content-type': PROBLEM_MEDIA_TYPE, 'x-request-id': request.id })
+        .send(JSON.stringify(problemJson(problem, path, request.id)));
+    },
     // While draining, requests that are already on a connection are still answered.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },

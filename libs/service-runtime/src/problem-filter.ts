@@ -9,7 +9,6 @@ import type { RouteTable } from './route-table.js';
 const DEFAULT_RETRY_AFTER = 2;
 
 /** Makes every error of a request an RFC 9457 answer; errors of message handlers pass through as they are. */
-@Catch()
 export class ProblemFilter implements ExceptionFilter {
   readonly #logger: Logger;
   readonly #routes: RouteTable;
@@ -60,6 +59,9 @@ export class ProblemFilter implements ExceptionFilter {
 function isStatus(error: unknown, status: number): boolean {
   return error instanceof HttpException && error.getStatus() === status;
 }
+
+// Called rather than written as a decorator: Node runs this file as it is, by removing its types, when a test starts a service.
+Catch()(ProblemFilter);
 
 /** Errors of Fastify arrive as Nest's HttpException with the original as its cause, or as they are. */
 export function problemOfHttpError(error: unknown, method: string, path: string): ProblemError {

@@ -14,9 +14,10 @@ function fieldPath(part: RequestPart, path: readonly PropertyKey[]): string {
   return [part === 'param' ? 'path' : part, ...tokens].join('/');
 }
 
-/** The branch of a union that fits best: the one with the fewest complaints. */
-function closest(branches: readonly (readonly Issue[])[]): readonly Issue[] {
-  return branches.reduce<readonly Issue[]>((best, branch) => (best.length === 0 || branch.length < best.length ? branch : best), []);
+/** The branch of a union that the value was meant for: of the right kind as a whole, and with the fewest complaints. */
+function closest(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  const ofItsKind = branches.filter((branch) => branch.every((issue) => issue.path.length > 0 || issue.code === 'unrecognized_keys'));
+  return ofItsKind.toSorted((a, b) => a.length - b.length)[0];
 }
 
 /** Every complaint of zod, one for each field, unknown fields by their own names. */
@@ -28,7 +29,7 @@ export function fieldErrors(issues: readonly Issue[], part: RequestPart, base: r
     }
     if (issue.code === 'invalid_union') {
       const branch = closest(issue.errors);
-      if (branch.length > 0) return fieldErrors(branch, part, path);
+      if (branch !== undefined && branch.length > 0) return fieldErrors(branch, part, path);
     }
     if (issue.code === 'invalid_key' || issue.code === 'invalid_element') {
       return issue.issues.map((inner) => ({ path: fieldPath(part, path), message: inner.message }));

@@ -1,5 +1,5 @@
 import type { Graph } from '../graph.js';
-import type { Value } from './values.js';
+import type { NodeInputs, Value } from './values.js';
 
 /** `[type or list of choices, configuration]`, in either of ComfyUI's two generations of the format. */
 export type InputSpec = readonly [type: string | readonly string[], config?: Readonly<Record<string, unknown>>];
@@ -51,9 +51,6 @@ export interface NodeResult {
   /** What `executed` and history report. Only output nodes have it. */
   readonly ui?: Readonly<Record<string, readonly unknown[]>>;
 }
-
-/** Inputs after links were replaced by the values that stand behind them. */
-export type NodeInputs = Readonly<Record<string, unknown>>;
 
 /** One node class. A new kind is one file that exports one of these, listed in `registry.ts`. */
 export interface NodeKind {

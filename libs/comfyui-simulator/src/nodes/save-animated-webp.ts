@@ -4,8 +4,8 @@ import sharp from 'sharp';
 import { pythonJson } from '../python-json.js';
 import { nextCounter, resolveSavePath } from '../save-path.js';
 import { SOFTWARE } from '../software.js';
-import type { NodeContext, NodeInfo, NodeInputs, NodeKind } from './node-kind.js';
-import { booleanInput, type ImageBatch, linkedInput, numberInput, stringInput } from './values.js';
+import type { NodeContext, NodeInfo, NodeKind } from './node-kind.js';
+import { booleanInput, type ImageBatch, linkedInput, type NodeInputs, numberInput, stringInput } from './values.js';
 
 const INFO: NodeInfo = {
   input: {

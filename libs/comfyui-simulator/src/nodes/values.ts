@@ -1,6 +1,5 @@
 import type { SamplingRecipe } from '../picture/recipe.js';
 import { NodeExecutionError } from './node-errors.js';
-import type { NodeInputs } from './node-kind.js';
 
 /** A batch of pictures. Frames are drawn when asked for, so that a long animation need not lie in memory twice. */
 export interface ImageBatch {
@@ -20,6 +19,9 @@ export interface Latent {
   /** Undefined while the latent is empty. */
   readonly recipe?: SamplingRecipe;
 }
+
+/** Inputs after links were replaced by the values that stand behind them. */
+export type NodeInputs = Readonly<Record<string, unknown>>;
 
 /** What travels over a link. */
 export type Value =

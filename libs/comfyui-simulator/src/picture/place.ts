@@ -63,14 +63,7 @@ function drawCity(design: Design, canvas: Canvas, light: Light): string {
   const random = design.shapes('city');
   const rows = [0, 1, 2].map((row) => {
     const color = mix(light.haze, shade(light.land, light.isDark ? 0 : -4), row / 2);
-    return drawBuildings(
-      random,
-      canvas,
-      0.6 + row * 0.1,
-      shade({ ...color, hue: light.haze.hue }, -row * 4),
-      light,
-      row,
-    );
+    return drawBuildings(random, canvas, light, row, shade({ ...color, hue: light.haze.hue }, -row * 4));
   });
   return rows.join('');
 }

@@ -12,6 +12,7 @@ import type { LogEntry } from '../log-entry.js';
 import { issueSummary } from './field-errors.js';
 import { MSG_ID_HEADER, type StoredMessage } from './stored-message.js';
 
+const FIELDS = Object.entries(ENVELOPE_HEADERS);
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** Why a message is void; thrown and caught in this file only, so that each check is one line. */
@@ -55,7 +56,7 @@ function readEnvelope(message: StoredMessage): Envelope {
   try {
     specVersion = message.header('ce-specversion');
     messageId = message.header(MSG_ID_HEADER);
-    for (const [field, header] of Object.entries(ENVELOPE_HEADERS)) {
+    for (const [field, header] of FIELDS) {
       const value = message.header(header);
       if (value !== undefined) fields[field] = field === 'epoch' && /^\d{1,15}$/.test(value) ? Number(value) : value;
     }

@@ -17,6 +17,7 @@ export interface EncodedEvent {
   readonly data: Uint8Array;
 }
 
+const FIELDS = Object.entries(ENVELOPE_HEADERS);
 const encoder = new TextEncoder();
 
 /**
@@ -64,7 +65,7 @@ function encodeEnvelope(event: NewEvent): ReadonlyMap<string, string> {
     ['ce-specversion', SPEC_VERSION],
     ['content-type', 'application/json'],
   ]);
-  for (const [field, header] of Object.entries(ENVELOPE_HEADERS)) {
+  for (const [field, header] of FIELDS) {
     const value = envelope.data[field as keyof Envelope];
     if (value !== undefined) headers.set(header, String(value));
   }

@@ -1,4 +1,4 @@
-import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
+import type { JsMsg } from '@nats-io/jetstream';
 
 export interface Gathered {
   readonly messages: readonly JsMsg[];
@@ -11,38 +11,81 @@ const LINGER_MS = 5;
 
 /**
  * Puts delivered messages into batches: what is there is taken at once, up to `max`; messages that the server has
- * announced (`pending`) are waited for a few milliseconds. So a live message is handed on without delay.
+ * announced (`pending`) are waited for a few milliseconds. So a live message is handed on without delay. At most `max`
+ * messages wait here while a batch is worked on. Ends when `messages` end.
  */
-export async function* gather(messages: ConsumerMessages, max: number): AsyncGenerator<Gathered> {
-  const iterator = messages[Symbol.asyncIterator]();
-  let next = iterator.next();
-  for (;;) {
-    const first = await next;
-    if (first.done === true) return;
-    const batch = [first.value];
-    next = iterator.next();
-    let waiting: Promise<'waited'> | undefined;
-    let closed = false;
-    while (batch.length < max && !closed) {
-      const last = batch.at(-1);
-      waiting ??= wait(last !== undefined && last.info.pending > 0 ? LINGER_MS : 0);
-      const result = await Promise.race([next, waiting]);
-      if (result === 'waited') break;
-      if (result.done === true) closed = true;
-      else {
-        batch.push(result.value);
-        next = iterator.next();
-        if (result.value.info.pending === 0) waiting = undefined;
-      }
+export async function* gather(messages: AsyncIterable<JsMsg>, max: number): AsyncGenerator<Gathered> {
+  const buffer = new MessageBuffer(max);
+  const filling = buffer.fill(messages);
+  try {
+    while (await buffer.nonEmpty()) {
+      if (buffer.size < max) await buffer.linger();
+      const batch = buffer.take();
+      yield { messages: batch, drained: buffer.size === 0 && batch.at(-1)?.info.pending === 0 };
     }
-    yield { messages: batch, drained: batch.length < max && batch.at(-1)?.info.pending === 0 };
-    if (closed) return;
+    await filling;
+  } finally {
+    buffer.close();
   }
 }
 
-function wait(ms: number): Promise<'waited'> {
-  return new Promise((resolve) => {
-    if (ms === 0) setImmediate(() => resolve('waited'));
-    else setTimeout(() => resolve('waited'), ms);
-  });
+/** What lies between the client's iterator and the batches. A promise for each message would cost more than reading it. */
+class MessageBuffer {
+  readonly #messages: JsMsg[] = [];
+  #ended = false;
+  #closed = false;
+  #wake: (() => void) | undefined;
+  #room: (() => void) | undefined;
+
+  constructor(private readonly max: number) {}
+
+  get size(): number {
+    return this.#messages.length;
+  }
+
+  async fill(messages: AsyncIterable<JsMsg>): Promise<void> {
+    try {
+      for await (const message of messages) {
+        if (this.#closed) return;
+        this.#messages.push(message);
+        if (this.size === 1 || this.size >= this.max || message.info.pending === 0) this.#wake?.();
+        if (this.size >= this.max) await new Promise<void>((resolve) => (this.#room = resolve));
+      }
+    } finally {
+      this.#ended = true;
+      this.#wake?.();
+    }
+  }
+
+  /** @returns false when there is none and none will come */
+  async nonEmpty(): Promise<boolean> {
+    while (this.size === 0 && !this.#ended) await new Promise<void>((resolve) => (this.#wake = resolve));
+    this.#wake = undefined;
+    return this.size > 0;
+  }
+
+  /** Waits for announced messages; without any, only for what is being read from the socket right now. */
+  async linger(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#ended || this.size >= this.max || this.#messages.at(-1)?.info.pending === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LINGER_MS);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+
+  take(): JsMsg[] {
+    const taken = this.#messages.splice(0, this.max);
+    this.#room?.();
+    return taken;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#room?.();
+  }
 }

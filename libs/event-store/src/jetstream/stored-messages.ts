@@ -55,19 +55,16 @@ export function deliveredMessage(message: JsMsg): StoredMessage {
   };
 }
 
-interface Headers {
-  get(name: string): string;
-}
-
-/** Parses headers when first asked, as parsing is where broken ones throw. */
-function lazyHeader(parse: () => Headers | undefined): StoredMessage['header'] {
-  let headers: Headers | undefined;
-  let parsed = false;
+/** Parses headers when first asked, as parsing is where broken ones throw; of a repeated header the first value counts. */
+function lazyHeader(parse: () => Iterable<[string, string[]]> | undefined): StoredMessage['header'] {
+  let headers: Map<string, string | undefined> | undefined;
   return (name) => {
-    if (!parsed) {
-      headers = parse();
-      parsed = true;
+    if (headers === undefined) {
+      const parsed = parse() ?? [];
+      headers = new Map();
+      // Not the client's `get`: it makes two arrays of all names at each call.
+      for (const [key, values] of parsed) headers.set(key, values[0]);
     }
-    return headers?.get(name) || undefined;
+    return headers.get(name) || undefined;
   };
 }

@@ -4,7 +4,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { connectionOptions, messageOf, unavailable, type NatsCredentials } from '../jetstream/nats-link.js';
 import { drift } from './drift.js';
 import { checkedManager } from './server-check.js';
-import { durableSettings, streamSettings, topology, type DurableSettings, type DurableShape, type StreamSettings, type Topology } from './settings.js';
+import { durableRequest, durableSettings, streamSettings, topology, type DurableSettings, type DurableShape, type StreamSettings, type Topology } from './settings.js';
 
 /** Where to provision: an open connection, or an address to connect to for the time of the call. */
 export type ProvisionTarget =
@@ -35,7 +35,7 @@ export function provision(options: ProvisionOptions): Promise<ProvisionReport> {
     refuse(before.differences);
     for (const settings of before.missingStreams) await manager.streams.add(settings);
     for (const settings of before.missingDurables) {
-      await manager.consumers.add(names.stream, { ...settings, deliver_policy: 'all' });
+      await manager.consumers.add(names.stream, durableRequest(settings, 'start'));
     }
     // Asked again: a server may store other settings than it was given.
     const after = await inspect(manager, names);
@@ -70,7 +70,7 @@ export function createDurable(
     const settings = durableSettings(name, options);
     const found = await durableConfig(manager, stream, name);
     if (found !== undefined) refuse(drift(`durable ${name}`, settings, found));
-    else await manager.consumers.add(stream, { ...settings, deliver_policy: options.from === 'now' ? 'new' : 'all' });
+    else await manager.consumers.add(stream, durableRequest(settings, options.from));
     return found === undefined;
   });
 }

@@ -1,0 +1,59 @@
+import { JobExecutedV1, JobStartedV1, SERVICES, type ServiceName } from '@anime/contracts';
+import { promptIdOf } from '@anime/event-store';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { TestStudio } from '../testing/test-studio.js';
+
+/** A sampling of about two seconds: long enough to die in. */
+const STEPS = 40;
+const STEP_DELAY_MS = 50;
+
+describe('kill -9 in mid-job', () => {
+  let studio: TestStudio;
+  beforeAll(async () => {
+    studio = await TestStudio.start({ stepDelayMs: STEP_DELAY_MS });
+  }, 120_000);
+  afterAll(() => studio[Symbol.asyncDispose](), 60_000);
+
+  /** The trail of a job that ran once: every decision and fact once, in whatever order facts came. */
+  async function expectOneRun(jobId: string): Promise<void> {
+    const trail = await studio.trail(jobId);
+    for (const type of ['requested', 'accepted', 'assigned', 'started', 'executed', 'scored', 'organised', 'gated', 'completed']) {
+      expect([type, trail.filter((each) => each === type).length]).toEqual([type, 1]);
+    }
+    expect((await studio.executions())[promptIdOf(jobId, 1)]).toBe(1);
+    const job = await studio.job(jobId);
+    expect(job.status).toBe('completed');
+    expect(job.files.filter((file) => file.role === 'output')).toHaveLength(1);
+  }
+
+  it.each<ServiceName>([...SERVICES])('of the %s while the GPU works: the job ends once, with one run', async (name) => {
+    const jobId = await studio.requestImage({ steps: STEPS, seed: SERVICES.indexOf(name) });
+    await studio.happened(jobId, JobStartedV1);
+    await studio.service(name).kill('SIGKILL');
+    await studio.service(name).restart();
+    await studio.ended(jobId);
+    await expectOneRun(jobId);
+  }, 90_000);
+
+  it.each<ServiceName>(['orchestrator', 'quality-scorer', 'file-organizer', 'gateway'])(
+    'of the %s right after the run: the job ends once',
+    async (name) => {
+      const jobId = await studio.requestImage({ steps: 4, seed: 100 + SERVICES.indexOf(name) });
+      await studio.happened(jobId, JobExecutedV1);
+      await studio.service(name).kill('SIGKILL');
+      await studio.service(name).restart();
+      await studio.ended(jobId);
+      await expectOneRun(jobId);
+    },
+    90_000,
+  );
+
+  it('of the nats-server: the job ends once', async () => {
+    const jobId = await studio.requestImage({ steps: STEPS, seed: 200 });
+    await studio.happened(jobId, JobStartedV1);
+    await studio.nats.kill();
+    await studio.nats.restart();
+    await studio.ended(jobId);
+    await expectOneRun(jobId);
+  }, 90_000);
+});

@@ -1,0 +1,188 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ENDED_STATUSES, SERVICES, type EventContract, type ServiceName } from '@anime/contracts';
+import type { Job } from '@anime/contracts/http';
+import { startNatsServer, type NatsServer } from '@anime/embedded-servers';
+import { openLog, provision, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
+import { createGatewayClient, unwrap, type GatewayClient } from '@anime/gateway-client';
+import { createTestDatabase, eventually, freePort, spawnService, type ServiceProcess, type TestDatabase } from '@anime/testing';
+
+const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+
+export interface TestStudioOptions {
+  /** Milliseconds of one sampling step of the simulator; default 15. */
+  readonly stepDelayMs?: number;
+  /** Which services to start; default all. */
+  readonly services?: readonly ServiceName[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A whole studio of real processes for one test file: each can be killed and started again. */
+export class TestStudio implements AsyncDisposable {
+  readonly #made: (() => PromiseLike<unknown>)[] = [];
+  readonly #services = new Map<ServiceName, ServiceProcess>();
+  #nats: NatsServer | undefined;
+  #database: TestDatabase | undefined;
+  #simulator: ServiceProcess | undefined;
+  #log: JetStreamLog | undefined;
+  dir = '';
+
+  static async start(options: TestStudioOptions = {}): Promise<TestStudio> {
+    const studio = new TestStudio();
+    try {
+      await studio.#start(options);
+      return studio;
+    } catch (error) {
+      await studio[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get nats(): NatsServer {
+    return present(this.#nats);
+  }
+
+  get database(): TestDatabase {
+    return present(this.#database);
+  }
+
+  get simulator(): ServiceProcess {
+    return present(this.#simulator);
+  }
+
+  get log(): JetStreamLog {
+    return present(this.#log);
+  }
+
+  get client(): GatewayClient {
+    return createGatewayClient(this.service('gateway').url);
+  }
+
+  get libraryDir(): string {
+    return path.join(this.dir, 'library');
+  }
+
+  service(name: ServiceName): ServiceProcess {
+    return present(this.#services.get(name), name);
+  }
+
+  /** Starts one more process of a service (a standby), or one that was left out. */
+  async startService(name: ServiceName, env: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
+    const service = await spawnService({
+      name,
+      entry: path.join(ROOT, 'services', name, 'dist', 'main.js'),
+      cwd: this.dir,
+      env: {
+        NATS_URL: this.nats.url,
+        DATABASE_URL: this.database.url,
+        NATS_SYNCED: '1',
+        ANIME_BLOBS_DIR: path.join(this.dir, 'blobs'),
+        ANIME_LIBRARY_DIR: this.libraryDir,
+        COMFYUI_URLS: this.simulator.url,
+        ...env,
+      },
+    });
+    this.#made.push(() => service.stop());
+    return service;
+  }
+
+  /** Asks for a picture; returns the id of its job. */
+  async requestImage(body: { prompt?: string; seed?: number; steps?: number; width?: number; height?: number } = {}): Promise<string> {
+    const answer = await unwrap(
+      this.client.POST('/api/anime/generate/image', {
+        body: { prompt: 'a lighthouse at dusk', width: 128, height: 128, ...body },
+      }),
+    );
+    if (!('jobId' in answer)) throw new Error('the gateway answered with a whole job');
+    return answer.jobId;
+  }
+
+  async job(jobId: string): Promise<Job> {
+    const job: unknown = await unwrap(this.client.GET('/api/anime/jobs/{id}', { params: { path: { id: jobId } } }));
+    return job as Job;
+  }
+
+  /** Waits for the job's end in the log, then for the read-model to show it. */
+  async ended(jobId: string, timeoutMs = 60_000): Promise<Job> {
+    const end = await eventually(
+      async () => (await this.events(jobId)).find((event) => ENDED_STATUSES.some((status) => event.type === `job.${status}`)),
+      { what: `job ${jobId} ends`, timeoutMs, intervalMs: 50 },
+    );
+    return eventually(
+      async () => {
+        const job = await this.job(jobId);
+        return job.position >= end.position && job;
+      },
+      { what: `the read-model shows the end of job ${jobId}`, timeoutMs: 20_000, intervalMs: 50 },
+    );
+  }
+
+  /** The valid events of a job, from the log itself. */
+  async events(jobId: string): Promise<RecordedEvent[]> {
+    const events: RecordedEvent[] = [];
+    for await (const entry of this.log.readAggregate('job', jobId)) {
+      if (entry.status === 'event') events.push(entry.event);
+    }
+    return events;
+  }
+
+  /** The types of a job's events in order, without `job.`. */
+  async trail(jobId: string): Promise<string[]> {
+    return (await this.events(jobId)).map((event) => event.type.replace(/^job\./, ''));
+  }
+
+  /** Waits until the job's trail holds an event of this contract. */
+  async happened(jobId: string, contract: EventContract, timeoutMs = 30_000): Promise<RecordedEvent> {
+    return eventually(async () => (await this.events(jobId)).find((event) => event.type === contract.type), {
+      what: `${contract.type} of job ${jobId}`,
+      timeoutMs,
+      intervalMs: 20,
+    });
+  }
+
+  /** How often the simulator began to execute each prompt. */
+  async executions(): Promise<Record<string, number>> {
+    const counters = (await (await fetch(`${this.simulator.url}/simulator/counters`)).json()) as {
+      promptsExecuted: Record<string, number>;
+    };
+    return counters.promptsExecuted;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (let undo = this.#made.pop(); undo !== undefined; undo = this.#made.pop()) await undo();
+  }
+
+  async #start(options: TestStudioOptions): Promise<void> {
+    this.dir = await mkdtemp(path.join(tmpdir(), 'anime-studio-'));
+    this.#made.push(() => rm(this.dir, { recursive: true, force: true }));
+    const [nats, database] = await Promise.all([startNatsServer({ syncAlways: false }), createTestDatabase()]);
+    this.#nats = nats;
+    this.#database = database;
+    this.#made.push(() => nats.stop(), () => database[Symbol.asyncDispose]());
+    await provision({ natsUrl: nats.url });
+    this.#log = openLog({ natsUrl: nats.url, name: 'test' });
+    this.#made.push(() => this.log.close());
+    // A port of its own, so that it comes back where the executor looks for it.
+    const simulatorArgs = ['--port', String(await freePort()), '--data-dir', path.join(this.dir, 'comfyui'), '--step-delay', String(options.stepDelayMs ?? 15)];
+    const simulator = await spawnService({
+      name: 'comfyui-simulator',
+      entry: path.join(ROOT, 'libs', 'comfyui-simulator', 'dist', 'main.js'),
+      args: simulatorArgs,
+      until: (line) => line['ready'] === true,
+    });
+    this.#simulator = simulator;
+    this.#made.push(() => simulator.stop());
+    await Promise.all(
+      (options.services ?? SERVICES).map(async (name) => {
+        this.#services.set(name, await this.startService(name, options.env));
+      }),
+    );
+  }
+}
+
+function present<T>(value: T | undefined, what = 'the studio'): T {
+  if (value === undefined) throw new Error(`${what} is not running`);
+  return value;
+}

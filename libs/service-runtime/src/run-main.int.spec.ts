@@ -1,0 +1,148 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { spawn } from 'node:child_process';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { requireNode } from './node-version.js';
+
+const FOLDER = path.join(import.meta.dirname, 'testing');
+
+interface Fixture {
+  readonly url: Promise<string>;
+  readonly exited: Promise<number | string | null>;
+  readonly stderr: () => string;
+  readonly stdout: () => string;
+  kill(signal: NodeJS.Signals): void;
+  until(text: string): Promise<void>;
+}
+
+const running: Fixture[] = [];
+afterEach(async () => {
+  for (const fixture of running.splice(0)) {
+    fixture.kill('SIGKILL');
+    await fixture.exited;
+  }
+});
+
+function start(env: Record<string, string> = {}): Fixture {
+  const { NODE_OPTIONS: _options, ...own } = process.env;
+  const child = spawn(process.execPath, ['--import', path.join(FOLDER, 'typescript-source.mjs'), path.join(FOLDER, 'fixture-service.mjs')], {
+    env: { ...own, PORT: '0', LOG_LEVEL: 'info', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let out = '';
+  let err = '';
+  const ready = Promise.withResolvers<string>();
+  ready.promise.catch(() => undefined);
+  const waiting: (() => void)[] = [];
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += String(chunk);
+    if (out.includes('\n')) ready.resolve((JSON.parse(out) as { url: string }).url);
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    err += String(chunk);
+    for (const look of waiting) look();
+  });
+  const exited = new Promise<number | string | null>((resolve) => {
+    child.once('close', (code, signal) => {
+      ready.reject(new Error(`it ended: ${err}`));
+      for (const look of waiting) look();
+      resolve(code ?? signal);
+    });
+  });
+  const fixture: Fixture = {
+    url: ready.promise,
+    exited,
+    stderr: () => err,
+    stdout: () => out,
+    kill: (signal) => void child.kill(signal),
+    until: (text) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (err.includes(text)) resolve();
+          else if (child.exitCode !== null) reject(new Error(`it ended without ${text}: ${err}`));
+        };
+        waiting.push(look);
+        look();
+      }),
+  };
+  running.push(fixture);
+  return fixture;
+}
+
+const trailOf = (fixture: Fixture): string[] => [...fixture.stderr().matchAll(/^trail (\w+)$/gm)].map((match) => match[1] ?? '');
+
+describe('a service process', () => {
+  it('says in one JSON line where it listens, stays up while NATS is away, and drains on SIGTERM in order', async () => {
+    const fixture = start();
+    const url = await fixture.url;
+    expect(JSON.parse(fixture.stdout())).toMatchObject({ ready: true, service: 'gateway', version: '0.0.1', port: Number(new URL(url).port) });
+    expect((await fetch(new URL('/health', url))).status).toBe(200);
+    expect((await fetch(new URL('/ready', url))).status).toBe(503); // and the connection stays open
+    fixture.kill('SIGTERM');
+    expect(await fixture.exited).toBe(0);
+    expect(trailOf(fixture)).toEqual(['consumers', 'resources', 'consumers', 'log']); // Nest closes the transport once more
+    expect(fixture.stdout().trim().split('\n')).toHaveLength(1);
+  });
+
+  it('ends at once on a second signal', async () => {
+    const fixture = start({ FIXTURE: 'hangs' });
+    await fixture.url;
+    fixture.kill('SIGINT');
+    await fixture.until('trail consumers');
+    fixture.kill('SIGINT');
+    expect(await fixture.exited).toBe(130);
+  });
+
+  it('names every bad variable, one line each, and exits 78', async () => {
+    const fixture = start({ FIXTURE: 'needs-database', PORT: 'x', LOG_LEVEL: 'loud' });
+    expect(await fixture.exited).toBe(78);
+    expect(fixture.stderr().trim().split('\n')).toEqual([
+      'Configuration: 3 variable(s) of the environment are not usable',
+      '  PORT: expected a port number from 0 (any free one) to 65535, but it is "x"',
+      '  LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent, but it is "loud"',
+      '  DATABASE_URL: expected a PostgreSQL address, postgres://user:password@host:port/database, but it is not set',
+    ]);
+  });
+
+  it('logs a promise that nobody caught as fatal and exits 1', async () => {
+    const fixture = start({ FIXTURE: 'rejects' });
+    expect(await fixture.exited).toBe(1);
+    expect(fixture.stderr()).toMatch(/"level":"fatal".*nobody caught this/);
+  });
+
+  it('exits 1 and says why when its port is taken', async () => {
+    const first = start();
+    const fixture = start({ PORT: new URL(await first.url).port });
+    expect(await fixture.exited).toBe(1);
+    expect(fixture.stderr()).toContain('EADDRINUSE');
+  });
+
+  it('sends the spans of its requests to the OTLP endpoint, those of /health not', async () => {
+    const received: string[] = [];
+    const receiver: Server = createServer((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += String(chunk)));
+      request.on('end', () => {
+        received.push(`${request.url ?? ''} ${body}`);
+        response.end('{}');
+      });
+    });
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    const { port } = receiver.address() as AddressInfo;
+    const fixture = start({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
+    const url = await fixture.url;
+    await (await fetch(new URL('/health', url))).text();
+    await (await fetch(new URL('/nowhere', url), { headers: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` } })).text();
+    fixture.kill('SIGTERM');
+    expect(await fixture.exited).toBe(0);
+    await new Promise((resolve) => receiver.close(resolve));
+    expect(received.join('\n')).toMatch(/^\/v1\/traces .*a{32}.*b{16}/);
+    expect(received.join('\n')).not.toContain('/health');
+  });
+
+  it('refuses an older Node in words that say how to start it', () => {
+    expect(() => requireNode('20.20.2')).toThrow(/Node 24 or newer and runs on 20\.20\.2: start it through npm/);
+    expect(() => requireNode('24.0.0')).not.toThrow();
+  });
+});

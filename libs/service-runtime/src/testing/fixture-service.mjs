@@ -1,0 +1,31 @@
+// A service as small as can be, for run-main.int.spec.ts. FIXTURE says how it misbehaves.
+import { runMain } from '../main.ts';
+
+await runMain('gateway', async () => {
+  const { baseConfig, databaseConfig, Readiness, readConfig, runService } = await import('../index.ts');
+  const { z } = await import('zod');
+  const fixture = process.env.FIXTURE ?? '';
+  const extra = fixture === 'needs-database' ? databaseConfig : {};
+  const config = readConfig(z.object({ ...baseConfig(8331), ...extra }));
+  const readiness = new Readiness();
+  readiness.add('nats', () => ({ ok: false, reason: 'not connected yet' }));
+  class FixtureModule {}
+  const trail = (what) => process.stderr.write(`trail ${what}\n`);
+  await runService({
+    name: 'gateway',
+    version: '0.0.1',
+    config,
+    module: { module: FixtureModule },
+    readiness,
+    strategy: {
+      listen: (callback) => callback(),
+      close: () => {
+        trail('consumers');
+        return fixture === 'hangs' ? new Promise(() => undefined) : undefined;
+      },
+    },
+    onDrain: () => trail('resources'),
+    log: { close: async () => trail('log') },
+  });
+  if (fixture === 'rejects') setTimeout(() => Promise.reject(new Error('nobody caught this')), 10);
+});

@@ -1,0 +1,27 @@
+import { WorkflowRegisteredV1 } from '@anime/contracts';
+import { isEvent } from '@anime/event-store';
+import type { ConsumerTable } from '@anime/messaging';
+import { projectionRow, type Database } from '@anime/projections';
+import { jobsProjection } from './projections/jobs/jobs.projection.js';
+import type { TemplateRegistry } from './templates/template-registry.js';
+
+/** All that the gateway reads, and how. */
+export function consumers(database: Database, templates: TemplateRegistry): ConsumerTable {
+  return [
+    projectionRow(jobsProjection, database),
+    {
+      kind: 'process',
+      name: 'template-registry',
+      events: [WorkflowRegisteredV1],
+      maxBatch: 1_000,
+      // From the beginning at every start: the templates must be known without PostgreSQL, and are few.
+      loadCheckpoint: async () => ({ position: 0, eventId: '' }),
+      onBatch: async ({ entries, caughtUp }) => {
+        for (const entry of entries) {
+          if (entry.status === 'event' && isEvent(entry.event, WorkflowRegisteredV1)) templates.add(entry.event);
+        }
+        if (caughtUp) templates.markCaughtUp();
+      },
+    },
+  ];
+}

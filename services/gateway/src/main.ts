@@ -1,0 +1,10 @@
+import { runMain } from '@anime/service-runtime/main';
+
+await runMain('gateway', async () => {
+  const [{ runService }, { readGatewayConfig }, { composeGateway }] = await Promise.all([
+    import('@anime/service-runtime'),
+    import('./config.js'),
+    import('./app.module.js'),
+  ]);
+  await runService(composeGateway(readGatewayConfig()));
+});

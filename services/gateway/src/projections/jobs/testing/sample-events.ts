@@ -1,0 +1,214 @@
+import {
+  DeadLetterOrganizerParkedV1,
+  DeadLetterScorerParkedV1,
+  ExecutorRegisteredV1,
+  JobAcceptedV1,
+  JobAssignedV1,
+  JobAttemptFailedV1,
+  JobCancelledV1,
+  JobCancelOrderedV1,
+  JobCancelRequestedV1,
+  JobCompletedV1,
+  JobExecutedV1,
+  JobFailedV1,
+  JobGatedV1,
+  JobOrganisedV1,
+  JobOrganiseFailedV1,
+  JobRejectedV1,
+  JobRequestedV1,
+  JobRetryScheduledV1,
+  JobScoredV1,
+  JobStartedV1,
+  SchedulerTermStartedV1,
+  WorkflowRegisteredV1,
+  type EventContract,
+  type EventData,
+  type FailureClass,
+} from '@anime/contracts';
+import { deriveId, executorIdOf, promptIdOf, type NewEvent } from '@anime/event-store';
+
+const EXECUTOR = executorIdOf('studio', 'comfyui-1');
+const HASH = '0123456789abcdef'.repeat(4);
+const START_OF_TIME = Date.parse('2026-01-01T00:00:00.000Z');
+
+/** An event whose id and time follow from what it is, so that a story told twice is the same story. */
+function sample<C extends EventContract>(contract: C, aggregateId: string, data: EventData<C>, minute: number, extra = ''): NewEvent<C> {
+  return {
+    contract,
+    aggregateId,
+    data,
+    id: deriveId(aggregateId, contract.name, JSON.stringify(data), extra),
+    time: new Date(START_OF_TIME + minute * 60_000).toISOString(),
+    correlationId: deriveId(aggregateId, 'correlation'),
+    actor: contract.producer === 'gateway' ? deriveId(aggregateId, 'actor') : `service:${contract.producer}`,
+    ...(contract.producer === 'orchestrator' && contract.aggregate === 'job' ? { epoch: 1 } : {}),
+  };
+}
+
+export interface StoryOptions {
+  readonly prompt?: string;
+  readonly project?: string | null;
+  readonly type?: 'image' | 'video';
+  /** Minutes after the first instant at which it is requested. */
+  readonly minute?: number;
+  /** Bytes that the graph has at least. */
+  readonly graphSize?: number;
+  readonly epoch?: number;
+}
+
+/** The events of one job, by name, each in its usual place; tests pick and reorder them. */
+export function jobEvents(jobId: string, options: StoryOptions = {}) {
+  const { prompt = 'a lighthouse at dusk', project = null, type = 'image', graphSize = 0 } = options;
+  let minute = options.minute ?? 0;
+  const event = <C extends EventContract>(contract: C, data: EventData<C>): NewEvent<C> => sample(contract, jobId, data, (minute += 0.01));
+  const template = { id: 'text-to-image', version: 1 };
+  const parameters = { prompt, steps: 20, cfg: 7.5, tiled: false };
+  const run = (attempt: number) => ({ attempt, executorId: EXECUTOR, promptId: promptIdOf(jobId, attempt) });
+  const file = { sha256: HASH, node: '9', index: 0 };
+  return {
+    requested: event(JobRequestedV1, { type, template, parameters, seed: Number.MAX_SAFE_INTEGER, seedSource: 'drawn', project }),
+    cancelRequested: event(JobCancelRequestedV1, {}),
+    accepted: event(JobAcceptedV1, {
+      type,
+      template,
+      parameters,
+      seed: Number.MAX_SAFE_INTEGER,
+      project,
+      variants: [
+        {
+          name: 'normal',
+          graph: { inline: { '3': { class_type: 'KSampler', inputs: { cfg: 7.5, model: ['4', 0], note: 'n'.repeat(graphSize) } } } },
+          graphHash: HASH,
+          vramGb: 6.5,
+        },
+      ],
+      outputs: [{ node: '9', kind: 'image', role: 'picture', filenamePrefixInput: '9.filename_prefix' }],
+      progress: { '3': 0.9, '8': 0.1 },
+      metricSet: 'classical',
+      layout: { title: prompt.slice(0, 20), requestedAt: new Date(START_OF_TIME).toISOString() },
+      maxAttempts: 3,
+    }),
+    rejected: event(JobRejectedV1, { class: 'missing-model', message: 'no such model' }),
+    assigned: (attempt: number) => event(JobAssignedV1, { ...run(attempt), variant: 'normal', vramGb: 6.5 }),
+    cancelOrdered: (attempt: number) => event(JobCancelOrderedV1, run(attempt)),
+    started: (attempt: number) => event(JobStartedV1, { ...run(attempt), claim: deriveId(jobId, 'claim', String(attempt)) }),
+    executed: (attempt: number) =>
+      event(JobExecutedV1, {
+        ...run(attempt),
+        variant: 'normal',
+        graphHash: HASH,
+        cached: false,
+        outputs: [{ node: '9', index: 0, kind: 'image', role: 'picture', blob: HASH, size: 12_345, mediaType: 'image/png', filename: 'a_00001_.png' }],
+        executionMs: 1234.5678901234567,
+      }),
+    attemptFailed: (attempt: number, failure: FailureClass = 'transient') =>
+      event(JobAttemptFailedV1, {
+        ...run(attempt),
+        class: failure,
+        reason: 'execution-error',
+        message: 'it broke',
+        evidence: { nodeId: '3', traceback: ['line 1\u0000', 'line 2'] },
+      }),
+    retryScheduled: (attempt: number) =>
+      event(JobRetryScheduledV1, { attempt, failedAttempt: attempt - 1, class: 'transient', notBefore: new Date(START_OF_TIME + 5_000).toISOString() }),
+    scored: (attempt: number, scorerBuild = 'build-1') =>
+      event(JobScoredV1, {
+        attempt,
+        scorerBuild,
+        outputs: [
+          {
+            node: '9',
+            index: 0,
+            blob: HASH,
+            metrics: [
+              { status: 'measured', id: 'sharpness', version: '1', value: 0.1 + 0.2, unit: '1', method: 'variance of Laplacian', evidence: { frames: 1 } },
+              { status: 'unavailable', id: 'aesthetic', version: '1', reason: 'no model', enabledBy: 'a model file' },
+            ],
+          },
+        ],
+      }),
+    organised: (attempt: number) =>
+      event(JobOrganisedV1, {
+        attempt,
+        files: [
+          { ...file, role: 'output', path: `jobs/${jobId}/${attempt}.png`, size: 12_345, mediaType: 'image/png', width: 512, height: 512 },
+          { ...file, role: 'sidecar', path: `jobs/${jobId}/${attempt}.json`, size: 321, mediaType: 'application/json' },
+        ],
+      }),
+    organiseFailed: (attempt: number) => event(JobOrganiseFailedV1, { attempt, code: 'storage-failed', message: 'disk full' }),
+    gated: (attempt: number) => event(JobGatedV1, { attempt, verdict: 'passed', rule: { id: 'none' }, scorerBuild: 'build-1', reason: null }),
+    completed: (attempt: number) => event(JobCompletedV1, { attempt, verdict: 'passed' }),
+    failed: (attempts: number) => event(JobFailedV1, { class: 'transient', message: 'it broke too often', attempts }),
+    cancelled: (attempt: number | null) => event(JobCancelledV1, { stage: attempt === null ? 'queued' : 'assigned', attempt }),
+  };
+}
+
+/** How a job can go, from request to end; together they hold every event of a job. */
+export const STORIES = {
+  completed: (id: string, options?: StoryOptions): NewEvent[] => {
+    const job = jobEvents(id, options);
+    return [
+      ...[job.requested, job.accepted, job.assigned(1), job.started(1), job.executed(1), job.scored(1), job.organised(1)],
+      ...[job.gated(1), job.scored(1, 'build-2'), job.completed(1)],
+    ];
+  },
+  retriedAndFailed: (id: string, options?: StoryOptions): NewEvent[] => {
+    const job = jobEvents(id, options);
+    return [
+      ...[job.requested, job.accepted, job.assigned(1), job.started(1), job.attemptFailed(1), job.retryScheduled(2)],
+      ...[job.assigned(2), job.started(2), job.attemptFailed(2), job.failed(2)],
+    ];
+  },
+  cancelled: (id: string, options?: StoryOptions): NewEvent[] => {
+    const job = jobEvents(id, options);
+    return [
+      ...[job.requested, job.accepted, job.assigned(1), job.cancelRequested, job.cancelOrdered(1), job.started(1)],
+      ...[job.attemptFailed(1, 'cancelled'), job.cancelled(1)],
+    ];
+  },
+  rejected: (id: string, options?: StoryOptions): NewEvent[] => {
+    const job = jobEvents(id, options);
+    return [job.requested, job.rejected];
+  },
+  notFiled: (id: string, options?: StoryOptions): NewEvent[] => {
+    const job = jobEvents(id, options);
+    return [
+      ...[job.requested, job.accepted, job.assigned(1), job.started(1), job.executed(1), job.organiseFailed(1), job.scored(1)],
+      ...[job.gated(1), job.completed(1)],
+    ];
+  },
+} as const;
+export type StoryName = keyof typeof STORIES;
+
+/** The events that belong to no job. `epoch` is the term that begins. */
+export function otherEvents(name: string, epoch: number): NewEvent[] {
+  const id = deriveId(EXECUTOR, 'others', name);
+  const parked = {
+    consumer: 'quality-scorer',
+    eventId: deriveId(id, 'parked'),
+    eventName: JobExecutedV1.name,
+    aggregateId: id,
+    error: { code: 'undecodable-image', message: 'not a picture: \uD800' },
+    deliveries: 5,
+  };
+  const manifest = {
+    id: 'text-to-image',
+    version: epoch,
+    title: 'Text to image',
+    description: 'A picture from words',
+    kind: 'image' as const,
+    nodeClasses: ['KSampler'],
+    vramGb: 6.5,
+    models: [],
+    parameters: [{ name: 'prompt', schema: { type: 'string' as const }, targets: ['6.text'] }],
+    outputs: [{ node: '9', kind: 'image' as const, role: 'picture', filenamePrefixInput: '9.filename_prefix' }],
+    progress: { '3': 1 },
+  };
+  return [
+    sample(ExecutorRegisteredV1, id, { name, comfyuiVersion: '0.33.0', simulator: true, devices: [{ name: 'cpu', vramBytes: 2 ** 40 }] }, 0),
+    sample(WorkflowRegisteredV1, id, { slug: name, version: epoch, manifest, graph: { inline: {} }, graphHash: HASH, builtIn: true }, 0),
+    sample(SchedulerTermStartedV1, deriveId(EXECUTOR, 'scheduler'), { epoch, leader: id }, 0),
+    sample(DeadLetterScorerParkedV1, deriveId(id, 'scorer'), parked, 0),
+    sample(DeadLetterOrganizerParkedV1, deriveId(id, 'organizer'), { ...parked, consumer: 'file-organizer' }, 0),
+  ];
+}

@@ -1,0 +1,134 @@
+import { fileURLToPath } from 'node:url';
+import {
+  ExecutorRegisteredV1,
+  JobAssignedV1,
+  JobRequestedV1,
+  SchedulerTermStartedV1,
+  WorkflowRegisteredV1,
+  type EventContract,
+  type EventData,
+} from '@anime/contracts';
+import { openLog, provision, schedulerIdOf, uuidv7, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
+import { createTestDatabase, eventually, spawnService, useNats, type ServiceProcess, type TestDatabase } from '@anime/testing';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+const ENTRY = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const EXECUTOR = '018f0000-0000-7000-8000-00000000000e';
+const WORKFLOW = '018f0000-0000-7000-8000-00000000000f';
+const SHA = 'a'.repeat(64);
+
+describe('the orchestrator as a process', () => {
+  const nats = useNats();
+  let log: JetStreamLog;
+  let database: TestDatabase;
+  let env: Record<string, string>;
+  const started: ServiceProcess[] = [];
+
+  async function append<C extends EventContract>(contract: C, aggregateId: string, data: EventData<C>): Promise<void> {
+    const id = uuidv7();
+    const time = new Date().toISOString();
+    await log.append({ contract, aggregateId, data, id, time, correlationId: id, actor: `service:${contract.producer}` });
+  }
+
+  async function request(): Promise<string> {
+    const jobId = uuidv7();
+    const template = { id: 'text-to-image', version: 1 };
+    await append(JobRequestedV1, jobId, { type: 'image', template, parameters: { prompt: 'x' }, seed: 1, seedSource: 'given', project: null });
+    return jobId;
+  }
+
+  async function events(aggregate: 'job' | 'scheduler', id: string): Promise<RecordedEvent[]> {
+    const found: RecordedEvent[] = [];
+    for await (const entry of log.readAggregate(aggregate, id)) if (entry.status === 'event') found.push(entry.event);
+    return found;
+  }
+  const trail = async (jobId: string) => (await events('job', jobId)).map((event) => event.type);
+  const terms = async () => (await events('scheduler', schedulerIdOf('studio'))).filter((event) => event.type === SchedulerTermStartedV1.type);
+  const assigned = (jobId: string) =>
+    eventually(async () => (await trail(jobId)).includes(JobAssignedV1.type), { what: `job ${jobId} is assigned`, timeoutMs: 20_000 });
+
+  async function start(): Promise<ServiceProcess> {
+    const service = await spawnService({ entry: ENTRY, env, name: 'orchestrator' });
+    started.push(service);
+    return service;
+  }
+
+  beforeAll(async () => {
+    const server = await nats.server();
+    await provision({ natsUrl: server.url });
+    database = await createTestDatabase();
+    log = openLog({ natsUrl: server.url, name: 'test' });
+    env = { NATS_URL: server.url, DATABASE_URL: database.url, LOG_LEVEL: 'warn' };
+    await append(WorkflowRegisteredV1, WORKFLOW, {
+      slug: 'text-to-image',
+      version: 1,
+      manifest: {
+        id: 'text-to-image',
+        version: 1,
+        title: 't',
+        description: 'd',
+        kind: 'image',
+        nodeClasses: ['SaveImage'],
+        vramGb: 4,
+        models: [],
+        parameters: [{ name: 'prompt', schema: { type: 'string' }, targets: ['7.text'] }],
+        outputs: [{ node: '7', kind: 'image', role: 'final', filenamePrefixInput: 'filename_prefix' }],
+        progress: { '7': 1 },
+      },
+      graph: { inline: { '7': { class_type: 'SaveImage', inputs: { filename_prefix: '', text: '' } } } },
+      graphHash: SHA,
+      builtIn: true,
+    });
+    await append(ExecutorRegisteredV1, EXECUTOR, { name: 'comfyui-1', comfyuiVersion: '1', simulator: true, devices: [] });
+  });
+  afterAll(async () => {
+    await Promise.all(started.map((service) => service.stop()));
+    await log.close();
+    await database[Symbol.asyncDispose]();
+  });
+
+  it('begins a term, decides, and after kill -9 goes on under the next term', async () => {
+    const service = await start();
+    const first = await request();
+    await assigned(first);
+    await service.kill('SIGKILL');
+    const second = await request();
+    await service.restart();
+    await assigned(second);
+    expect((await terms()).map((event) => (event.data as { epoch: number }).epoch)).toEqual([1, 2]);
+    expect(await trail(first)).toEqual(['job.requested', 'job.accepted', 'job.assigned']);
+    await service.stop();
+  }, 60_000);
+
+  it('starts from its snapshot after an orderly stop, and from the whole log when the snapshot is lost', async () => {
+    const service = await start();
+    await service.stop();
+    const pending = await request();
+    await service.restart();
+    await eventually(async () => (await trail(pending)).includes('job.accepted'), { what: 'the job is accepted' });
+    await service.stop();
+    const withoutDatabase = await spawnService({
+      entry: ENTRY,
+      name: 'orchestrator',
+      env: { ...env, DATABASE_URL: 'postgres://nobody:nothing@127.0.0.1:1/none' },
+    });
+    started.push(withoutDatabase);
+    const last = await request();
+    await eventually(async () => (await trail(last)).includes('job.accepted'), { what: 'a job is accepted without PostgreSQL' });
+    const report = (await (await fetch(`${withoutDatabase.url}/ready`)).json()) as { checks: { name: string; reason: string | null }[] };
+    expect(report.checks.find((check) => check.name === 'snapshots')?.reason).toMatch(/snapshot/);
+    await withoutDatabase.stop();
+  }, 60_000);
+
+  it('hands the lease over at an orderly stop, so that a standby leads within a moment', async () => {
+    const leader = await start();
+    const before = (await terms()).length;
+    const standby = await start();
+    const ready = (await (await fetch(`${standby.url}/ready`)).json()) as { checks: { name: string; reason: string | null }[] };
+    expect(ready.checks.find((check) => check.name === 'leadership')?.reason).toMatch(/standby/);
+    await leader.stop();
+    await eventually(async () => (await terms()).length > before, { what: 'the standby begins a term', timeoutMs: 10_000 });
+    const jobId = await request();
+    await eventually(async () => (await trail(jobId)).includes('job.accepted'), { what: 'the standby decides' });
+  }, 60_000);
+});

@@ -1,0 +1,206 @@
+/** @jest-environment ./libs/quality-metrics/jest/onnx-environment.mjs */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { FsBlobStore } from '@anime/blob-store';
+import { DeadLetterScorerParkedV1, JobScoredV1, SCORER_DURABLE, type EventContract } from '@anime/contracts';
+import { deadLetterIdOf, isEvent, openLog, provision, type EventOf, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
+import { JetStreamStrategy, type ConsumerRow } from '@anime/messaging';
+import { createScorer } from '@anime/quality-metrics';
+import { createLogger, readConfig, runService, type RunningService } from '@anime/service-runtime';
+import { eventually, useNats } from '@anime/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { composeQualityScorer } from './app.module.js';
+import { QualityScorerConfig } from './config.js';
+import { consumers } from './consumers.js';
+import { scorerBuildOf } from './domain/scoring/scorer-build.js';
+import { appendExecuted, executedOutput, TRACE } from './testing/executed-attempt.js';
+
+const GOLDEN = new URL('../../../libs/quality-metrics/golden/', import.meta.url);
+const nats = useNats();
+const RETRIES = { maxDeliveries: 3, backoffMs: [20] };
+let natsUrl: string;
+let log: JetStreamLog;
+let root: string;
+let blobs: FsBlobStore;
+const stops: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  natsUrl = (await nats.server()).url;
+  await provision({ natsUrl });
+  log = openLog({ natsUrl, name: 'test' });
+});
+afterAll(async () => log.close());
+
+beforeEach(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'anime-scorer-'));
+  blobs = new FsBlobStore(root);
+});
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+  await rm(root, { recursive: true, force: true });
+});
+
+async function start(): Promise<RunningService> {
+  const env = { NATS_URL: natsUrl, PORT: '0', LOG_LEVEL: 'silent', ANIME_BLOBS_DIR: root };
+  const service = await runService(await composeQualityScorer(readConfig(QualityScorerConfig, env), RETRIES));
+  stops.push(() => service.stop());
+  return service;
+}
+
+async function eventsOf<C extends EventContract>(contract: C, aggregateId: string): Promise<(EventOf<C> & RecordedEvent)[]> {
+  const found: (EventOf<C> & RecordedEvent)[] = [];
+  for await (const entry of log.readAggregate(contract.aggregate, aggregateId)) {
+    if (entry.status === 'event' && isEvent(entry.event, contract)) found.push(entry.event);
+  }
+  return found;
+}
+
+async function scored(jobId: string): Promise<EventOf<typeof JobScoredV1> & RecordedEvent> {
+  return eventually(async () => (await eventsOf(JobScoredV1, jobId))[0], { what: `${jobId} is scored` });
+}
+
+/** The durable has nothing left to deliver or to wait for. */
+async function settled(): Promise<void> {
+  const connection = await nats.connection();
+  await eventually(
+    async () => {
+      const reply = await connection.request(`$JS.API.CONSUMER.INFO.ANIME_EVENTS.${SCORER_DURABLE.name}`);
+      const info = reply.json<{ num_pending: number; num_ack_pending: number }>();
+      return info.num_pending === 0 && info.num_ack_pending === 0;
+    },
+    { what: 'the durable is settled' },
+  );
+}
+
+interface GoldenFigures {
+  readonly single: Readonly<Record<string, { readonly sharpness: number; readonly colourfulness: number }>>;
+}
+
+describe('an executed attempt', () => {
+  it('is scored output by output from the pixels, and its fact continues the trail', async () => {
+    const golden = JSON.parse(await readFile(new URL('classical.golden.json', GOLDEN), 'utf8')) as GoldenFigures;
+    const names = ['face_a', 'face_a_blur3'];
+    const pictures = await Promise.all(names.map(async (name) => blobs.put(await readFile(new URL(`images/${name}.png`, GOLDEN)))));
+    await start();
+    const executed = await appendExecuted(log, pictures.map((blob, index) => executedOutput(blob, { index })));
+    const event = await scored(executed.aggregateId);
+
+    expect(event).toMatchObject({ correlationId: executed.correlationId, causationId: executed.id, actor: 'service:quality-scorer' });
+    expect(event.traceparent?.slice(0, 35)).toBe(TRACE.slice(0, 35));
+    expect(event.data.scorerBuild).toMatch(/^\d+\.\d+\.\d+\+graph\.[0-9a-f]{8}$/);
+    expect(event.data.outputs.map(({ node, index, blob }) => [node, index, blob])).toEqual(pictures.map(({ sha256 }, index) => ['7', index, sha256]));
+    for (const [index, name] of names.entries()) {
+      const metrics = event.data.outputs[index]?.metrics ?? [];
+      const values = Object.fromEntries(metrics.map((metric) => [metric.id, metric.status === 'measured' ? metric.value : NaN]));
+      const expected = golden.single[name];
+      expect(values['sharpness']).toBeCloseTo(expected?.sharpness ?? NaN, 6);
+      expect(values['colourfulness']).toBeCloseTo(expected?.colourfulness ?? NaN, 6);
+      for (const metric of metrics) if (metric.status === 'measured') expect(event.data.scorerBuild.endsWith(metric.modelSha256?.slice(0, 8) ?? '')).toBe(true);
+    }
+  });
+
+  it('with an output that cannot be measured is scored all the same: unavailable with the reason, beside what could be', async () => {
+    const garbage = await blobs.put(Buffer.from('\x89PNG\r\n\x1a\nand then nothing', 'latin1'));
+    const film = await blobs.put(Buffer.from('\0\0\0\x18ftypmp42', 'latin1'));
+    const picture = await blobs.put(await readFile(new URL('images/flat_gray128.png', GOLDEN)));
+    await start();
+    const executed = await appendExecuted(log, [
+      executedOutput(garbage),
+      executedOutput(film, { node: '8', mediaType: 'video/mp4', kind: 'animation' }),
+      executedOutput(picture, { node: '9' }),
+    ]);
+    const { outputs } = (await scored(executed.aggregateId)).data;
+    expect(outputs.map(({ metrics }) => metrics.map(({ id, status }) => [id, status]))).toEqual([
+      [['sharpness', 'unavailable'], ['colourfulness', 'unavailable']],
+      [['sharpness', 'unavailable'], ['colourfulness', 'unavailable']],
+      [['sharpness', 'measured'], ['colourfulness', 'measured']],
+    ]);
+    expect(outputs[0]?.metrics[0]).toMatchObject({ reason: expect.stringContaining('cannot be decoded') });
+    expect(outputs[1]?.metrics[0]).toMatchObject({ reason: expect.stringContaining('video/mp4'), enabledBy: expect.any(String) });
+  });
+});
+
+describe('redelivery', () => {
+  it('after a lost acknowledgement leaves one fact of this build; another build adds its own', async () => {
+    const picture = await blobs.put(await readFile(new URL('images/gradient_rgb.png', GOLDEN)));
+    const executed = await appendExecuted(log, [executedOutput(picture)]);
+    await using scorer = await createScorer();
+    const deps = { log, blobs, scorer, scorerBuild: scorerBuildOf('0.1.0', scorer.graphSha256), now: () => new Date().toISOString() };
+    const deliveries: number[] = [];
+    const forgetful = consumers(deps, RETRIES).map((row): ConsumerRow => {
+      if (row.kind !== 'reactor') return row;
+      // Past the currency check too: the derived id alone must hold.
+      const { isCurrent: _isCurrent, ...rest } = row;
+      return {
+        ...rest,
+        handle: async (event, context) => {
+          const outcome = await row.handle(event, context);
+          if (event.aggregateId !== executed.aggregateId) return outcome;
+          deliveries.push(context.deliveries);
+          return deliveries.length < 3 ? { kind: 'retry', error: new Error('lost'), delayMs: 0 } : outcome;
+        },
+      };
+    });
+    const strategy = new JetStreamStrategy({ log, table: forgetful, service: 'quality-scorer', logger: createLogger('test', { level: 'silent' }) });
+    stops.push(() => strategy.close());
+    strategy.listen(() => undefined);
+    await eventually(() => deliveries.length === 3, { what: 'three deliveries' });
+    await settled();
+    expect(deliveries).toEqual([1, 2, 3]);
+    expect(await eventsOf(JobScoredV1, executed.aggregateId)).toHaveLength(1);
+
+    const recorded = await log.lastOnSubject(executed.contract, executed.aggregateId);
+    if (recorded?.status !== 'event') throw new Error('executed is not there');
+    const [row] = consumers(deps, RETRIES);
+    const [newer] = consumers({ ...deps, scorerBuild: scorerBuildOf('0.2.0', scorer.graphSha256) }, RETRIES);
+    if (row?.kind !== 'reactor' || newer?.kind !== 'reactor') throw new Error('not reactors');
+    expect(await row.isCurrent?.(recorded.event)).toBe(false);
+    expect(await newer.isCurrent?.(recorded.event)).toBe(true);
+    await newer.handle(recorded.event, { deliveries: 1, signal: new AbortController().signal });
+    expect(await eventsOf(JobScoredV1, executed.aggregateId)).toHaveLength(2);
+  });
+});
+
+describe('a missing blob', () => {
+  it('parks the event after the last delivery, as a dead letter, and pretends no score', async () => {
+    const missing = { sha256: 'd'.repeat(64), size: 10 };
+    await start();
+    const executed = await appendExecuted(log, [executedOutput(missing)]);
+    const letterId = deadLetterIdOf(SCORER_DURABLE.name, executed.id);
+    const letter = await eventually(async () => (await eventsOf(DeadLetterScorerParkedV1, letterId))[0], { what: 'a dead letter' });
+    expect(letter.data).toEqual({
+      consumer: SCORER_DURABLE.name,
+      eventId: executed.id,
+      eventName: 'job.executed.v1',
+      aggregateId: executed.aggregateId,
+      error: { code: 'blob-not-found', message: expect.stringContaining(missing.sha256) },
+      deliveries: RETRIES.maxDeliveries,
+    });
+    await settled();
+    expect(await eventsOf(JobScoredV1, executed.aggregateId)).toEqual([]);
+  });
+});
+
+describe('the service', () => {
+  it('is ready when log, durable and model session are there, and names the durable when it is missing', async () => {
+    const service = await start();
+    const report = async (): Promise<{ ready: boolean; checks: { name: string; ok: boolean; reason: string | null }[] }> =>
+      (await fetch(new URL('/ready', service.url))).json() as never;
+    await eventually(async () => (await report()).ready, { what: 'ready' });
+    expect((await report()).checks.map(({ name, ok }) => [name, ok])).toEqual([['log', true], ['consumers', true], ['model session', true]]);
+    await service.stop();
+
+    const connection = await nats.connection();
+    await connection.request(`$JS.API.CONSUMER.DELETE.ANIME_EVENTS.${SCORER_DURABLE.name}`);
+    const without = await start();
+    const reason = await eventually(
+      async () => {
+        const body = (await (await fetch(new URL('/ready', without.url))).json()) as { checks: { name: string; reason: string | null }[] };
+        return body.checks.find(({ name, reason: why }) => name === 'consumers' && why?.includes('consumers create'))?.reason;
+      },
+      { what: 'the missing durable is named' },
+    );
+    expect(reason).toContain(SCORER_DURABLE.name);
+  });
+});
