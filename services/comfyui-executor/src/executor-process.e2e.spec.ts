@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ComfyClient, verdictOf } from '@anime/comfyui-client';
 import { startSimulator, type Simulator } from '@anime/comfyui-simulator';
 import { ExecutorHeartbeatV1, ExecutorRegisteredV1, JobAttemptFailedV1, JobExecutedV1, type ExecutorHeartbeat } from '@anime/contracts';
 import { executorIdOf, isEvent, openLog, promptIdOf, provision, type JetStreamLog } from '@anime/event-store';
@@ -149,6 +150,28 @@ describe('the comfyui-executor', () => {
     await jobs.assign(jobId);
     await untilTrail(jobs, jobId, ['started', 'executed']);
     expect(server.counters.promptsPosted).toBe(1);
+  }, 60_000);
+
+  it('stops a late prompt of an attempt that has ended as soon as it sees it, and leaves those of others alone', async () => {
+    const { name, executorId, jobs } = stage();
+    const server = await simulator();
+    const jobId = await jobs.accept();
+    await jobs.orderCancel(jobId);
+    const client = new ComfyClient({ baseUrl: server.url });
+    const late = { promptId: promptIdOf(jobId, 1), clientId: randomUUID(), graph: imageGraph({ steps: 5_000 }) };
+    await client.submit({ ...late, tags: { anime: { executorId, jobId, attempt: 1 } } });
+    const foreign = { promptId: randomUUID(), clientId: randomUUID(), graph: imageGraph({ seed: 2 }), tags: {} };
+    await client.submit(foreign);
+    await executor(name, server.url);
+    await eventually(async () => {
+      const look = await client.look(late.promptId);
+      return look.state === 'ended' && verdictOf(look.ended).kind === 'interrupted';
+    }, { what: 'the late prompt is stopped' });
+    await eventually(async () => {
+      const look = await client.look(foreign.promptId);
+      return look.state === 'ended' && verdictOf(look.ended).kind === 'success';
+    }, { what: 'the other one runs to its end' });
+    await client.close();
   }, 60_000);
 
   it('of two processes with one name the second waits, and takes over what the first left when it is killed', async () => {

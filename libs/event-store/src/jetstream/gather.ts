@@ -17,6 +17,7 @@ const LINGER_MS = 5;
 export async function* gather(messages: AsyncIterable<JsMsg>, max: number): AsyncGenerator<Gathered> {
   const buffer = new MessageBuffer(max);
   const filling = buffer.fill(messages);
+  filling.catch(() => undefined); // it is awaited below, perhaps long after it failed
   try {
     while (await buffer.nonEmpty()) {
       if (buffer.size < max) await buffer.linger();

@@ -39,11 +39,15 @@ export class AttemptJournal {
 
   /** What the job was accepted as. @throws ProblemError `internal` when the log holds no valid `job.accepted` */
   async accepted(jobId: string): Promise<Accepted> {
-    const entry = await this.#log.lastOnSubject(JobAcceptedV1, jobId);
-    if (entry?.status !== 'event' || !isEvent(entry.event, JobAcceptedV1)) {
-      throw new ProblemError('internal', `job ${jobId} was assigned, but the log holds no valid job.accepted (${entry?.status ?? 'nothing'})`);
+    const last = await this.#log.lastOnSubject(JobAcceptedV1, jobId);
+    if (last?.status === 'event' && isEvent(last.event, JobAcceptedV1)) return last.event.data;
+    if (last !== undefined) {
+      // A fenced or void message stands behind the one that counts.
+      for await (const entry of this.#log.readAggregate('job', jobId)) {
+        if (entry.status === 'event' && isEvent(entry.event, JobAcceptedV1)) return entry.event.data;
+      }
     }
-    return entry.event.data;
+    throw new ProblemError('internal', `job ${jobId} was assigned, but the log holds no valid job.accepted`);
   }
 
   /**

@@ -111,6 +111,7 @@ export class Executor {
       lost = Promise.withResolvers<void>();
       if (!(await this.#lease.acquire(signal)) || signal.aborted) break;
       this.#options.logger.info({ executor: this.name, executorId: this.id }, 'holds the executor');
+      this.#watch.lookNow();
       void this.#beat();
       await lost.promise;
     }

@@ -35,7 +35,12 @@ export class ServerWatch {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.#ask(), INTERVAL_MS);
+    this.#timer ??= setInterval(() => this.lookNow(), INTERVAL_MS);
+    this.lookNow();
+  }
+
+  /** Asks without waiting for the next turn, unless it is being asked. */
+  lookNow(): void {
     void this.#ask();
   }
 

@@ -1,0 +1,302 @@
+import { JobAcceptedV1, JobAssignedV1, JobCompletedV1, JobExecutedV1, JobRequestedV1, type EventContract, type EventData } from '@anime/contracts';
+import { uuidv7 } from '@anime/event-store';
+import { unwrap } from '@anime/gateway-client';
+import { AnswerCheck } from '@anime/gateway-client/testing';
+import { createTestDatabase, eventually, useNats, type TestDatabase } from '@anime/testing';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startTestGateway, type TestGateway } from './testing/test-gateway.js';
+
+const IMAGE = '/api/anime/generate/image';
+const SHA = 'a'.repeat(64);
+const EXECUTOR = '018f0000-0000-7000-8000-000000000002';
+const check = new AnswerCheck();
+const nats = useNats();
+let database: TestDatabase;
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  gateway = await startTestGateway({
+    natsUrl: (await nats.server()).url,
+    databaseUrl: database.url,
+    check,
+    env: { ANIME_CHECKPOINT: 'studio.safetensors', ANIME_WORKFLOWS_DIR: '/tmp/gwwf' },
+  });
+});
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+});
+
+const FACTS = { correlationId: EXECUTOR, actor: 'service:orchestrator' };
+async function append<C extends EventContract>(contract: C, aggregateId: string, data: EventData<C>): Promise<number> {
+  const { position } = await gateway.log.append({ ...FACTS, id: uuidv7(), time: new Date().toISOString(), contract, aggregateId, data });
+  return position;
+}
+const submit = async (prompt = 'a fox') => unwrap(gateway.client.POST(IMAGE, { params: {}, body: { prompt } })) as Promise<{ jobId: string; position: number }>;
+const complete = (jobId: string) => append(JobCompletedV1, jobId, { attempt: 1, verdict: 'passed' });
+/** Field paths of a problem's errors, sorted. */
+const fields = (body: Readonly<Record<string, unknown>>) => ((body['errors'] ?? []) as { path: string }[]).map(({ path }) => path).sort();
+
+describe('a request for a job', () => {
+  it('is answered when it is in the log, with everything resolved', async () => {
+    const before = await gateway.log.end();
+    const { status, headers, body } = await gateway.send('POST', IMAGE, { body: { prompt: 'a fox', seed: 5, width: 512 } });
+    expect(status).toBe(202);
+    const jobId = String(body['jobId']);
+    expect(body).toEqual({
+      jobId,
+      position: before + 1,
+      status: 'requested',
+      type: 'image',
+      seed: 5,
+      template: { id: 'text-to-image', version: 1 },
+      links: { self: `/api/anime/jobs/${jobId}`, events: `/api/anime/jobs/${jobId}/events`, cancel: `/api/anime/jobs/${jobId}/cancel` },
+    });
+    expect(headers.get('location')).toBe(`/api/anime/jobs/${jobId}`);
+    const last = await gateway.log.lastOnSubject(JobRequestedV1, jobId);
+    expect(last).toMatchObject({
+      position: before + 1,
+      event: { data: { parameters: { prompt: 'a fox', seed: 5, width: 512, checkpoint: 'studio.safetensors' }, seedSource: 'given', project: null } },
+    });
+  });
+
+  it('makes a clip through its own path, and either through the one with a type', async () => {
+    expect(await gateway.send('POST', '/api/anime/generate/video', { body: { prompt: 'a fox', frames: 8, fps: 8 } })).toMatchObject({
+      status: 202,
+      body: { type: 'video', template: { id: 'text-to-animation', version: 1 } },
+    });
+    for (const type of ['image', 'video']) {
+      expect(await gateway.send('POST', '/api/anime/generate', { body: { prompt: 'a fox', type } })).toMatchObject({ status: 202, body: { type } });
+    }
+  });
+
+  it('carries the caller’s correlation id', async () => {
+    const correlation = uuidv7();
+    const { body } = await gateway.send('POST', IMAGE, { body: { prompt: 'a fox' }, headers: { 'x-correlation-id': correlation } });
+    expect(await gateway.log.lastOfAggregate('job', String(body['jobId']))).toMatchObject({ event: { correlationId: correlation } });
+  });
+
+  it('that waits gets the whole job if it ends in time, and the usual answer if not', async () => {
+    const waiting = gateway.send('POST', `${IMAGE}?wait=20`, { body: { prompt: 'a fox' } });
+    const before = await gateway.log.end();
+    const jobId = await eventually(
+      async () => {
+        for await (const entry of gateway.log.read({ after: before - 1 })) {
+          if (entry.status === 'event' && entry.event.type === 'job.requested') return entry.event.aggregateId;
+        }
+        return undefined;
+      },
+      { what: 'the request is in the log' },
+    );
+    await complete(jobId);
+    expect(await waiting).toMatchObject({ status: 200, body: { id: jobId, status: 'completed', verdict: 'passed' } });
+    expect(await gateway.send('POST', `${IMAGE}?wait=0.1`, { body: { prompt: 'a fox' } })).toMatchObject({ status: 202 });
+  });
+});
+
+describe('bad input', () => {
+  const cases: [string, string, string, { body?: unknown; headers?: Record<string, string> }, number, string, string[]][] = [
+    ['an unknown field', 'POST', IMAGE, { body: { prompt: 'x', stepps: 3 } }, 400, 'validation-failed', ['/stepps']],
+    ['a wrong type', 'POST', IMAGE, { body: { prompt: 7, steps: 'many', project: 'x' } }, 400, 'validation-failed', ['/project', '/prompt', '/steps']],
+    ['an empty prompt', 'POST', IMAGE, { body: { prompt: '' } }, 400, 'validation-failed', ['/prompt']],
+    ['a blank prompt', 'POST', IMAGE, { body: { prompt: ' \n' } }, 400, 'validation-failed', ['/prompt']],
+    ['a prompt of 100 kB', 'POST', IMAGE, { body: { prompt: 'x'.repeat(100_000) } }, 400, 'validation-failed', ['/prompt']],
+    ['a prompt with NUL', 'POST', IMAGE, { body: { prompt: 'a\0b' } }, 400, 'validation-failed', ['/prompt']],
+    ['no prompt', 'POST', IMAGE, { body: {} }, 400, 'validation-failed', ['/prompt']],
+    ['no body', 'POST', IMAGE, {}, 400, 'validation-failed', ['/prompt']],
+    ['a size that is no multiple of 8', 'POST', IMAGE, { body: { prompt: 'x', width: 513, height: 100 } }, 400, 'validation-failed', ['/height', '/width']],
+    ['everything wrong at once', 'POST', `${IMAGE}?wait=61&now=1`, { body: { prompt: '', seed: -1, x: 1 }, headers: { 'x-correlation-id': 'no' } }, 400, 'validation-failed', ['/prompt', '/seed', '/x', 'header/x-correlation-id', 'query/now', 'query/wait']],
+    ['a type that there is not', 'POST', '/api/anime/generate', { body: { prompt: 'x', type: 'opera' } }, 400, 'validation-failed', ['/type']],
+    ['an unknown template', 'POST', IMAGE, { body: { prompt: 'x', template: 'nothing' } }, 404, 'template-not-found', ['/template']],
+    ['an unknown version', 'POST', IMAGE, { body: { prompt: 'x', template: 'text-to-image@99' } }, 404, 'template-not-found', ['/template']],
+    ['a template of another kind', 'POST', IMAGE, { body: { prompt: 'x', template: 'text-to-animation' } }, 422, 'parameter-invalid', ['/template']],
+    ['parameters that the template does not take', 'POST', '/api/anime/generate', { body: { prompt: 'x', type: 'image', frames: 8, steps: 9_999 } }, 422, 'parameter-invalid', ['/frames', '/steps']],
+    ['JSON that is none', 'POST', IMAGE, { body: '{"prompt": ' }, 400, 'bad-json', []],
+    ['a body that is no object', 'POST', IMAGE, { body: '[]' }, 400, 'validation-failed', ['']],
+    ['a body over the limit', 'POST', IMAGE, { body: { prompt: 'x'.repeat(1_100_000) } }, 413, 'body-too-large', []],
+    ['another media type', 'POST', IMAGE, { body: 'prompt=x', headers: { 'content-type': 'application/x-www-form-urlencoded' } }, 415, 'unsupported-media-type', []],
+    ['an unknown job', 'GET', `/api/anime/jobs/${SHA.slice(0, 8)}-0000-7000-8000-000000000000`, {}, 404, 'job-not-found', []],
+    ['the trail of an unknown job', 'GET', `/api/anime/jobs/${SHA.slice(0, 8)}-0000-7000-8000-000000000000/events`, {}, 404, 'job-not-found', []],
+    ['a cancel of an unknown job', 'POST', `/api/anime/jobs/${SHA.slice(0, 8)}-0000-7000-8000-000000000000/cancel`, {}, 404, 'job-not-found', []],
+    ['a job id that is none', 'GET', '/api/anime/jobs/42', {}, 400, 'validation-failed', ['path/id']],
+    ['a cancel with a body', 'POST', `/api/anime/jobs/${EXECUTOR}/cancel`, { body: { why: 'x' } }, 400, 'validation-failed', ['/why']],
+    ['a cursor that is none of ours', 'GET', '/api/anime/jobs?cursor=abc', {}, 400, 'bad-cursor', ['query/cursor']],
+    ['filters that there are not', 'GET', '/api/anime/jobs?status=done&limit=0&from=yesterday&sort=up', {}, 400, 'validation-failed', ['query/from', 'query/limit', 'query/sort', 'query/status']],
+    ['a query where there is none', 'GET', '/api/anime/system?all=1', {}, 400, 'validation-failed', ['query/all']],
+  ];
+
+  it.each(cases)('%s gets a problem that names it, and nothing is written', async (_what, method, path, request, status, code, paths) => {
+    const before = await gateway.log.end();
+    const answer = await gateway.send(method, path, request);
+    expect({ status: answer.status, code: answer.body['code'], fields: [...new Set(fields(answer.body))] }).toEqual({ status, code, fields: paths });
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(answer.body).toMatchObject({ type: `urn:anime:problem:${code}`, instance: path.split('?')[0], requestId: expect.stringMatching(/./) });
+    expect(await gateway.log.end()).toBe(before);
+  });
+
+  it('names the templates that there are', async () => {
+    const { body } = await gateway.send('POST', IMAGE, { body: { prompt: 'x', template: 'nothing' } });
+    expect(body['errors']).toEqual([{ path: '/template', message: 'must be one of text-to-animation@1, text-to-image@1' }]);
+  });
+
+  it('gets 405 with what is allowed on a path with another method, and 404 where there is nothing', async () => {
+    const wrong = await fetch(`${gateway.url}/api/anime/generate/image`);
+    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
+    expect(await wrong.json()).toMatchObject({ code: 'method-not-allowed' });
+    const nowhere = await fetch(`${gateway.url}/api/anime/nothing`);
+    expect([nowhere.status, nowhere.headers.get('content-type')]).toEqual([404, 'application/problem+json']);
+  });
+});
+
+describe('reading jobs', () => {
+  it('finds a job at once after it was acknowledged', async () => {
+    const { jobId } = await submit();
+    expect(await gateway.send('GET', `/api/anime/jobs/${jobId}`)).toMatchObject({ status: 200, body: { id: jobId, status: 'requested' } });
+    const trail = await gateway.send('GET', `/api/anime/jobs/${(await submit()).jobId}/events`);
+    expect(trail).toMatchObject({ status: 200, body: { events: [{ type: 'job.requested', producer: 'gateway' }] } });
+  });
+
+  it('shows the whole job, as of the position that was asked for', async () => {
+    const { jobId } = await submit('a fox in the snow');
+    await append(JobAssignedV1, jobId, { attempt: 1, executorId: EXECUTOR, promptId: jobId, variant: 'normal', vramGb: 4 });
+    const output = { node: '7', index: 0, kind: 'image' as const, role: 'final', blob: SHA, size: 10, mediaType: 'image/png', filename: 'a.png' };
+    await append(JobExecutedV1, jobId, { attempt: 1, executorId: EXECUTOR, promptId: jobId, variant: 'normal', graphHash: SHA, cached: false, outputs: [output], executionMs: 12 });
+    const position = await complete(jobId);
+    const { body } = await gateway.send('GET', `/api/anime/jobs/${jobId}?after=${position}`);
+    expect(body).toMatchObject({
+      status: 'completed',
+      position,
+      attempts: [{ attempt: 1, status: 'executed', executorId: EXECUTOR, executionMs: 12 }],
+      outputs: [{ attempt: 1, ...output }],
+    });
+    const trail = await gateway.send('GET', `/api/anime/jobs/${jobId}/events?after=${position}`);
+    expect((trail.body['events'] as { type: string }[]).map(({ type }) => type)).toEqual(['job.requested', 'job.assigned', 'job.executed', 'job.completed']);
+  });
+
+  it('waits for the end of a job as long as it is told', async () => {
+    const { jobId } = await submit();
+    const short = await gateway.send('GET', `/api/anime/jobs/${jobId}?wait=0.2`);
+    expect(short.body).toMatchObject({ status: 'requested' });
+    const waiting = gateway.send('GET', `/api/anime/jobs/${jobId}?wait=20`);
+    await complete(jobId);
+    expect((await waiting).body).toMatchObject({ status: 'completed' });
+  });
+
+  it('says 504 when the read-model has not come so far in time', async () => {
+    const { jobId } = await submit();
+    const far = (await gateway.log.end()) + 1_000;
+    const answer = await gateway.send('GET', `/api/anime/jobs/${jobId}?after=${far}&wait=0.1`);
+    expect(answer).toMatchObject({ status: 504, body: { code: 'position-not-reached', retryable: true } });
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
+  it('lists by status, project, type, text and time, page by page', async () => {
+    const project = uuidv7();
+    const ids: string[] = [];
+    for (const prompt of ['red Fox', 'blue fox', 'green owl']) {
+      const { body } = await gateway.send('POST', IMAGE, { body: { prompt, project } });
+      ids.unshift(String(body['jobId']));
+    }
+    const after = await complete(ids[0] ?? '');
+    const list = async (query: string) => {
+      const { body } = await gateway.send('GET', `/api/anime/jobs?project=${project}&after=${after}&${query}`);
+      return { ids: (body['jobs'] as { id: string }[]).map(({ id }) => id), next: body['nextCursor'] as string | null };
+    };
+    expect(await list('')).toEqual({ ids, next: null });
+    expect((await list('status=requested')).ids).toEqual(ids.slice(1));
+    expect((await list('status=requested,completed')).ids).toEqual(ids);
+    expect((await list('text=FOX')).ids).toEqual(ids.slice(1));
+    expect((await list('type=video')).ids).toEqual([]);
+    expect((await list(`to=${encodeURIComponent('2000-01-01T00:00:00+02:00')}`)).ids).toEqual([]);
+    expect((await list('from=2000-01-01T00:00:00Z')).ids).toEqual(ids);
+    const first = await list('limit=2');
+    expect(first.ids).toEqual(ids.slice(0, 2));
+    expect(await list(`limit=2&cursor=${first.next}`)).toEqual({ ids: ids.slice(2), next: null });
+  });
+
+  it('shows what waits and what runs', async () => {
+    const waiting = await submit();
+    const running = await submit();
+    const after = await append(JobAssignedV1, running.jobId, { attempt: 1, executorId: EXECUTOR, promptId: running.jobId, variant: 'normal', vramGb: 4 });
+    const { body } = await gateway.send('GET', `/api/anime/queue?after=${after}`);
+    const ids = (key: string) => (body[key] as { id: string }[]).map(({ id }) => id);
+    expect(ids('queued')).toContain(waiting.jobId);
+    expect(ids('running')).toContain(running.jobId);
+    expect((body['counts'] as Record<string, number>)['assigned']).toBe(1);
+  });
+});
+
+describe('a cancel', () => {
+  it('is in the log when it is answered, and may be repeated', async () => {
+    const { jobId } = await submit();
+    for (let n = 0; n < 2; n += 1) {
+      const { status, body } = await gateway.send('POST', `/api/anime/jobs/${jobId}/cancel`, { body: {} });
+      expect(status).toBe(202);
+      expect(await gateway.log.lastOfAggregate('job', jobId)).toMatchObject({ position: body['position'], event: { type: 'job.cancel-requested' } });
+    }
+    const { body } = await gateway.send('GET', `/api/anime/jobs/${jobId}?after=${await gateway.log.end()}`);
+    expect(body).toMatchObject({ cancelRequested: true, status: 'requested' });
+  });
+
+  it('is refused when the job has ended, also when a later fact hides the end in the log', async () => {
+    const { jobId } = await submit();
+    await complete(jobId);
+    const before = await gateway.log.end();
+    expect(await gateway.send('POST', `/api/anime/jobs/${jobId}/cancel`)).toMatchObject({ status: 409, body: { code: 'job-ended' } });
+    expect(await gateway.log.end()).toBe(before);
+    const late = await append(JobAcceptedV1, jobId, {
+      type: 'image', template: { id: 'text-to-image', version: 1 }, parameters: {}, seed: 1, project: null,
+      variants: [{ name: 'normal', graph: { inline: {} }, graphHash: SHA, vramGb: 1 }],
+      outputs: [{ node: '7', kind: 'image', role: 'final', filenamePrefixInput: 'filename_prefix' }],
+      progress: {}, metricSet: 'classical', layout: { title: 't', requestedAt: new Date().toISOString() }, maxAttempts: 1,
+    });
+    await gateway.send('GET', `/api/anime/jobs/${jobId}?after=${late}`);
+    expect(await gateway.send('POST', `/api/anime/jobs/${jobId}/cancel`)).toMatchObject({ status: 409, body: { code: 'job-ended' } });
+  });
+});
+
+describe('the system', () => {
+  it('shows this service, its consumers, and how far the read-model is', async () => {
+    const body = await eventually(
+      async () => {
+        const { data } = await gateway.client.GET('/api/anime/system');
+        return data !== undefined && data.readModel.lag === 0 ? data : undefined;
+      },
+      { what: 'the read-model has caught up' },
+    );
+    expect(body.log).toEqual({ reachable: true, reason: null, end: await gateway.log.end() });
+    expect(body.services).toMatchObject([
+      { service: 'gateway', ready: true, consumers: [{ name: 'jobs', state: 'running', lag: 0 }, { name: 'template-registry', state: 'running' }] },
+    ]);
+  });
+
+  it('lists garbage on an event subject by its position', async () => {
+    const connection = await nats.connection();
+    const { jobId } = await submit();
+    connection.publish(`anime.job.${jobId}.gateway`, 'garbage');
+    await connection.flush();
+    const after = await gateway.log.end();
+    await gateway.send('GET', `/api/anime/jobs/${jobId}?after=${after}`);
+    const { body } = await gateway.send('GET', '/api/anime/system');
+    expect(body['readModel']).toMatchObject({ voids: { void: 1, recent: [{ position: after, kind: 'void', subject: `anime.job.${jobId}.gateway` }] } });
+  });
+});
+
+describe('the documentation', () => {
+  it('is the committed document and a page that needs nothing from elsewhere', async () => {
+    const document = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as { openapi: string };
+    expect(document.openapi).toBe('3.1.1');
+    const page = await (await fetch(`${gateway.url}/docs`)).text();
+    const parts = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, part]) => part ?? '');
+    expect(parts.length).toBeGreaterThan(3);
+    for (const part of parts) {
+      expect(part).toMatch(/^\.\/docs\//);
+      expect([part, (await fetch(new URL(part, `${gateway.url}/`))).status]).toEqual([part, 200]);
+    }
+  });
+});
+
+it('every route of the document was called', () => {
+  expect(check.uncalled()).toEqual([]);
+});
