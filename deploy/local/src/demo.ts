@@ -33,6 +33,7 @@ async function makeAll(stack: Stack, prompt: string, say: (line: string) => bool
   ] as const;
   for (const [what, request] of requests) {
     const accepted = await unwrap(request());
+    if (!('jobId' in accepted)) throw new Error('the gateway answered with a whole job, though nobody asked it to wait');
     say(`Asked for ${what}: job ${accepted.jobId}, seed ${accepted.seed}, template ${accepted.template.id} v${accepted.template.version}`);
     await followJob(stack.relay, accepted.jobId, JOB_LIMIT_MS);
     const job = await unwrap(

@@ -81,7 +81,7 @@ export class ComfySocket {
     this.#open = false;
     clearTimeout(this.#retry);
     clearInterval(this.#ping);
-    for (const finish of [...this.#waiting]) finish();
+    for (const finish of this.#waiting) finish();
     this.#socket?.terminate();
   }
 
@@ -113,7 +113,7 @@ export class ComfySocket {
       answered = false;
       socket.ping();
     }, this.#options.pingIntervalMs);
-    for (const finish of [...this.#waiting]) finish();
+    for (const finish of this.#waiting) finish();
     for (const followers of this.#followers.values()) for (const onHint of followers) onHint({ kind: 'connected' });
   }
 

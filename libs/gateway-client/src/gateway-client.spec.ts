@@ -46,7 +46,6 @@ describe('the gateway client', () => {
     const check = promisify(execFile)(process.execPath, [
       cli,
       at('../../../contracts/generated/openapi.json'),
-      '--immutable',
       '--check',
       '--output',
       at('./generated/api.ts'),

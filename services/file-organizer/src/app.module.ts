@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 import { FsBlobStore } from '@anime/blob-store';
 import { openLog, uuidv7 } from '@anime/event-store';
 import { JetStreamStrategy, startStatusReporter } from '@anime/messaging';
-import { consumerObserver, createLogger, createMetrics, exposeConsumers, Readiness, type RunServiceOptions } from '@anime/service-runtime';
+import {
+  consumerObserver,
+  createLogger,
+  createMetrics,
+  exposeConsumers,
+  Readiness,
+  type RunServiceOptions,
+} from '@anime/service-runtime';
 import { z } from 'zod';
 import { LibraryFolder } from './adapters/library/library-folder.js';
 import type { FileOrganizerConfig } from './config.js';

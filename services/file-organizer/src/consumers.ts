@@ -5,7 +5,10 @@ import { isUnorganised, organiseAttempt, type OrganiseDependencies } from './rea
 import { parkAttempt } from './reactors/park-attempt.js';
 
 /** About 20 minutes in all: long enough for somebody to make room on a full disk. */
-export const RETRIES = { maxDeliveries: 10, backoffMs: [1_000, 2_000, 5_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000] };
+export const RETRIES = {
+  maxDeliveries: 10,
+  backoffMs: [1_000, 2_000, 5_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000],
+};
 
 /** All that the file-organizer reads, and how. */
 export function consumers(deps: OrganiseDependencies, retries: typeof RETRIES = RETRIES): ConsumerTable {

@@ -11,7 +11,15 @@ import {
   type EventContract,
   type OrganisedFile,
 } from '@anime/contracts';
-import { deadLetterIdOf, isEvent, openLog, provision, type EventOf, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
+import {
+  deadLetterIdOf,
+  isEvent,
+  openLog,
+  provision,
+  type EventOf,
+  type JetStreamLog,
+  type RecordedEvent,
+} from '@anime/event-store';
 import { JetStreamStrategy, type ConsumerRow } from '@anime/messaging';
 import { createLogger, readConfig, runService, type RunningService } from '@anime/service-runtime';
 import { eventually, useNats } from '@anime/testing';
@@ -52,13 +60,22 @@ afterEach(async () => {
 });
 
 async function start(): Promise<RunningService> {
-  const env = { NATS_URL: natsUrl, PORT: '0', LOG_LEVEL: 'silent', ANIME_BLOBS_DIR: path.join(root, 'blobs'), ANIME_LIBRARY_DIR: library };
+  const env = {
+    NATS_URL: natsUrl,
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+    ANIME_BLOBS_DIR: path.join(root, 'blobs'),
+    ANIME_LIBRARY_DIR: library,
+  };
   const service = await runService(composeFileOrganizer(readConfig(FileOrganizerConfig, env), RETRIES));
   stops.push(() => service.stop());
   return service;
 }
 
-async function eventsOf<C extends EventContract>(contract: C, aggregateId: string): Promise<(EventOf<C> & RecordedEvent)[]> {
+async function eventsOf<C extends EventContract>(
+  contract: C,
+  aggregateId: string,
+): Promise<(EventOf<C> & RecordedEvent)[]> {
   const found: (EventOf<C> & RecordedEvent)[] = [];
   for await (const entry of log.readAggregate(contract.aggregate, aggregateId)) {
     if (entry.status === 'event' && isEvent(entry.event, contract)) found.push(entry.event);
@@ -72,7 +89,10 @@ async function organised(jobId: string): Promise<EventOf<typeof JobOrganisedV1> 
 
 async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name))).toSorted();
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+    .toSorted();
 }
 
 /** The durable has nothing left to deliver or to wait for. */
@@ -108,7 +128,9 @@ describe('an executed attempt', () => {
     expect(event.traceparent?.slice(0, 35)).toBe(TRACE.slice(0, 35));
     const pictures = `unorganized/images/20261120/${executed.aggregateId}_1_7_0`;
     const videos = `unorganized/videos/20261120/${executed.aggregateId}_1_9_0`;
-    expect(event.data.files.map(({ role, path: file, width, height, frames }) => [role, file, width, height, frames])).toEqual([
+    expect(
+      event.data.files.map(({ role, path: file, width, height, frames }) => [role, file, width, height, frames]),
+    ).toEqual([
       ['output', `${pictures}.png`, 300, 200, 1],
       ['thumbnail', `${pictures}.thumb.webp`, 256, 171, 1],
       ['sidecar', `${pictures}.json`, undefined, undefined, undefined],
@@ -163,7 +185,10 @@ describe('an executed attempt', () => {
     // Touched up by hand; then the attempt is filed again from an empty durable.
     const file = path.join(library, placed?.path ?? '');
     await writeFile(file, 'touched up');
-    const again = await new LibraryFolder(library).place(placed?.path ?? '', { ...still, chunks: () => blobs.stream(still.sha256) });
+    const again = await new LibraryFolder(library).place(placed?.path ?? '', {
+      ...still,
+      chunks: () => blobs.stream(still.sha256),
+    });
     expect(await readFile(file, 'utf8')).toBe('touched up');
     expect(again.path).toBe(placed?.path.replace('.png', `_${still.sha256.slice(0, 16)}.png`));
     await expectOnDisk({ ...again });
@@ -175,7 +200,10 @@ describe('redelivery', () => {
     const still = await blobs.put(await png(20, 20));
     const executed = await appendExecutedJob(log, [executedOutput(still)]);
     const deliveries: number[] = [];
-    const table = consumers({ log, blobs, library: new LibraryFolder(library), now: () => new Date().toISOString() }, RETRIES);
+    const table = consumers(
+      { log, blobs, library: new LibraryFolder(library), now: () => new Date().toISOString() },
+      RETRIES,
+    );
     // The whole work is done, and then the message comes back as if the acknowledgement had been lost; past the currency check too.
     const forgetful = table.map((row): ConsumerRow => {
       if (row.kind !== 'reactor') return row;
@@ -190,7 +218,12 @@ describe('redelivery', () => {
         },
       };
     });
-    const strategy = new JetStreamStrategy({ log, table: forgetful, service: 'file-organizer', logger: createLogger('test', { level: 'silent' }) });
+    const strategy = new JetStreamStrategy({
+      log,
+      table: forgetful,
+      service: 'file-organizer',
+      logger: createLogger('test', { level: 'silent' }),
+    });
     stops.push(() => strategy.close());
     strategy.listen(() => undefined);
     await eventually(() => deliveries.length === 3, { what: 'three deliveries' });
@@ -204,7 +237,10 @@ describe('redelivery', () => {
   it('of an attempt that was filed already is answered from the log', async () => {
     const still = await blobs.put(await png(21, 21));
     const executed = await appendExecutedJob(log, [executedOutput(still)]);
-    const [row] = consumers({ log, blobs, library: new LibraryFolder(library), now: () => new Date().toISOString() }, RETRIES);
+    const [row] = consumers(
+      { log, blobs, library: new LibraryFolder(library), now: () => new Date().toISOString() },
+      RETRIES,
+    );
     if (row?.kind !== 'reactor' || row.isCurrent === undefined) throw new Error('not a reactor with a currency check');
     const recorded = await log.lastOnSubject(executed.contract, executed.aggregateId);
     if (recorded?.status !== 'event') throw new Error('executed is not there');
@@ -221,7 +257,9 @@ describe('a missing blob', () => {
     await start();
     const executed = await appendExecutedJob(log, [executedOutput(missing)]);
     const letterId = deadLetterIdOf(ORGANIZER_DURABLE.name, executed.id);
-    const letter = await eventually(async () => (await eventsOf(DeadLetterOrganizerParkedV1, letterId))[0], { what: 'a dead letter' });
+    const letter = await eventually(async () => (await eventsOf(DeadLetterOrganizerParkedV1, letterId))[0], {
+      what: 'a dead letter',
+    });
     expect(letter.data).toEqual({
       consumer: ORGANIZER_DURABLE.name,
       eventId: executed.id,
@@ -232,7 +270,9 @@ describe('a missing blob', () => {
     });
     await settled();
     const failures = await eventsOf(JobOrganiseFailedV1, executed.aggregateId);
-    expect(failures.map((event) => [event.data.attempt, event.data.code, event.causationId])).toEqual([[1, 'blob-not-found', executed.id]]);
+    expect(failures.map((event) => [event.data.attempt, event.data.code, event.causationId])).toEqual([
+      [1, 'blob-not-found', executed.id],
+    ]);
     expect(await eventsOf(JobOrganisedV1, executed.aggregateId)).toEqual([]);
     expect(await filesBelow(library)).toEqual([]);
   });
@@ -242,10 +282,13 @@ describe('a missing blob', () => {
     const blob = { sha256: createHash('sha256').update(picture).digest('hex'), size: picture.byteLength };
     const service = await start();
     const executed = await appendExecutedJob(log, [executedOutput(blob)]);
-    await eventually(async () => /anime_consumer_handled_total\{[^}]*outcome="retry"[^}]*\} [1-9]/.test(await metricsOf(service)), {
-      what: 'a first try has failed',
-      intervalMs: 2,
-    });
+    await eventually(
+      async () => /anime_consumer_handled_total\{[^}]*outcome="retry"[^}]*\} [1-9]/.test(await metricsOf(service)),
+      {
+        what: 'a first try has failed',
+        intervalMs: 2,
+      },
+    );
     await blobs.put(picture);
     expect((await organised(executed.aggregateId)).data.files[0]).toMatchObject({ sha256: blob.sha256, width: 33 });
   });
@@ -256,12 +299,15 @@ describe('the service', () => {
     await writeFile(path.join(root, 'library'), 'a file where the folder should be');
     const service = await start();
     const report = async (): Promise<unknown> => (await fetch(new URL('/ready', service.url))).json();
-    await eventually(async () => JSON.stringify(await report()).includes('EEXIST'), { what: 'the library is named' });
+    await eventually(async () => JSON.stringify(await report()).includes('ENOTDIR'), { what: 'the library is named' });
     await rm(path.join(root, 'library'));
-    const ready = await eventually(async () => {
-      const answer = await fetch(new URL('/ready', service.url));
-      return answer.ok ? answer.json() : undefined;
-    }, { what: 'ready' });
+    const ready = await eventually(
+      async () => {
+        const answer = await fetch(new URL('/ready', service.url));
+        return answer.ok ? answer.json() : undefined;
+      },
+      { what: 'ready' },
+    );
     expect(ready).toMatchObject({ ready: true, checks: [{ name: 'log' }, { name: 'consumers' }, { name: 'library' }] });
   });
 
@@ -272,7 +318,9 @@ describe('the service', () => {
     await writeFile(path.join(incoming, `a.4194999.${host}`), 'half');
     await writeFile(path.join(incoming, `b.1.another-host`), 'being written');
     await start();
-    await eventually(async () => (await readdir(incoming)).join() === 'b.1.another-host', { what: 'only the other host’s file is left' });
+    await eventually(async () => (await readdir(incoming)).join() === 'b.1.another-host', {
+      what: 'only the other host’s file is left',
+    });
   });
 });
 

@@ -37,11 +37,27 @@ const { version } = z
 /** The service's Nest module: its controllers, and what they are given. */
 class GatewayModule {}
 
+/** Tells requests that wait for something as soon as the service stops, so that they are answered and not cut off. */
+class DrainableReadiness extends Readiness {
+  readonly #stopping: AbortController;
+
+  constructor(stopping: AbortController) {
+    super();
+    this.#stopping = stopping;
+  }
+
+  override drain(): void {
+    super.drain();
+    this.#stopping.abort();
+  }
+}
+
 /** The one composition root: builds the parts from the configuration and wires them. */
 export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const logger = createLogger(NAME, { level: config.LOG_LEVEL });
   const metrics = createMetrics(NAME);
-  const readiness = new Readiness();
+  const stopping = new AbortController();
+  const readiness = new DrainableReadiness(stopping);
   const instance = uuidv7();
   const now = (): string => new Date().toISOString();
   const startedAt = now();
@@ -49,7 +65,6 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
-  const draining = new AbortController();
 
   const templates = new TemplateRegistry();
   const registration = new TemplateRegistration({
@@ -59,9 +74,9 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     onRegistered: (data) => templates.add({ data }),
     onFault: (message) => logger.error(message),
   });
-  void registration.run(draining.signal);
+  void registration.run(stopping.signal);
 
-  const queries = new JobQueries(reads, log);
+  const queries = new JobQueries(reads, log, stopping.signal);
   const commands = new JobCommands({
     log,
     templates,
@@ -88,7 +103,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   readiness.add('templates', () => registration.check());
 
   const live = new LiveStatus();
-  void followLive(log, live, (reason, subject) => logger.debug({ reason, subject }, 'a live message was dropped'), draining.signal);
+  void followLive(log, live, (reason, subject) => logger.debug({ reason, subject }, 'a live message was dropped'), stopping.signal);
   const own = async (): Promise<ServiceStatus> => {
     const { ready, checks } = await readiness.report();
     const rows = strategy.consumers().map(({ name, kind, position, lag, state, reason }) => ({ name, kind, position, lag, state, reason }));
@@ -126,7 +141,6 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     configure: serveDocumentation,
     onDrain: async () => {
       reporter.stop();
-      draining.abort();
       await database.close();
     },
   };

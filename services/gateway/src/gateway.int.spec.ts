@@ -20,7 +20,7 @@ beforeAll(async () => {
     natsUrl: (await nats.server()).url,
     databaseUrl: database.url,
     check,
-    env: { ANIME_CHECKPOINT: 'studio.safetensors', ANIME_WORKFLOWS_DIR: '/tmp/gwwf' },
+    env: { ANIME_CHECKPOINT: 'studio.safetensors' },
   });
 });
 afterAll(async () => {
@@ -78,11 +78,11 @@ describe('a request for a job', () => {
   });
 
   it('that waits gets the whole job if it ends in time, and the usual answer if not', async () => {
-    const waiting = gateway.send('POST', `${IMAGE}?wait=20`, { body: { prompt: 'a fox' } });
     const before = await gateway.log.end();
+    const waiting = gateway.send('POST', `${IMAGE}?wait=20`, { body: { prompt: 'a fox' } });
     const jobId = await eventually(
       async () => {
-        for await (const entry of gateway.log.read({ after: before - 1 })) {
+        for await (const entry of gateway.log.read({ after: before })) {
           if (entry.status === 'event' && entry.event.type === 'job.requested') return entry.event.aggregateId;
         }
         return undefined;
@@ -130,7 +130,7 @@ describe('bad input', () => {
     const before = await gateway.log.end();
     const answer = await gateway.send(method, path, request);
     expect({ status: answer.status, code: answer.body['code'], fields: [...new Set(fields(answer.body))] }).toEqual({ status, code, fields: paths });
-    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json(;|$)/);
     expect(answer.body).toMatchObject({ type: `urn:anime:problem:${code}`, instance: path.split('?')[0], requestId: expect.stringMatching(/./) });
     expect(await gateway.log.end()).toBe(before);
   });
@@ -145,7 +145,7 @@ describe('bad input', () => {
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
     expect(await wrong.json()).toMatchObject({ code: 'method-not-allowed' });
     const nowhere = await fetch(`${gateway.url}/api/anime/nothing`);
-    expect([nowhere.status, nowhere.headers.get('content-type')]).toEqual([404, 'application/problem+json']);
+    expect([nowhere.status, nowhere.headers.get('content-type')]).toEqual([404, expect.stringMatching(/^application\/problem\+json/)]);
   });
 });
 

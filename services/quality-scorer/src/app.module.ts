@@ -3,7 +3,14 @@ import { FsBlobStore } from '@anime/blob-store';
 import { openLog, uuidv7 } from '@anime/event-store';
 import { JetStreamStrategy, startStatusReporter } from '@anime/messaging';
 import { createScorer } from '@anime/quality-metrics';
-import { consumerObserver, createLogger, createMetrics, exposeConsumers, Readiness, type RunServiceOptions } from '@anime/service-runtime';
+import {
+  consumerObserver,
+  createLogger,
+  createMetrics,
+  exposeConsumers,
+  Readiness,
+  type RunServiceOptions,
+} from '@anime/service-runtime';
 import { z } from 'zod';
 import { ModelSession } from './adapters/model-session.js';
 import type { QualityScorerConfig } from './config.js';
@@ -33,7 +40,13 @@ export async function composeQualityScorer(config: QualityScorerConfig, retries 
 
   const log = openLog({ natsUrl: config.NATS_URL, name: NAME });
   const table = consumers(
-    { log, blobs: new FsBlobStore(config.ANIME_BLOBS_DIR), scorer: session, scorerBuild, now: () => new Date().toISOString() },
+    {
+      log,
+      blobs: new FsBlobStore(config.ANIME_BLOBS_DIR),
+      scorer: session,
+      scorerBuild,
+      now: () => new Date().toISOString(),
+    },
     retries,
   );
   const strategy = new JetStreamStrategy({ log, table, service: NAME, logger, observer: consumerObserver(metrics) });

@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FsBlobStore } from '@anime/blob-store';
 import { DeadLetterScorerParkedV1, JobScoredV1, SCORER_DURABLE, type EventContract } from '@anime/contracts';
-import { deadLetterIdOf, isEvent, openLog, provision, type EventOf, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
+import {
+  deadLetterIdOf,
+  isEvent,
+  openLog,
+  provision,
+  type EventOf,
+  type JetStreamLog,
+  type RecordedEvent,
+} from '@anime/event-store';
 import { JetStreamStrategy, type ConsumerRow } from '@anime/messaging';
 import { createScorer } from '@anime/quality-metrics';
 import { createLogger, readConfig, runService, type RunningService } from '@anime/service-runtime';
@@ -48,7 +56,10 @@ async function start(): Promise<RunningService> {
   return service;
 }
 
-async function eventsOf<C extends EventContract>(contract: C, aggregateId: string): Promise<(EventOf<C> & RecordedEvent)[]> {
+async function eventsOf<C extends EventContract>(
+  contract: C,
+  aggregateId: string,
+): Promise<(EventOf<C> & RecordedEvent)[]> {
   const found: (EventOf<C> & RecordedEvent)[] = [];
   for await (const entry of log.readAggregate(contract.aggregate, aggregateId)) {
     if (entry.status === 'event' && isEvent(entry.event, contract)) found.push(entry.event);
@@ -81,22 +92,37 @@ describe('an executed attempt', () => {
   it('is scored output by output from the pixels, and its fact continues the trail', async () => {
     const golden = JSON.parse(await readFile(new URL('classical.golden.json', GOLDEN), 'utf8')) as GoldenFigures;
     const names = ['face_a', 'face_a_blur3'];
-    const pictures = await Promise.all(names.map(async (name) => blobs.put(await readFile(new URL(`images/${name}.png`, GOLDEN)))));
+    const pictures = await Promise.all(
+      names.map(async (name) => blobs.put(await readFile(new URL(`images/${name}.png`, GOLDEN)))),
+    );
     await start();
-    const executed = await appendExecuted(log, pictures.map((blob, index) => executedOutput(blob, { index })));
+    const executed = await appendExecuted(
+      log,
+      pictures.map((blob, index) => executedOutput(blob, { index })),
+    );
     const event = await scored(executed.aggregateId);
 
-    expect(event).toMatchObject({ correlationId: executed.correlationId, causationId: executed.id, actor: 'service:quality-scorer' });
+    expect(event).toMatchObject({
+      correlationId: executed.correlationId,
+      causationId: executed.id,
+      actor: 'service:quality-scorer',
+    });
     expect(event.traceparent?.slice(0, 35)).toBe(TRACE.slice(0, 35));
     expect(event.data.scorerBuild).toMatch(/^\d+\.\d+\.\d+\+graph\.[0-9a-f]{8}$/);
-    expect(event.data.outputs.map(({ node, index, blob }) => [node, index, blob])).toEqual(pictures.map(({ sha256 }, index) => ['7', index, sha256]));
+    expect(event.data.outputs.map(({ node, index, blob }) => [node, index, blob])).toEqual(
+      pictures.map(({ sha256 }, index) => ['7', index, sha256]),
+    );
     for (const [index, name] of names.entries()) {
       const metrics = event.data.outputs[index]?.metrics ?? [];
-      const values = Object.fromEntries(metrics.map((metric) => [metric.id, metric.status === 'measured' ? metric.value : NaN]));
+      const values = Object.fromEntries(
+        metrics.map((metric) => [metric.id, metric.status === 'measured' ? metric.value : NaN]),
+      );
       const expected = golden.single[name];
       expect(values['sharpness']).toBeCloseTo(expected?.sharpness ?? NaN, 6);
       expect(values['colourfulness']).toBeCloseTo(expected?.colourfulness ?? NaN, 6);
-      for (const metric of metrics) if (metric.status === 'measured') expect(event.data.scorerBuild.endsWith(metric.modelSha256?.slice(0, 8) ?? '')).toBe(true);
+      for (const metric of metrics)
+        if (metric.status === 'measured')
+          expect(event.data.scorerBuild.endsWith(metric.modelSha256?.slice(0, 8) ?? '')).toBe(true);
     }
   });
 
@@ -112,12 +138,24 @@ describe('an executed attempt', () => {
     ]);
     const { outputs } = (await scored(executed.aggregateId)).data;
     expect(outputs.map(({ metrics }) => metrics.map(({ id, status }) => [id, status]))).toEqual([
-      [['sharpness', 'unavailable'], ['colourfulness', 'unavailable']],
-      [['sharpness', 'unavailable'], ['colourfulness', 'unavailable']],
-      [['sharpness', 'measured'], ['colourfulness', 'measured']],
+      [
+        ['sharpness', 'unavailable'],
+        ['colourfulness', 'unavailable'],
+      ],
+      [
+        ['sharpness', 'unavailable'],
+        ['colourfulness', 'unavailable'],
+      ],
+      [
+        ['sharpness', 'measured'],
+        ['colourfulness', 'measured'],
+      ],
     ]);
     expect(outputs[0]?.metrics[0]).toMatchObject({ reason: expect.stringContaining('cannot be decoded') });
-    expect(outputs[1]?.metrics[0]).toMatchObject({ reason: expect.stringContaining('video/mp4'), enabledBy: expect.any(String) });
+    expect(outputs[1]?.metrics[0]).toMatchObject({
+      reason: expect.stringContaining('video/mp4'),
+      enabledBy: expect.any(String),
+    });
   });
 });
 
@@ -126,7 +164,13 @@ describe('redelivery', () => {
     const picture = await blobs.put(await readFile(new URL('images/gradient_rgb.png', GOLDEN)));
     const executed = await appendExecuted(log, [executedOutput(picture)]);
     await using scorer = await createScorer();
-    const deps = { log, blobs, scorer, scorerBuild: scorerBuildOf('0.1.0', scorer.graphSha256), now: () => new Date().toISOString() };
+    const deps = {
+      log,
+      blobs,
+      scorer,
+      scorerBuild: scorerBuildOf('0.1.0', scorer.graphSha256),
+      now: () => new Date().toISOString(),
+    };
     const deliveries: number[] = [];
     const forgetful = consumers(deps, RETRIES).map((row): ConsumerRow => {
       if (row.kind !== 'reactor') return row;
@@ -142,7 +186,12 @@ describe('redelivery', () => {
         },
       };
     });
-    const strategy = new JetStreamStrategy({ log, table: forgetful, service: 'quality-scorer', logger: createLogger('test', { level: 'silent' }) });
+    const strategy = new JetStreamStrategy({
+      log,
+      table: forgetful,
+      service: 'quality-scorer',
+      logger: createLogger('test', { level: 'silent' }),
+    });
     stops.push(() => strategy.close());
     strategy.listen(() => undefined);
     await eventually(() => deliveries.length === 3, { what: 'three deliveries' });
@@ -168,7 +217,9 @@ describe('a missing blob', () => {
     await start();
     const executed = await appendExecuted(log, [executedOutput(missing)]);
     const letterId = deadLetterIdOf(SCORER_DURABLE.name, executed.id);
-    const letter = await eventually(async () => (await eventsOf(DeadLetterScorerParkedV1, letterId))[0], { what: 'a dead letter' });
+    const letter = await eventually(async () => (await eventsOf(DeadLetterScorerParkedV1, letterId))[0], {
+      what: 'a dead letter',
+    });
     expect(letter.data).toEqual({
       consumer: SCORER_DURABLE.name,
       eventId: executed.id,
@@ -185,10 +236,16 @@ describe('a missing blob', () => {
 describe('the service', () => {
   it('is ready when log, durable and model session are there, and names the durable when it is missing', async () => {
     const service = await start();
-    const report = async (): Promise<{ ready: boolean; checks: { name: string; ok: boolean; reason: string | null }[] }> =>
-      (await fetch(new URL('/ready', service.url))).json() as never;
+    const report = async (): Promise<{
+      ready: boolean;
+      checks: { name: string; ok: boolean; reason: string | null }[];
+    }> => (await fetch(new URL('/ready', service.url))).json() as never;
     await eventually(async () => (await report()).ready, { what: 'ready' });
-    expect((await report()).checks.map(({ name, ok }) => [name, ok])).toEqual([['log', true], ['consumers', true], ['model session', true]]);
+    expect((await report()).checks.map(({ name, ok }) => [name, ok])).toEqual([
+      ['log', true],
+      ['consumers', true],
+      ['model session', true],
+    ]);
     await service.stop();
 
     const connection = await nats.connection();
@@ -196,8 +253,11 @@ describe('the service', () => {
     const without = await start();
     const reason = await eventually(
       async () => {
-        const body = (await (await fetch(new URL('/ready', without.url))).json()) as { checks: { name: string; reason: string | null }[] };
-        return body.checks.find(({ name, reason: why }) => name === 'consumers' && why?.includes('consumers create'))?.reason;
+        const body = (await (await fetch(new URL('/ready', without.url))).json()) as {
+          checks: { name: string; reason: string | null }[];
+        };
+        return body.checks.find(({ name, reason: why }) => name === 'consumers' && why?.includes('consumers create'))
+          ?.reason;
       },
       { what: 'the missing durable is named' },
     );

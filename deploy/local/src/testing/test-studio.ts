@@ -100,8 +100,7 @@ export class TestStudio implements AsyncDisposable {
   }
 
   async job(jobId: string): Promise<Job> {
-    const job: unknown = await unwrap(this.client.GET('/api/anime/jobs/{id}', { params: { path: { id: jobId } } }));
-    return job as Job;
+    return unwrap(this.client.GET('/api/anime/jobs/{id}', { params: { path: { id: jobId } } }));
   }
 
   /** Waits for the job's end in the log, then for the read-model to show it. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { aggregateFilter } from '@anime/contracts';
 import { ProblemError } from '@anime/problem-details';
-import { jetstream, JetStreamApiError, type PubAck, type StreamExpectations } from '@nats-io/jetstream';
+import { jetstream, JetStreamApiError, type JetStreamClient, type PubAck, type StreamExpectations } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { encodeEvent, type EncodedEvent } from '../codec/encode-event.js';
 import { checkpointId } from '../codec/stored-message.js';
@@ -28,6 +28,8 @@ const DUPLICATE_IN_PROCESS = 10158;
 
 /** Stores one event after the other; the acknowledgement is the proof that it is durable. */
 export class Appender {
+  #jetstream: { readonly nc: NatsConnection; readonly client: JetStreamClient } | undefined;
+
   constructor(
     private readonly link: NatsLink,
     private readonly options: AppenderOptions,
@@ -73,7 +75,7 @@ export class Appender {
       expectation.lastSubjectSequence = expect.lastPosition;
       if (expect.scope === 'aggregate') expectation.lastSubjectSequenceSubject = scope;
     }
-    const acknowledged = jetstream(nc).publish(encoded.subject, encoded.data, {
+    const acknowledged = this.#client(nc).publish(encoded.subject, encoded.data, {
       msgID: event.id,
       headers: envelope,
       expect: expectation,
@@ -82,8 +84,22 @@ export class Appender {
     // The client leaves a request waiting for its timeout when the connection goes down.
     return new Promise((resolve, reject) => {
       const forget = this.link.onLost(() => reject(new Error('the connection was lost before the acknowledgement came')));
-      acknowledged.then(resolve, reject).finally(forget);
+      acknowledged.then(
+        (ack) => {
+          forget();
+          resolve(ack);
+        },
+        (error: unknown) => {
+          forget();
+          reject(error);
+        },
+      );
     });
+  }
+
+  #client(nc: NatsConnection): JetStreamClient {
+    if (this.#jetstream?.nc !== nc) this.#jetstream = { nc, client: jetstream(nc) };
+    return this.#jetstream.client;
   }
 
   /** A conflict with our own event, stored by a send whose acknowledgement was lost, is success. */

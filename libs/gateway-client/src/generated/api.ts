@@ -4,626 +4,626 @@
  */
 
 export interface paths {
-    readonly "/api/anime/generate/image": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/anime/generate/image": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /** Ask for a picture */
-        readonly post: operations["generateImage"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["generateImage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/anime/generate/video": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/anime/generate/video": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /** Ask for a clip */
-        readonly post: operations["generateVideo"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["generateVideo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/anime/generate": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/anime/generate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /** Ask for a picture or a clip */
-        readonly post: operations["generate"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["generate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/anime/jobs": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/anime/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /** List jobs, newest first */
-        readonly get: operations["listJobs"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["listJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/anime/jobs/{id}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/anime/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Read a job
          * @description A job that was acknowledged is never answered with 404: the answer waits for the read-model, or is 504.
          */
-        readonly get: operations["getJob"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["getJob"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/anime/jobs/{id}/events": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/anime/jobs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /** Read a job's trail */
-        readonly get: operations["getJobEvents"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["getJobEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/anime/jobs/{id}/cancel": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/anime/jobs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Ask for a job to be cancelled
          * @description Takes no body. The job ends as `cancelled` unless it has ended before the wish is seen.
          */
-        readonly post: operations["cancelJob"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["cancelJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/anime/queue": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/anime/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /** What waits and what runs */
-        readonly get: operations["getQueue"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["getQueue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/anime/system": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/anime/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Every service, executor and consumer
          * @description Answers also while the log or the read-model is away, and says so.
          */
-        readonly get: operations["getSystem"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["getSystem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        readonly CancelAcknowledged: {
+        CancelAcknowledged: {
             /** @description lower-case UUID */
-            readonly jobId: string;
+            jobId: string;
             /** @description place in the event log */
-            readonly position: number;
+            position: number;
         };
-        readonly Executor: {
+        Executor: {
             /** @description lower-case UUID */
-            readonly executorId: string;
+            executorId: string;
             /** @description kebab-case name */
-            readonly name: string;
-            readonly reachable: boolean;
-            readonly reason: string | null;
-            readonly jobId: string | null;
-            readonly queue: {
-                readonly running: number;
-                readonly pending: number;
+            name: string;
+            reachable: boolean;
+            reason: string | null;
+            jobId: string | null;
+            queue: {
+                running: number;
+                pending: number;
             } | null;
             /** @description UTC instant with milliseconds */
-            readonly at: string;
+            at: string;
         };
-        readonly GenerateImageRequest: {
+        GenerateImageRequest: {
             /** @description what the picture shows */
-            readonly prompt: string & (unknown & unknown);
+            prompt: string & (unknown & unknown);
             /** @description what it must not show */
-            readonly negativePrompt?: string;
+            negativePrompt?: string;
             /** @description drawn when absent; the answer says which */
-            readonly seed?: number;
+            seed?: number;
             /** @description sampling steps */
-            readonly steps?: number;
+            steps?: number;
             /** @description classifier-free guidance scale */
-            readonly cfg?: number;
+            cfg?: number;
             /** @description pixels, a multiple of 8 */
-            readonly width?: number;
+            width?: number;
             /** @description pixels, a multiple of 8 */
-            readonly height?: number;
-            readonly sampler?: string;
-            readonly scheduler?: string;
+            height?: number;
+            sampler?: string;
+            scheduler?: string;
             /** @description file name of the model as ComfyUI lists it */
-            readonly checkpoint?: string;
+            checkpoint?: string;
             /** @description the project that the job belongs to */
-            readonly project?: string | null;
+            project?: string | null;
             /** @description name of a workflow template, or name@version; without version the newest */
-            readonly template?: string;
+            template?: string;
         };
-        readonly GenerateRequest: {
+        GenerateRequest: {
             /** @enum {string} */
-            readonly type: "image" | "video";
+            type: "image" | "video";
             /** @description what the picture shows */
-            readonly prompt: string & (unknown & unknown);
+            prompt: string & (unknown & unknown);
             /** @description what it must not show */
-            readonly negativePrompt?: string;
+            negativePrompt?: string;
             /** @description drawn when absent; the answer says which */
-            readonly seed?: number;
+            seed?: number;
             /** @description sampling steps */
-            readonly steps?: number;
+            steps?: number;
             /** @description classifier-free guidance scale */
-            readonly cfg?: number;
+            cfg?: number;
             /** @description pixels, a multiple of 8 */
-            readonly width?: number;
+            width?: number;
             /** @description pixels, a multiple of 8 */
-            readonly height?: number;
-            readonly sampler?: string;
-            readonly scheduler?: string;
+            height?: number;
+            sampler?: string;
+            scheduler?: string;
             /** @description file name of the model as ComfyUI lists it */
-            readonly checkpoint?: string;
+            checkpoint?: string;
             /** @description the project that the job belongs to */
-            readonly project?: string | null;
+            project?: string | null;
             /** @description name of a workflow template, or name@version; without version the newest */
-            readonly template?: string;
+            template?: string;
             /** @description number of frames */
-            readonly frames?: number;
+            frames?: number;
             /** @description frames a second */
-            readonly fps?: number;
+            fps?: number;
         };
-        readonly GenerateVideoRequest: {
+        GenerateVideoRequest: {
             /** @description what the picture shows */
-            readonly prompt: string & (unknown & unknown);
+            prompt: string & (unknown & unknown);
             /** @description what it must not show */
-            readonly negativePrompt?: string;
+            negativePrompt?: string;
             /** @description drawn when absent; the answer says which */
-            readonly seed?: number;
+            seed?: number;
             /** @description sampling steps */
-            readonly steps?: number;
+            steps?: number;
             /** @description classifier-free guidance scale */
-            readonly cfg?: number;
+            cfg?: number;
             /** @description pixels, a multiple of 8 */
-            readonly width?: number;
+            width?: number;
             /** @description pixels, a multiple of 8 */
-            readonly height?: number;
-            readonly sampler?: string;
-            readonly scheduler?: string;
+            height?: number;
+            sampler?: string;
+            scheduler?: string;
             /** @description file name of the model as ComfyUI lists it */
-            readonly checkpoint?: string;
+            checkpoint?: string;
             /** @description the project that the job belongs to */
-            readonly project?: string | null;
+            project?: string | null;
             /** @description name of a workflow template, or name@version; without version the newest */
-            readonly template?: string;
+            template?: string;
             /** @description number of frames */
-            readonly frames?: number;
+            frames?: number;
             /** @description frames a second */
-            readonly fps?: number;
+            fps?: number;
         };
-        readonly Job: {
+        Job: {
             /** @description lower-case UUID */
-            readonly id: string;
+            id: string;
             /** @enum {string} */
-            readonly type: "image" | "video";
+            type: "image" | "video";
             /** @enum {string} */
-            readonly status: "requested" | "queued" | "assigned" | "running" | "executed" | "completed" | "failed" | "cancelled" | "rejected";
-            readonly template: {
-                readonly id: string;
-                readonly version: number;
+            status: "requested" | "queued" | "assigned" | "running" | "executed" | "completed" | "failed" | "cancelled" | "rejected";
+            template: {
+                id: string;
+                version: number;
             };
-            readonly project: string | null;
+            project: string | null;
             /** @description null when the template takes none */
-            readonly prompt: string | null;
-            readonly seed: number;
+            prompt: string | null;
+            seed: number;
             /** @description the current attempt; 0 before the first is assigned */
-            readonly attempt: number;
+            attempt: number;
             /** @description of the current attempt */
-            readonly executorId: string | null;
-            readonly verdict: ("passed" | "failed") | null;
-            readonly cancelRequested: boolean;
+            executorId: string | null;
+            verdict: ("passed" | "failed") | null;
+            cancelRequested: boolean;
             /** @description UTC instant with milliseconds */
-            readonly requestedAt: string;
-            readonly acceptedAt: string | null;
+            requestedAt: string;
+            acceptedAt: string | null;
             /** @description start of the current attempt */
-            readonly startedAt: string | null;
-            readonly endedAt: string | null;
+            startedAt: string | null;
+            endedAt: string | null;
             /** @description every parameter of the template, defaults filled in */
-            readonly parameters: {
-                readonly [key: string]: string | number | boolean;
+            parameters: {
+                [key: string]: string | number | boolean;
             };
             /** @enum {string} */
-            readonly seedSource: "given" | "drawn";
-            readonly failure: {
+            seedSource: "given" | "drawn";
+            failure: {
                 /** @enum {string} */
-                readonly class: "transient" | "executor-lost" | "oom" | "gpu-fault" | "invalid" | "missing-model" | "missing-node" | "timeout" | "internal" | "cancelled";
-                readonly message: string;
+                class: "transient" | "executor-lost" | "oom" | "gpu-fault" | "invalid" | "missing-model" | "missing-node" | "timeout" | "internal" | "cancelled";
+                message: string;
             } | null;
             /** @description place of the newest event that this answer shows */
-            readonly position: number;
-            readonly attempts: readonly components["schemas"]["JobAttempt"][];
-            readonly outputs: readonly components["schemas"]["JobOutput"][];
+            position: number;
+            attempts: components["schemas"]["JobAttempt"][];
+            outputs: components["schemas"]["JobOutput"][];
             /** @description paths relative to the library */
-            readonly files: readonly components["schemas"]["JobFile"][];
-            readonly scores: readonly components["schemas"]["JobScore"][];
-            readonly links: {
-                readonly self: string;
-                readonly events: string;
-                readonly cancel: string;
+            files: components["schemas"]["JobFile"][];
+            scores: components["schemas"]["JobScore"][];
+            links: {
+                self: string;
+                events: string;
+                cancel: string;
             };
         };
-        readonly JobAcknowledged: {
+        JobAcknowledged: {
             /** @description lower-case UUID */
-            readonly jobId: string;
+            jobId: string;
             /** @description place of the request in the log; `?after=` takes it */
-            readonly position: number;
+            position: number;
             /** @constant */
-            readonly status: "requested";
+            status: "requested";
             /** @enum {string} */
-            readonly type: "image" | "video";
-            readonly seed: number;
-            readonly template: {
-                readonly id: string;
-                readonly version: number;
+            type: "image" | "video";
+            seed: number;
+            template: {
+                id: string;
+                version: number;
             };
-            readonly links: {
-                readonly self: string;
-                readonly events: string;
-                readonly cancel: string;
+            links: {
+                self: string;
+                events: string;
+                cancel: string;
             };
         };
-        readonly JobAttempt: {
-            readonly attempt: number;
+        JobAttempt: {
+            attempt: number;
             /** @enum {string} */
-            readonly status: "assigned" | "started" | "executed" | "failed";
-            readonly executorId: string | null;
+            status: "assigned" | "started" | "executed" | "failed";
+            executorId: string | null;
             /** @description ComfyUI's id of the run */
-            readonly promptId: string | null;
-            readonly variant: ("normal" | "low-memory") | null;
+            promptId: string | null;
+            variant: ("normal" | "low-memory") | null;
             /** @description true when ComfyUI answered from its cache; null until executed */
-            readonly cached: boolean | null;
-            readonly graphHash: string | null;
+            cached: boolean | null;
+            graphHash: string | null;
             /** @description milliseconds by the server's clock */
-            readonly executionMs: number | null;
-            readonly failure: {
+            executionMs: number | null;
+            failure: {
                 /** @enum {string} */
-                readonly class: "transient" | "executor-lost" | "oom" | "gpu-fault" | "invalid" | "missing-model" | "missing-node" | "timeout" | "internal" | "cancelled";
-                readonly reason: string;
-                readonly message: string;
-                readonly evidence: {
-                    readonly nodeId?: string;
-                    readonly nodeType?: string;
-                    readonly exceptionType?: string;
-                    readonly exceptionMessage?: string;
-                    readonly traceback?: readonly string[];
-                    readonly httpStatus?: number;
-                    readonly response?: string;
+                class: "transient" | "executor-lost" | "oom" | "gpu-fault" | "invalid" | "missing-model" | "missing-node" | "timeout" | "internal" | "cancelled";
+                reason: string;
+                message: string;
+                evidence: {
+                    nodeId?: string;
+                    nodeType?: string;
+                    exceptionType?: string;
+                    exceptionMessage?: string;
+                    traceback?: string[];
+                    httpStatus?: number;
+                    response?: string;
                 };
             } | null;
             /** @description why the outputs could not be filed */
-            readonly organiseFailure: {
-                readonly code: string;
-                readonly message: string;
+            organiseFailure: {
+                code: string;
+                message: string;
             } | null;
-            readonly gate: {
+            gate: {
                 /** @enum {string} */
-                readonly verdict: "passed" | "failed";
+                verdict: "passed" | "failed";
                 /** @description `none`: no gate is set */
-                readonly rule: string;
-                readonly scorerBuild: string | null;
+                rule: string;
+                scorerBuild: string | null;
                 /** @description why there were no figures to judge */
-                readonly reason: string | null;
+                reason: string | null;
             } | null;
-            readonly assignedAt: string | null;
-            readonly startedAt: string | null;
-            readonly endedAt: string | null;
+            assignedAt: string | null;
+            startedAt: string | null;
+            endedAt: string | null;
         };
-        readonly JobEvent: {
+        JobEvent: {
             /** @description place in the event log */
-            readonly position: number;
+            position: number;
             /** @description lower-case UUID */
-            readonly id: string;
+            id: string;
             /** @description name without version, as `job.started` */
-            readonly type: string;
+            type: string;
             /** @description UTC instant with milliseconds */
-            readonly time: string;
-            readonly producer: string;
+            time: string;
+            producer: string;
             /** @description opaque id of a person, or `service:<name>` */
-            readonly actor: string;
+            actor: string;
             /** @description lower-case UUID */
-            readonly correlationId: string;
-            readonly causationId: string | null;
+            correlationId: string;
+            causationId: string | null;
             /** @description term of the deciding orchestrator */
-            readonly epoch: number | null;
-            readonly data: {
-                readonly [key: string]: unknown;
+            epoch: number | null;
+            data: {
+                [key: string]: unknown;
             };
         };
-        readonly JobFile: {
+        JobFile: {
             /** @enum {string} */
-            readonly role: "output" | "thumbnail" | "sidecar";
-            readonly path: string;
+            role: "output" | "thumbnail" | "sidecar";
+            path: string;
             /** @description SHA-256, lower-case hex */
-            readonly sha256: string;
-            readonly size: number;
-            readonly mediaType: string;
-            readonly width?: number;
-            readonly height?: number;
-            readonly frames?: number;
-            readonly node: string;
-            readonly index: number;
-            readonly attempt: number;
+            sha256: string;
+            size: number;
+            mediaType: string;
+            width?: number;
+            height?: number;
+            frames?: number;
+            node: string;
+            index: number;
+            attempt: number;
         };
-        readonly JobOutput: {
-            readonly node: string;
-            readonly index: number;
+        JobOutput: {
+            node: string;
+            index: number;
             /** @enum {string} */
-            readonly kind: "image" | "animation";
-            readonly role: string;
+            kind: "image" | "animation";
+            role: string;
             /** @description SHA-256, lower-case hex */
-            readonly blob: string;
-            readonly size: number;
-            readonly mediaType: string;
-            readonly filename: string;
-            readonly attempt: number;
+            blob: string;
+            size: number;
+            mediaType: string;
+            filename: string;
+            attempt: number;
         };
-        readonly JobPage: {
-            readonly jobs: readonly components["schemas"]["JobSummary"][];
+        JobPage: {
+            jobs: components["schemas"]["JobSummary"][];
             /** @description for the next page; null on the last */
-            readonly nextCursor: string | null;
+            nextCursor: string | null;
             /** @description how far the read-model had come */
-            readonly position: number;
+            position: number;
         };
-        readonly JobScore: {
-            readonly attempt: number;
-            readonly node: string;
-            readonly index: number;
-            readonly scorerBuild: string;
+        JobScore: {
+            attempt: number;
+            node: string;
+            index: number;
+            scorerBuild: string;
             /** @description UTC instant with milliseconds */
-            readonly scoredAt: string;
-            readonly metrics: readonly components["schemas"]["MetricResult"][];
+            scoredAt: string;
+            metrics: components["schemas"]["MetricResult"][];
         };
-        readonly JobSummary: {
+        JobSummary: {
             /** @description lower-case UUID */
-            readonly id: string;
+            id: string;
             /** @enum {string} */
-            readonly type: "image" | "video";
+            type: "image" | "video";
             /** @enum {string} */
-            readonly status: "requested" | "queued" | "assigned" | "running" | "executed" | "completed" | "failed" | "cancelled" | "rejected";
-            readonly template: {
-                readonly id: string;
-                readonly version: number;
+            status: "requested" | "queued" | "assigned" | "running" | "executed" | "completed" | "failed" | "cancelled" | "rejected";
+            template: {
+                id: string;
+                version: number;
             };
-            readonly project: string | null;
+            project: string | null;
             /** @description null when the template takes none */
-            readonly prompt: string | null;
-            readonly seed: number;
+            prompt: string | null;
+            seed: number;
             /** @description the current attempt; 0 before the first is assigned */
-            readonly attempt: number;
+            attempt: number;
             /** @description of the current attempt */
-            readonly executorId: string | null;
-            readonly verdict: ("passed" | "failed") | null;
-            readonly cancelRequested: boolean;
+            executorId: string | null;
+            verdict: ("passed" | "failed") | null;
+            cancelRequested: boolean;
             /** @description UTC instant with milliseconds */
-            readonly requestedAt: string;
-            readonly acceptedAt: string | null;
+            requestedAt: string;
+            acceptedAt: string | null;
             /** @description start of the current attempt */
-            readonly startedAt: string | null;
-            readonly endedAt: string | null;
+            startedAt: string | null;
+            endedAt: string | null;
         };
-        readonly JobTrail: {
+        JobTrail: {
             /** @description lower-case UUID */
-            readonly jobId: string;
-            readonly events: readonly components["schemas"]["JobEvent"][];
+            jobId: string;
+            events: components["schemas"]["JobEvent"][];
             /** @description place in the event log */
-            readonly position: number;
+            position: number;
         };
-        readonly MetricResult: {
+        MetricResult: {
             /** @constant */
-            readonly status: "measured";
-            readonly id: string;
-            readonly version: string;
-            readonly value: number;
-            readonly unit: string;
-            readonly method: string;
-            readonly evidence?: {
-                readonly [key: string]: number;
+            status: "measured";
+            id: string;
+            version: string;
+            value: number;
+            unit: string;
+            method: string;
+            evidence?: {
+                [key: string]: number;
             };
             /** @description SHA-256, lower-case hex */
-            readonly modelSha256?: string;
+            modelSha256?: string;
         } | {
             /** @constant */
-            readonly status: "unavailable";
-            readonly id: string;
-            readonly version: string;
-            readonly reason: string;
-            readonly enabledBy?: string;
+            status: "unavailable";
+            id: string;
+            version: string;
+            reason: string;
+            enabledBy?: string;
         };
         /** @description an error, as RFC 9457 says it */
-        readonly Problem: {
+        Problem: {
             /** @description `urn:anime:problem:<code>` */
-            readonly type: string;
-            readonly title: string;
-            readonly status: number;
+            type: string;
+            title: string;
+            status: number;
             /** @description what is wrong this time */
-            readonly detail: string;
+            detail: string;
             /** @description path of the request */
-            readonly instance: string;
+            instance: string;
             /** @enum {string} */
-            readonly code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "parameter-invalid" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "storage-failed";
+            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "parameter-invalid" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "storage-failed";
             /** @description true when the same request may succeed later */
-            readonly retryable: boolean;
+            retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
-            readonly requestId: string;
+            requestId: string;
             /** @description each field that is wrong */
-            readonly errors?: readonly {
+            errors?: {
                 /** @description JSON pointer into the body, or `path/<name>`, `query/<name>`, `header/<name>` */
-                readonly path: string;
-                readonly message: string;
+                path: string;
+                message: string;
             }[];
         };
-        readonly Queue: {
+        Queue: {
             /** @description jobs of every status, ended ones too */
-            readonly counts: {
-                readonly [key: string]: number;
+            counts: {
+                [key: string]: number;
             };
             /** @description `queued` in the order of acceptance, then `requested` in that of request; at most 200 */
-            readonly queued: readonly components["schemas"]["JobSummary"][];
+            queued: components["schemas"]["JobSummary"][];
             /** @description `assigned`, `running` or `executed`, oldest request first; at most 200 */
-            readonly running: readonly components["schemas"]["JobSummary"][];
+            running: components["schemas"]["JobSummary"][];
             /** @description how far the read-model had come */
-            readonly position: number;
+            position: number;
         };
-        readonly ServiceInstance: {
+        ServiceInstance: {
             /** @enum {string} */
-            readonly service: "gateway" | "orchestrator" | "comfyui-executor" | "quality-scorer" | "file-organizer" | "progress-relay";
+            service: "gateway" | "orchestrator" | "comfyui-executor" | "quality-scorer" | "file-organizer" | "progress-relay";
             /** @description lower-case UUID */
-            readonly instance: string;
-            readonly version: string;
+            instance: string;
+            version: string;
             /** @description UTC instant with milliseconds */
-            readonly startedAt: string;
-            readonly ready: boolean;
-            readonly checks: readonly {
-                readonly name: string;
-                readonly ok: boolean;
-                readonly reason: string | null;
+            startedAt: string;
+            ready: boolean;
+            checks: {
+                name: string;
+                ok: boolean;
+                reason: string | null;
             }[];
-            readonly consumers: readonly {
-                readonly name: string;
+            consumers: {
+                name: string;
                 /** @enum {string} */
-                readonly kind: "projection" | "process" | "reactor";
-                readonly position: number | null;
-                readonly lag: number | null;
+                kind: "projection" | "process" | "reactor";
+                position: number | null;
+                lag: number | null;
                 /** @enum {string} */
-                readonly state: "starting" | "running" | "paused" | "stopped";
-                readonly reason: string | null;
+                state: "starting" | "running" | "paused" | "stopped";
+                reason: string | null;
             }[];
             /** @description UTC instant with milliseconds */
-            readonly at: string;
+            at: string;
         };
-        readonly SystemStatus: {
-            readonly log: {
-                readonly reachable: boolean;
+        SystemStatus: {
+            log: {
+                reachable: boolean;
                 /** @description why not */
-                readonly reason: string | null;
+                reason: string | null;
                 /** @description position of the last event */
-                readonly end: number | null;
+                end: number | null;
             };
-            readonly readModel: {
-                readonly reachable: boolean;
-                readonly reason: string | null;
-                readonly position: number | null;
+            readModel: {
+                reachable: boolean;
+                reason: string | null;
+                position: number | null;
                 /** @description events still to be read */
-                readonly lag: number | null;
+                lag: number | null;
                 /** @description messages of the log without effect, newest first; null while the read-model is away */
-                readonly voids: {
+                voids: {
                     /** @description messages on event subjects that are no events */
-                    readonly void: number;
+                    void: number;
                     /** @description decisions of a term that had ended */
-                    readonly fenced: number;
-                    readonly recent: readonly {
+                    fenced: number;
+                    recent: {
                         /** @description place in the event log */
-                        readonly position: number;
+                        position: number;
                         /** @enum {string} */
-                        readonly kind: "void" | "fenced";
-                        readonly subject: string;
-                        readonly reason: string;
+                        kind: "void" | "fenced";
+                        subject: string;
+                        reason: string;
                     }[];
                 } | null;
                 /** @description events that a consumer gave up, newest first; null while the read-model is away */
-                readonly deadLetters: {
-                    readonly count: number;
-                    readonly recent: readonly {
+                deadLetters: {
+                    count: number;
+                    recent: {
                         /** @description lower-case UUID */
-                        readonly id: string;
-                        readonly consumer: string;
+                        id: string;
+                        consumer: string;
                         /** @description lower-case UUID */
-                        readonly eventId: string;
-                        readonly eventName: string;
+                        eventId: string;
+                        eventName: string;
                         /** @description lower-case UUID */
-                        readonly aggregateId: string;
-                        readonly code: string;
-                        readonly message: string;
-                        readonly deliveries: number;
+                        aggregateId: string;
+                        code: string;
+                        message: string;
+                        deliveries: number;
                         /** @description UTC instant with milliseconds */
-                        readonly parkedAt: string;
+                        parkedAt: string;
                     }[];
                 } | null;
             };
-            readonly services: readonly components["schemas"]["ServiceInstance"][];
-            readonly executors: readonly components["schemas"]["Executor"][];
+            services: components["schemas"]["ServiceInstance"][];
+            executors: components["schemas"]["Executor"][];
         };
     };
     responses: never;
@@ -634,1035 +634,1035 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    readonly generateImage: {
-        readonly parameters: {
-            readonly query?: {
+    generateImage: {
+        parameters: {
+            query?: {
                 /** @description seconds to wait for the job to end; answers 200 with the job if it did */
-                readonly wait?: number;
+                wait?: number;
             };
-            readonly header?: {
+            header?: {
                 /** @description goes into every event that this command causes; the id of its own event when absent */
-                readonly "x-correlation-id"?: string;
+                "x-correlation-id"?: string;
             };
-            readonly path?: never;
-            readonly cookie?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["GenerateImageRequest"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GenerateImageRequest"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description The job ended while the request waited for it. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["Job"];
                 };
             };
             /** @description The job is in the log; it cannot be lost any more. */
-            readonly 202: {
+            202: {
                 headers: {
                     /** @description where the job can be read */
-                    readonly Location: string;
-                    readonly [name: string]: unknown;
+                    Location: string;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobAcknowledged"];
+                    "application/json": components["schemas"]["JobAcknowledged"];
                 };
             };
             /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 400;
+                        status: 400;
                         /** @enum {unknown} */
-                        readonly code: "bad-json" | "validation-failed";
+                        code: "bad-json" | "validation-failed";
                     };
                 };
             };
             /** @description `template-not-found`: There is no such workflow template */
-            readonly 404: {
+            404: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 404;
+                        status: 404;
                         /** @enum {unknown} */
-                        readonly code: "template-not-found";
+                        code: "template-not-found";
                     };
                 };
             };
             /** @description `append-conflict`: Somebody else changed it first */
-            readonly 409: {
+            409: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 409;
+                        status: 409;
                         /** @enum {unknown} */
-                        readonly code: "append-conflict";
+                        code: "append-conflict";
                     };
                 };
             };
             /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
-            readonly 413: {
+            413: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 413;
+                        status: 413;
                         /** @enum {unknown} */
-                        readonly code: "body-too-large" | "event-too-large";
+                        code: "body-too-large" | "event-too-large";
                     };
                 };
             };
             /** @description `unsupported-media-type`: The body must be application/json */
-            readonly 415: {
+            415: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 415;
+                        status: 415;
                         /** @enum {unknown} */
-                        readonly code: "unsupported-media-type";
+                        code: "unsupported-media-type";
                     };
                 };
             };
             /** @description `parameter-invalid`: A parameter is not what the template takes */
-            readonly 422: {
+            422: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 422;
+                        status: 422;
                         /** @enum {unknown} */
-                        readonly code: "parameter-invalid";
+                        code: "parameter-invalid";
                     };
                 };
             };
             /** @description `internal`: Something went wrong that should not */
-            readonly 500: {
+            500: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 500;
+                        status: 500;
                         /** @enum {unknown} */
-                        readonly code: "internal";
+                        code: "internal";
                     };
                 };
             };
             /** @description `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
-            readonly 503: {
+            503: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 503;
+                        status: 503;
                         /** @enum {unknown} */
-                        readonly code: "log-full" | "log-unavailable";
+                        code: "log-full" | "log-unavailable";
                     };
                 };
             };
         };
     };
-    readonly generateVideo: {
-        readonly parameters: {
-            readonly query?: {
+    generateVideo: {
+        parameters: {
+            query?: {
                 /** @description seconds to wait for the job to end; answers 200 with the job if it did */
-                readonly wait?: number;
+                wait?: number;
             };
-            readonly header?: {
+            header?: {
                 /** @description goes into every event that this command causes; the id of its own event when absent */
-                readonly "x-correlation-id"?: string;
+                "x-correlation-id"?: string;
             };
-            readonly path?: never;
-            readonly cookie?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["GenerateVideoRequest"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GenerateVideoRequest"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description The job ended while the request waited for it. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["Job"];
                 };
             };
             /** @description The job is in the log; it cannot be lost any more. */
-            readonly 202: {
+            202: {
                 headers: {
                     /** @description where the job can be read */
-                    readonly Location: string;
-                    readonly [name: string]: unknown;
+                    Location: string;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobAcknowledged"];
+                    "application/json": components["schemas"]["JobAcknowledged"];
                 };
             };
             /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 400;
+                        status: 400;
                         /** @enum {unknown} */
-                        readonly code: "bad-json" | "validation-failed";
+                        code: "bad-json" | "validation-failed";
                     };
                 };
             };
             /** @description `template-not-found`: There is no such workflow template */
-            readonly 404: {
+            404: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 404;
+                        status: 404;
                         /** @enum {unknown} */
-                        readonly code: "template-not-found";
+                        code: "template-not-found";
                     };
                 };
             };
             /** @description `append-conflict`: Somebody else changed it first */
-            readonly 409: {
+            409: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 409;
+                        status: 409;
                         /** @enum {unknown} */
-                        readonly code: "append-conflict";
+                        code: "append-conflict";
                     };
                 };
             };
             /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
-            readonly 413: {
+            413: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 413;
+                        status: 413;
                         /** @enum {unknown} */
-                        readonly code: "body-too-large" | "event-too-large";
+                        code: "body-too-large" | "event-too-large";
                     };
                 };
             };
             /** @description `unsupported-media-type`: The body must be application/json */
-            readonly 415: {
+            415: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 415;
+                        status: 415;
                         /** @enum {unknown} */
-                        readonly code: "unsupported-media-type";
+                        code: "unsupported-media-type";
                     };
                 };
             };
             /** @description `parameter-invalid`: A parameter is not what the template takes */
-            readonly 422: {
+            422: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 422;
+                        status: 422;
                         /** @enum {unknown} */
-                        readonly code: "parameter-invalid";
+                        code: "parameter-invalid";
                     };
                 };
             };
             /** @description `internal`: Something went wrong that should not */
-            readonly 500: {
+            500: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 500;
+                        status: 500;
                         /** @enum {unknown} */
-                        readonly code: "internal";
+                        code: "internal";
                     };
                 };
             };
             /** @description `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
-            readonly 503: {
+            503: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 503;
+                        status: 503;
                         /** @enum {unknown} */
-                        readonly code: "log-full" | "log-unavailable";
+                        code: "log-full" | "log-unavailable";
                     };
                 };
             };
         };
     };
-    readonly generate: {
-        readonly parameters: {
-            readonly query?: {
+    generate: {
+        parameters: {
+            query?: {
                 /** @description seconds to wait for the job to end; answers 200 with the job if it did */
-                readonly wait?: number;
+                wait?: number;
             };
-            readonly header?: {
+            header?: {
                 /** @description goes into every event that this command causes; the id of its own event when absent */
-                readonly "x-correlation-id"?: string;
+                "x-correlation-id"?: string;
             };
-            readonly path?: never;
-            readonly cookie?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["GenerateRequest"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GenerateRequest"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description The job ended while the request waited for it. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["Job"];
                 };
             };
             /** @description The job is in the log; it cannot be lost any more. */
-            readonly 202: {
+            202: {
                 headers: {
                     /** @description where the job can be read */
-                    readonly Location: string;
-                    readonly [name: string]: unknown;
+                    Location: string;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobAcknowledged"];
+                    "application/json": components["schemas"]["JobAcknowledged"];
                 };
             };
             /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 400;
+                        status: 400;
                         /** @enum {unknown} */
-                        readonly code: "bad-json" | "validation-failed";
+                        code: "bad-json" | "validation-failed";
                     };
                 };
             };
             /** @description `template-not-found`: There is no such workflow template */
-            readonly 404: {
+            404: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 404;
+                        status: 404;
                         /** @enum {unknown} */
-                        readonly code: "template-not-found";
+                        code: "template-not-found";
                     };
                 };
             };
             /** @description `append-conflict`: Somebody else changed it first */
-            readonly 409: {
+            409: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 409;
+                        status: 409;
                         /** @enum {unknown} */
-                        readonly code: "append-conflict";
+                        code: "append-conflict";
                     };
                 };
             };
             /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
-            readonly 413: {
+            413: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 413;
+                        status: 413;
                         /** @enum {unknown} */
-                        readonly code: "body-too-large" | "event-too-large";
+                        code: "body-too-large" | "event-too-large";
                     };
                 };
             };
             /** @description `unsupported-media-type`: The body must be application/json */
-            readonly 415: {
+            415: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 415;
+                        status: 415;
                         /** @enum {unknown} */
-                        readonly code: "unsupported-media-type";
+                        code: "unsupported-media-type";
                     };
                 };
             };
             /** @description `parameter-invalid`: A parameter is not what the template takes */
-            readonly 422: {
+            422: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 422;
+                        status: 422;
                         /** @enum {unknown} */
-                        readonly code: "parameter-invalid";
+                        code: "parameter-invalid";
                     };
                 };
             };
             /** @description `internal`: Something went wrong that should not */
-            readonly 500: {
+            500: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 500;
+                        status: 500;
                         /** @enum {unknown} */
-                        readonly code: "internal";
+                        code: "internal";
                     };
                 };
             };
             /** @description `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
-            readonly 503: {
+            503: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 503;
+                        status: 503;
                         /** @enum {unknown} */
-                        readonly code: "log-full" | "log-unavailable";
+                        code: "log-full" | "log-unavailable";
                     };
                 };
             };
         };
     };
-    readonly listJobs: {
-        readonly parameters: {
-            readonly query?: {
+    listJobs: {
+        parameters: {
+            query?: {
                 /** @description one or more, repeated or with commas */
-                readonly status?: readonly ("requested" | "queued" | "assigned" | "running" | "executed" | "completed" | "failed" | "cancelled" | "rejected")[];
+                status?: ("requested" | "queued" | "assigned" | "running" | "executed" | "completed" | "failed" | "cancelled" | "rejected")[];
                 /** @description lower-case UUID */
-                readonly project?: string;
-                readonly type?: "image" | "video";
+                project?: string;
+                type?: "image" | "video";
                 /** @description part of the prompt; case does not matter */
-                readonly text?: string;
+                text?: string;
                 /** @description requested at this time or later */
-                readonly from?: string;
+                from?: string;
                 /** @description requested before this time */
-                readonly to?: string;
+                to?: string;
                 /** @description jobs on a page; 50 when absent */
-                readonly limit?: number;
+                limit?: number;
                 /** @description `nextCursor` of the page before */
-                readonly cursor?: string;
+                cursor?: string;
                 /** @description wait until the read-model has passed this position of the log, else 504 */
-                readonly after?: number;
+                after?: number;
                 /** @description seconds to wait for `after` (5 when absent) */
-                readonly wait?: number;
+                wait?: number;
             };
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description A page of jobs. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobPage"];
+                    "application/json": components["schemas"]["JobPage"];
                 };
             };
             /** @description `validation-failed`: The request does not have the right form; `bad-cursor`: The paging cursor is not one of ours */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 400;
+                        status: 400;
                         /** @enum {unknown} */
-                        readonly code: "validation-failed" | "bad-cursor";
+                        code: "validation-failed" | "bad-cursor";
                     };
                 };
             };
             /** @description `internal`: Something went wrong that should not */
-            readonly 500: {
+            500: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 500;
+                        status: 500;
                         /** @enum {unknown} */
-                        readonly code: "internal";
+                        code: "internal";
                     };
                 };
             };
             /** @description `read-model-unavailable`: The read-model cannot be reached */
-            readonly 503: {
+            503: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 503;
+                        status: 503;
                         /** @enum {unknown} */
-                        readonly code: "read-model-unavailable";
+                        code: "read-model-unavailable";
                     };
                 };
             };
             /** @description `position-not-reached`: The read-model has not come that far in time */
-            readonly 504: {
+            504: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 504;
+                        status: 504;
                         /** @enum {unknown} */
-                        readonly code: "position-not-reached";
+                        code: "position-not-reached";
                     };
                 };
             };
         };
     };
-    readonly getJob: {
-        readonly parameters: {
-            readonly query?: {
+    getJob: {
+        parameters: {
+            query?: {
                 /** @description wait until the read-model has passed this position of the log, else 504 */
-                readonly after?: number;
+                after?: number;
                 /** @description seconds: with `after` the longest wait for it (5 when absent); alone, waits for the job to end */
-                readonly wait?: number;
+                wait?: number;
             };
-            readonly header?: never;
-            readonly path: {
+            header?: never;
+            path: {
                 /** @description lower-case UUID */
-                readonly id: string;
+                id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description The job as it is now. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["Job"];
                 };
             };
             /** @description `validation-failed`: The request does not have the right form */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 400;
+                        status: 400;
                         /** @enum {unknown} */
-                        readonly code: "validation-failed";
+                        code: "validation-failed";
                     };
                 };
             };
             /** @description `job-not-found`: There is no such job */
-            readonly 404: {
+            404: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 404;
+                        status: 404;
                         /** @enum {unknown} */
-                        readonly code: "job-not-found";
+                        code: "job-not-found";
                     };
                 };
             };
             /** @description `internal`: Something went wrong that should not */
-            readonly 500: {
+            500: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 500;
+                        status: 500;
                         /** @enum {unknown} */
-                        readonly code: "internal";
+                        code: "internal";
                     };
                 };
             };
             /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
-            readonly 503: {
+            503: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 503;
+                        status: 503;
                         /** @enum {unknown} */
-                        readonly code: "read-model-unavailable" | "log-unavailable";
+                        code: "read-model-unavailable" | "log-unavailable";
                     };
                 };
             };
             /** @description `position-not-reached`: The read-model has not come that far in time */
-            readonly 504: {
+            504: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 504;
+                        status: 504;
                         /** @enum {unknown} */
-                        readonly code: "position-not-reached";
+                        code: "position-not-reached";
                     };
                 };
             };
         };
     };
-    readonly getJobEvents: {
-        readonly parameters: {
-            readonly query?: {
+    getJobEvents: {
+        parameters: {
+            query?: {
                 /** @description wait until the read-model has passed this position of the log, else 504 */
-                readonly after?: number;
+                after?: number;
                 /** @description seconds to wait for `after` (5 when absent) */
-                readonly wait?: number;
+                wait?: number;
             };
-            readonly header?: never;
-            readonly path: {
+            header?: never;
+            path: {
                 /** @description lower-case UUID */
-                readonly id: string;
+                id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Its events in the order of the log. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobTrail"];
+                    "application/json": components["schemas"]["JobTrail"];
                 };
             };
             /** @description `validation-failed`: The request does not have the right form */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 400;
+                        status: 400;
                         /** @enum {unknown} */
-                        readonly code: "validation-failed";
+                        code: "validation-failed";
                     };
                 };
             };
             /** @description `job-not-found`: There is no such job */
-            readonly 404: {
+            404: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 404;
+                        status: 404;
                         /** @enum {unknown} */
-                        readonly code: "job-not-found";
+                        code: "job-not-found";
                     };
                 };
             };
             /** @description `internal`: Something went wrong that should not */
-            readonly 500: {
+            500: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 500;
+                        status: 500;
                         /** @enum {unknown} */
-                        readonly code: "internal";
+                        code: "internal";
                     };
                 };
             };
             /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
-            readonly 503: {
+            503: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 503;
+                        status: 503;
                         /** @enum {unknown} */
-                        readonly code: "read-model-unavailable" | "log-unavailable";
+                        code: "read-model-unavailable" | "log-unavailable";
                     };
                 };
             };
             /** @description `position-not-reached`: The read-model has not come that far in time */
-            readonly 504: {
+            504: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 504;
+                        status: 504;
                         /** @enum {unknown} */
-                        readonly code: "position-not-reached";
+                        code: "position-not-reached";
                     };
                 };
             };
         };
     };
-    readonly cancelJob: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: {
+    cancelJob: {
+        parameters: {
+            query?: never;
+            header?: {
                 /** @description goes into every event that this command causes; the id of its own event when absent */
-                readonly "x-correlation-id"?: string;
+                "x-correlation-id"?: string;
             };
-            readonly path: {
+            path: {
                 /** @description lower-case UUID */
-                readonly id: string;
+                id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description The wish is in the log. */
-            readonly 202: {
+            202: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["CancelAcknowledged"];
+                    "application/json": components["schemas"]["CancelAcknowledged"];
                 };
             };
             /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 400;
+                        status: 400;
                         /** @enum {unknown} */
-                        readonly code: "bad-json" | "validation-failed";
+                        code: "bad-json" | "validation-failed";
                     };
                 };
             };
             /** @description `job-not-found`: There is no such job */
-            readonly 404: {
+            404: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 404;
+                        status: 404;
                         /** @enum {unknown} */
-                        readonly code: "job-not-found";
+                        code: "job-not-found";
                     };
                 };
             };
             /** @description `job-ended`: The job has already ended */
-            readonly 409: {
+            409: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 409;
+                        status: 409;
                         /** @enum {unknown} */
-                        readonly code: "job-ended";
+                        code: "job-ended";
                     };
                 };
             };
             /** @description `body-too-large`: The body is too large */
-            readonly 413: {
+            413: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 413;
+                        status: 413;
                         /** @enum {unknown} */
-                        readonly code: "body-too-large";
+                        code: "body-too-large";
                     };
                 };
             };
             /** @description `unsupported-media-type`: The body must be application/json */
-            readonly 415: {
+            415: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 415;
+                        status: 415;
                         /** @enum {unknown} */
-                        readonly code: "unsupported-media-type";
+                        code: "unsupported-media-type";
                     };
                 };
             };
             /** @description `internal`: Something went wrong that should not */
-            readonly 500: {
+            500: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 500;
+                        status: 500;
                         /** @enum {unknown} */
-                        readonly code: "internal";
+                        code: "internal";
                     };
                 };
             };
             /** @description `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
-            readonly 503: {
+            503: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 503;
+                        status: 503;
                         /** @enum {unknown} */
-                        readonly code: "log-full" | "log-unavailable";
+                        code: "log-full" | "log-unavailable";
                     };
                 };
             };
         };
     };
-    readonly getQueue: {
-        readonly parameters: {
-            readonly query?: {
+    getQueue: {
+        parameters: {
+            query?: {
                 /** @description wait until the read-model has passed this position of the log, else 504 */
-                readonly after?: number;
+                after?: number;
                 /** @description seconds to wait for `after` (5 when absent) */
-                readonly wait?: number;
+                wait?: number;
             };
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description The queue. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Queue"];
+                    "application/json": components["schemas"]["Queue"];
                 };
             };
             /** @description `validation-failed`: The request does not have the right form */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 400;
+                        status: 400;
                         /** @enum {unknown} */
-                        readonly code: "validation-failed";
+                        code: "validation-failed";
                     };
                 };
             };
             /** @description `internal`: Something went wrong that should not */
-            readonly 500: {
+            500: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 500;
+                        status: 500;
                         /** @enum {unknown} */
-                        readonly code: "internal";
+                        code: "internal";
                     };
                 };
             };
             /** @description `read-model-unavailable`: The read-model cannot be reached */
-            readonly 503: {
+            503: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 503;
+                        status: 503;
                         /** @enum {unknown} */
-                        readonly code: "read-model-unavailable";
+                        code: "read-model-unavailable";
                     };
                 };
             };
             /** @description `position-not-reached`: The read-model has not come that far in time */
-            readonly 504: {
+            504: {
                 headers: {
                     /** @description seconds after which to try again */
-                    readonly "Retry-After"?: number;
-                    readonly [name: string]: unknown;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 504;
+                        status: 504;
                         /** @enum {unknown} */
-                        readonly code: "position-not-reached";
+                        code: "position-not-reached";
                     };
                 };
             };
         };
     };
-    readonly getSystem: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    getSystem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description The system as it is now. */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["SystemStatus"];
+                    "application/json": components["schemas"]["SystemStatus"];
                 };
             };
             /** @description `validation-failed`: The request does not have the right form */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 400;
+                        status: 400;
                         /** @enum {unknown} */
-                        readonly code: "validation-failed";
+                        code: "validation-failed";
                     };
                 };
             };
             /** @description `internal`: Something went wrong that should not */
-            readonly 500: {
+            500: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
-                        readonly status: 500;
+                        status: 500;
                         /** @enum {unknown} */
-                        readonly code: "internal";
+                        code: "internal";
                     };
                 };
             };

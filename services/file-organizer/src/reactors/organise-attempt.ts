@@ -8,7 +8,17 @@ import {
   type JobExecutedV1,
   type OrganisedFile,
 } from '@anime/contracts';
-import { canonicalJson, causedBy, deriveId, isEvent, loadBody, sha256Hex, type EventLog, type EventOf, type RecordedEvent } from '@anime/event-store';
+import {
+  canonicalJson,
+  causedBy,
+  deriveId,
+  isEvent,
+  loadBody,
+  sha256Hex,
+  type EventLog,
+  type EventOf,
+  type RecordedEvent,
+} from '@anime/event-store';
 import { isProblem, ProblemError } from '@anime/problem-details';
 import { inspectPicture } from '../adapters/pictures/picture-inspector.js';
 import type { LibraryFolder } from '../adapters/library/library-folder.js';
@@ -42,7 +52,11 @@ export async function isUnorganised(log: EventLog, event: RecordedEvent): Promis
  * what an interrupted run has left and goes on from there.
  * @throws ProblemError `blob-not-found`, `blob-corrupt`, `storage-failed`, `log-unavailable`, `log-full`…
  */
-export async function organiseAttempt(deps: OrganiseDependencies, event: ExecutedEvent, signal: AbortSignal): Promise<void> {
+export async function organiseAttempt(
+  deps: OrganiseDependencies,
+  event: ExecutedEvent,
+  signal: AbortSignal,
+): Promise<void> {
   const accepted = await readAccepted(deps.log, event.aggregateId);
   const graph = await readGraph(deps.blobs, accepted, event.data.variant);
   const files: OrganisedFile[] = [];
@@ -73,7 +87,11 @@ interface OutputToFile {
 async function fileOutput({ library, blobs }: OrganiseDependencies, source: OutputToFile): Promise<OrganisedFile[]> {
   const { event, accepted, graph, output, paths } = source;
   const { node, index } = output;
-  const placed = await library.place(paths.output, { sha256: output.blob, size: output.size, chunks: () => blobs.stream(output.blob) });
+  const placed = await library.place(paths.output, {
+    sha256: output.blob,
+    size: output.size,
+    chunks: () => blobs.stream(output.blob),
+  });
   const picture = await inspectPicture(library.absolute(placed.path), output.mediaType);
   const filed: OrganisedFile = {
     role: 'output',
@@ -118,7 +136,8 @@ function contentOf(bytes: Uint8Array) {
 async function readAccepted(log: EventLog, jobId: string): Promise<Accepted> {
   const entry = await log.lastOnSubject(JobAcceptedV1, jobId);
   if (entry?.status === 'event' && isEvent(entry.event, JobAcceptedV1)) return entry.event.data;
-  if (entry?.status === 'newer') throw new ProblemError('newer-contract', `The job was accepted as ${entry.name}, which this build does not know`);
+  if (entry?.status === 'newer')
+    throw new ProblemError('newer-contract', `The job was accepted as ${entry.name}, which this build does not know`);
   throw new ProblemError('job-not-found', `The log does not say that job ${jobId} was accepted`);
 }
 

@@ -6,7 +6,10 @@ export const GRAPH_HASH = 'b'.repeat(64);
 export const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 /** Output `node` of an attempt, a picture unless said otherwise. */
-export function executedOutput(blob: { readonly sha256: string; readonly size: number }, changes: Partial<ExecutedOutput> = {}): ExecutedOutput {
+export function executedOutput(
+  blob: { readonly sha256: string; readonly size: number },
+  changes: Partial<ExecutedOutput> = {},
+): ExecutedOutput {
   return {
     node: '7',
     index: 0,
@@ -36,7 +39,9 @@ export async function appendExecutedJob(
     variants: [
       {
         name: 'normal',
-        graph: { inline: { '1': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: 'anime-v1.safetensors' } } } },
+        graph: {
+          inline: { '1': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: 'anime-v1.safetensors' } } },
+        },
         graphHash: GRAPH_HASH,
         vramGb: 4,
       },
@@ -52,7 +57,16 @@ export async function appendExecutedJob(
   const executed = testEvent(
     JobExecutedV1,
     jobId,
-    { attempt: 1, executorId: uuidv7(), promptId: uuidv7(), variant: 'normal', graphHash: GRAPH_HASH, cached: false, outputs, executionMs: 12 },
+    {
+      attempt: 1,
+      executorId: uuidv7(),
+      promptId: uuidv7(),
+      variant: 'normal',
+      graphHash: GRAPH_HASH,
+      cached: false,
+      outputs,
+      executionMs: 12,
+    },
     { correlationId: uuidv7(), traceparent: TRACE },
   );
   await log.append(executed);

@@ -15,13 +15,18 @@ export async function noisePng(width: number, height: number): Promise<Uint8Arra
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     pixels[i] = state >>> 24;
   }
-  return sharp(pixels, { raw: { width, height, channels: 3 } }).png().toBuffer();
+  return sharp(pixels, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
 }
 
 /** An animated WebP of this many frames. */
 export async function animatedWebp(width: number, height: number, frames: number): Promise<Uint8Array> {
   const stills = await Promise.all(Array.from({ length: frames }, (_, i) => png(width, height, 40 * i)));
-  return sharp(stills.map((still) => Buffer.from(still)), { join: { animated: true } })
+  return sharp(
+    stills.map((still) => Buffer.from(still)),
+    { join: { animated: true } },
+  )
     .webp({ lossless: true })
     .toBuffer();
 }

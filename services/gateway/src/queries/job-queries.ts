@@ -25,10 +25,13 @@ const END_LOOK_MS = 500;
 export class JobQueries {
   readonly #reads: JobReads;
   readonly #log: Pick<EventLog, 'lastOfAggregate'>;
+  readonly #stopping: AbortSignal;
 
-  constructor(reads: JobReads, log: Pick<EventLog, 'lastOfAggregate'>) {
+  /** @param stopping ends every wait early: what is known then is the answer */
+  constructor(reads: JobReads, log: Pick<EventLog, 'lastOfAggregate'>, stopping: AbortSignal) {
     this.#reads = reads;
     this.#log = log;
+    this.#stopping = stopping;
   }
 
   /**
@@ -76,7 +79,7 @@ export class JobQueries {
     if (waitMs <= 0) return undefined;
     const deadline = performance.now() + waitMs;
     try {
-      await this.#reads.waitFor(position, { timeoutMs: waitMs });
+      await this.#reads.waitFor(position, { timeoutMs: waitMs, signal: this.#stopping });
       const job = await this.#reads.get(jobId);
       const last = job && (await this.#endedOrLate(job, deadline));
       return last && endOf(last) !== undefined ? withLinks(last) : undefined;
@@ -103,7 +106,7 @@ export class JobQueries {
 
   async #passed({ after, wait }: Waiting): Promise<void> {
     if (after === undefined) return;
-    await this.#reads.waitFor(after, { timeoutMs: wait === undefined ? DEFAULT_WAIT_MS : wait * 1_000 });
+    await this.#reads.waitFor(after, { timeoutMs: wait === undefined ? DEFAULT_WAIT_MS : wait * 1_000, signal: this.#stopping });
   }
 
   /** A job that is in the log but not in the read-model yet is not unknown: waits for the read-model to pass it. */
@@ -112,7 +115,7 @@ export class JobQueries {
     if (seen !== undefined) return seen;
     const last = await this.#log.lastOfAggregate('job', jobId);
     if (last !== undefined) {
-      await this.#reads.waitFor(last.position, { timeoutMs: DEFAULT_WAIT_MS });
+      await this.#reads.waitFor(last.position, { timeoutMs: DEFAULT_WAIT_MS, signal: this.#stopping });
       const job = await this.#reads.get(jobId);
       if (job !== undefined) return job;
     }
@@ -124,8 +127,8 @@ export class JobQueries {
     let seen = job;
     for (;;) {
       const left = deadline - performance.now();
-      if (endOf(seen) !== undefined || left <= 0) return seen;
-      await delay(Math.min(left, LOOK_MS));
+      if (endOf(seen) !== undefined || left <= 0 || this.#stopping.aborted) return seen;
+      await delay(Math.min(left, LOOK_MS), undefined, { signal: this.#stopping }).catch(() => undefined);
       seen = (await this.#reads.get(job.id)) ?? seen;
     }
   }

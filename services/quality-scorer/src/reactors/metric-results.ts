@@ -6,19 +6,29 @@ import { PictureError, unavailableMetrics, type ClassicalScorer, type MetricScor
  * `unavailable` with the reason (law 10).
  * @throws when the machine or the scorer is at fault: another try may succeed
  */
-export async function measure(scorer: Pick<ClassicalScorer, 'scorePicture'>, bytes: Uint8Array, mediaType: string): Promise<MetricResult[]> {
+export async function measure(
+  scorer: Pick<ClassicalScorer, 'scorePicture'>,
+  bytes: Uint8Array,
+  mediaType: string,
+): Promise<MetricResult[]> {
   try {
     const { metrics, graphSha256 } = await scorer.scorePicture(bytes);
     return metrics.map((score) => resultOf(score, graphSha256));
   } catch (error) {
     if (!(error instanceof PictureError)) throw error;
     if (error.code !== 'unsupported-image-format') return unavailable(error.message);
-    return unavailable(`This build cannot measure ${mediaType}: ${error.message}`, 'a build of the scorer that reads this format');
+    return unavailable(
+      `This build cannot measure ${mediaType}: ${error.message}`,
+      'a build of the scorer that reads this format',
+    );
   }
 }
 
 function unavailable(reason: string, remedy?: string): MetricResult[] {
-  return unavailableMetrics(reason).map((score) => ({ ...score, ...(remedy === undefined ? {} : { enabledBy: remedy }) }));
+  return unavailableMetrics(reason).map((score) => ({
+    ...score,
+    ...(remedy === undefined ? {} : { enabledBy: remedy }),
+  }));
 }
 
 function resultOf(score: MetricScore, graphSha256: string): MetricResult {

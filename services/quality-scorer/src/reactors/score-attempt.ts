@@ -21,7 +21,10 @@ export function scoredId(executedEventId: string, scorerBuild: string): string {
 }
 
 /** Currency: false when this build's scores of this attempt are the job's newest, so that a late redelivery measures nothing. */
-export async function isUnscored(deps: Pick<ScoreDependencies, 'log' | 'scorerBuild'>, event: RecordedEvent): Promise<boolean> {
+export async function isUnscored(
+  deps: Pick<ScoreDependencies, 'log' | 'scorerBuild'>,
+  event: RecordedEvent,
+): Promise<boolean> {
   const last = await deps.log.lastOnSubject(JobScoredV1, event.aggregateId);
   return !(last?.status === 'event' && last.event.id === scoredId(event.id, deps.scorerBuild));
 }

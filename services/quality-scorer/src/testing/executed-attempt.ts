@@ -5,7 +5,10 @@ import { testEvent } from '@anime/event-store/testing';
 export const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 /** An output of an attempt, a picture unless said otherwise. */
-export function executedOutput(blob: { readonly sha256: string; readonly size: number }, changes: Partial<ExecutedOutput> = {}): ExecutedOutput {
+export function executedOutput(
+  blob: { readonly sha256: string; readonly size: number },
+  changes: Partial<ExecutedOutput> = {},
+): ExecutedOutput {
   return {
     node: '7',
     index: 0,
@@ -20,7 +23,10 @@ export function executedOutput(blob: { readonly sha256: string; readonly size: n
 }
 
 /** Puts an executed attempt of a new job into the log. */
-export async function appendExecuted(log: EventLog, outputs: ExecutedOutput[]): Promise<NewEvent<typeof JobExecutedV1>> {
+export async function appendExecuted(
+  log: EventLog,
+  outputs: ExecutedOutput[],
+): Promise<NewEvent<typeof JobExecutedV1>> {
   const executed = testEvent(
     JobExecutedV1,
     uuidv7(),

@@ -61,7 +61,8 @@ export class LibraryFolder {
    */
   absolute(relative: string): string {
     const absolute = path.resolve(this.#root, relative);
-    if (!absolute.startsWith(this.#root + path.sep)) throw new ProblemError('internal', `${relative} leads out of the library`);
+    if (!absolute.startsWith(this.#root + path.sep))
+      throw new ProblemError('internal', `${relative} leads out of the library`);
     return absolute;
   }
 
@@ -123,7 +124,10 @@ export class LibraryFolder {
       }
     });
     if (hash.digest('hex') !== content.sha256 || size !== content.size) {
-      throw new ProblemError('blob-corrupt', `What was read of ${content.sha256} is not the content of that name and size`);
+      throw new ProblemError(
+        'blob-corrupt',
+        `What was read of ${content.sha256} is not the content of that name and size`,
+      );
     }
   }
 

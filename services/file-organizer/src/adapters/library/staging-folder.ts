@@ -6,7 +6,9 @@ import { errnoOf } from './storage-error.js';
 
 /** A staged file of a process that cannot be asked counts as left behind after this time. */
 const STALE_AFTER_MS = 60 * 60 * 1000;
-const HOST = hostname().toLowerCase().replaceAll(/[^a-z0-9-]/g, '-');
+const HOST = hostname()
+  .toLowerCase()
+  .replaceAll(/[^a-z0-9-]/g, '-');
 
 /**
  * Where files are written before they appear in the library: `<library>/.incoming`. One folder, on the library's own

@@ -22,6 +22,7 @@ export async function onDisk<T>(doing: string, operation: () => Promise<T>): Pro
 
 /** `ENOSPC: no space left on device` of `ENOSPC: no space left on device, write '…'`. */
 function wordsOf(error: unknown): string {
-  const message = typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
+  const message =
+    typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
   return message.split(',', 1)[0] ?? message;
 }

@@ -62,14 +62,16 @@ const anyPlace = fc.record({
   index: fc.integer({ min: 0, max: 20 }),
   ordinal: fc.nat({ max: 200 }),
 });
-const pathOf = ({ attempt, node, index, ordinal }: { attempt: number; node: string; index: number; ordinal: number }) =>
-  outputPaths(filed({ node, index }, { attempt, ordinal }), tokens);
+function pathsOf({ attempt, node, index, ordinal }: { attempt: number; node: string; index: number; ordinal: number }) {
+  const { output, thumbnail, sidecar } = outputPaths(filed({ node, index }, { attempt, ordinal }), tokens);
+  return [output, thumbnail, sidecar];
+}
 
 describe('every file name', () => {
   it('stays in its folder and is one that every common file system takes', () => {
     fc.assert(
       fc.property(anyPlace, (place) => {
-        for (const path of Object.values(pathOf(place))) {
+        for (const path of pathsOf(place)) {
           const segments = path.split('/');
           expect(segments.slice(0, 3)).toEqual(['unorganized', 'images', '20261120']);
           expect(segments).toHaveLength(4);
@@ -86,7 +88,7 @@ describe('every file name', () => {
         const sameOutput = one.attempt === other.attempt && one.index === other.index && one.node === other.node;
         // An ordinal names one output of an attempt.
         fc.pre(sameOutput || one.attempt !== other.attempt || one.ordinal !== other.ordinal);
-        const [a, b] = [pathOf(one), pathOf(other)].map((paths) => Object.values(paths).map((path) => path.toLowerCase()));
+        const [a, b] = [pathsOf(one), pathsOf(other)].map((paths) => paths.map((path) => path.toLowerCase()));
         if (!sameOutput) expect(a?.filter((path) => b?.includes(path))).toEqual([]);
       }),
       { numRuns: 2_000 },
@@ -94,7 +96,7 @@ describe('every file name', () => {
   });
 
   it('is the same for the same output', () => {
-    fc.assert(fc.property(anyPlace, (place) => expect(pathOf(place)).toEqual(pathOf({ ...place }))));
+    fc.assert(fc.property(anyPlace, (place) => expect(pathsOf(place)).toEqual(pathsOf({ ...place }))));
   });
 });
 

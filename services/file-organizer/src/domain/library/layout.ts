@@ -40,7 +40,11 @@ export function outputPaths(filed: FiledOutput, tokens: LayoutTokens): OutputPat
 }
 
 function folderOf(output: ExecutedOutput, { project, layout }: LayoutTokens): string {
-  const [year, month, day] = [layout.requestedAt.slice(0, 4), layout.requestedAt.slice(5, 7), layout.requestedAt.slice(8, 10)];
+  const [year, month, day] = [
+    layout.requestedAt.slice(0, 4),
+    layout.requestedAt.slice(5, 7),
+    layout.requestedAt.slice(8, 10),
+  ];
   if (project !== null) return `${project}/jobs/${year}/${month}/${day}`;
   return `unorganized/${mediaFolderOf(output)}/${year}${month}${day}`;
 }

@@ -21,7 +21,10 @@ export function extensionOf(mediaType: string): string {
 }
 
 /** Where an output belongs; an animation is a video whatever its format. */
-export function mediaFolderOf(output: { readonly kind: 'image' | 'animation'; readonly mediaType: string }): MediaFolder {
+export function mediaFolderOf(output: {
+  readonly kind: 'image' | 'animation';
+  readonly mediaType: string;
+}): MediaFolder {
   if (output.mediaType.startsWith('audio/')) return 'audio';
   return output.kind === 'animation' || output.mediaType.startsWith('video/') ? 'videos' : 'images';
 }

@@ -7,7 +7,11 @@ import { checkpointsOf, sidecarOf, type SidecarSource } from './sidecar.js';
 
 const JOB = '0193a000-0000-7000-8000-000000000001';
 const golden = (name: string): unknown =>
-  (JSON.parse(readFileSync(new URL(`../../../../../contracts/golden/${name}.json`, import.meta.url), 'utf8')) as { data: unknown }).data;
+  (
+    JSON.parse(readFileSync(new URL(`../../../../../contracts/golden/${name}.json`, import.meta.url), 'utf8')) as {
+      data: unknown;
+    }
+  ).data;
 const accepted = JobAcceptedV1.data.parse(golden('job.accepted.v1'));
 const executed = JobExecutedV1.data.parse(golden('job.executed.v1'));
 
@@ -23,7 +27,18 @@ function source(changes: Partial<SidecarSource> = {}): SidecarSource {
     accepted,
     graph: { '1': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: 'anime-v1.safetensors' } } },
     output,
-    filed: { role: 'output', path: 'unorganized/images/20261120/x.png', sha256, size, mediaType, width: 512, height: 768, frames: 1, node, index },
+    filed: {
+      role: 'output',
+      path: 'unorganized/images/20261120/x.png',
+      sha256,
+      size,
+      mediaType,
+      width: 512,
+      height: 768,
+      frames: 1,
+      node,
+      index,
+    },
     ...changes,
   };
 }
@@ -77,7 +92,9 @@ describe('a sidecar', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.integer(), fc.boolean())), (parameters) => {
         const reversed = Object.fromEntries(Object.entries(parameters).toReversed());
-        const [one, other] = [parameters, reversed].map((values) => canonicalJson(sidecarOf(source({ accepted: { ...accepted, parameters: values } }))));
+        const [one, other] = [parameters, reversed].map((values) =>
+          canonicalJson(sidecarOf(source({ accepted: { ...accepted, parameters: values } }))),
+        );
         expect(one).toBe(other);
       }),
     );
@@ -86,7 +103,13 @@ describe('a sidecar', () => {
 
 describe('the checkpoints of a graph', () => {
   it('are each named once, in the order of their names; a linked name is not known', () => {
-    const loader = (name: string | [string, number]) => ({ class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: name } });
-    expect(checkpointsOf({ '1': loader('b'), '2': loader('a'), '3': loader('b'), '4': loader(['9', 0]) })).toEqual(['a', 'b']);
+    const loader = (name: string | [string, number]) => ({
+      class_type: 'CheckpointLoaderSimple',
+      inputs: { ckpt_name: name },
+    });
+    expect(checkpointsOf({ '1': loader('b'), '2': loader('a'), '3': loader('b'), '4': loader(['9', 0]) })).toEqual([
+      'a',
+      'b',
+    ]);
   });
 });

@@ -1,4 +1,11 @@
-import type { ApiGraph, EventData, ExecutedOutput, JobAcceptedV1, JobExecutedV1, OrganisedFile } from '@anime/contracts';
+import type {
+  ApiGraph,
+  EventData,
+  ExecutedOutput,
+  JobAcceptedV1,
+  JobExecutedV1,
+  OrganisedFile,
+} from '@anime/contracts';
 
 /** What a sidecar is made from: the two events, the filed output, and the graph that ran where it could be read. */
 export interface SidecarSource {
@@ -54,6 +61,8 @@ export function sidecarOf(source: SidecarSource) {
 
 /** The checkpoint files that a graph loads, in the order of their names: the input `ckpt_name` of ComfyUI's loaders. */
 export function checkpointsOf(graph: ApiGraph): readonly string[] {
-  const names = Object.values(graph).flatMap(({ inputs }) => (typeof inputs['ckpt_name'] === 'string' ? [inputs['ckpt_name']] : []));
+  const names = Object.values(graph).flatMap(({ inputs }) =>
+    typeof inputs['ckpt_name'] === 'string' ? [inputs['ckpt_name']] : [],
+  );
   return [...new Set(names)].toSorted();
 }

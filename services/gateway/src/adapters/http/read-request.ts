@@ -24,7 +24,9 @@ export function readRequest<R extends Route>(route: R, request: RawRequest): Rou
   const errors: FieldError[] = [];
   const read = (schema: z.ZodType, value: unknown, part: RequestPart): unknown => {
     const result = schema.safeParse(value);
-    if (!result.success) errors.push(...fieldErrors(result.error.issues, part));
+    // In a body the path leads to the place; elsewhere the name of the parameter says enough.
+    const issues = result.error?.issues.map((issue) => (part === 'body' ? issue : { ...issue, path: issue.path.slice(0, 1) }));
+    errors.push(...fieldErrors(issues ?? [], part));
     return result.data;
   };
   const params = read(route.params ?? NOTHING, request.params ?? {}, 'param');
