@@ -35,7 +35,12 @@ export function buildAsyncApi(catalogue: ContractCatalogue, version: string): Js
       headers: { $ref: '#/components/schemas/envelopeHeaders' },
       payload: payloadOf(contract.name),
     };
-    addToChannel(channels, operations, channelOf(contract), addressOf(contract), key, contract.producer);
+    addToChannel(channels, operations, {
+      channel: channelOf(contract),
+      address: addressOf(contract),
+      message: key,
+      producer: contract.producer,
+    });
   }
   for (const message of MESSAGE_CONTRACTS) {
     const key = keyOf(message.name);
@@ -45,7 +50,12 @@ export function buildAsyncApi(catalogue: ContractCatalogue, version: string): Js
       contentType: 'application/json',
       payload: payloadOf(message.name),
     };
-    addToChannel(channels, operations, keyOf(message.name), message.subject, key, producerOf(message));
+    addToChannel(channels, operations, {
+      channel: key,
+      address: message.subject,
+      message: key,
+      producer: producerOf(message),
+    });
   }
   return {
     asyncapi: '3.0.0',
@@ -81,13 +91,17 @@ function producerOf(message: MessageContract): string {
   return message.subject.includes('{service}') ? 'every-service' : 'comfyui-executor';
 }
 
+interface Sending {
+  readonly channel: string;
+  readonly address: string;
+  readonly message: string;
+  readonly producer: string;
+}
+
 function addToChannel(
   channels: Record<string, Json>,
   operations: Record<string, Json>,
-  channel: string,
-  address: string,
-  message: string,
-  producer: string,
+  { channel, address, message, producer }: Sending,
 ): void {
   const known = channels[channel] as { messages: Record<string, Json> } | undefined;
   const parameters = Object.fromEntries(

@@ -19,7 +19,10 @@ export function queryNumber<S extends z.ZodNumber>(schema: S) {
 /** A list in a query string: repeated (`?a=1&a=2`), or with commas (`?a=1,2`), or both. */
 export function queryList<S extends z.ZodType>(item: S) {
   return z.preprocess(
-    (given) => (given === undefined ? given : [given].flat().flatMap((part) => (typeof part === 'string' ? part.split(',') : [part]))),
+    (given) =>
+      given === undefined
+        ? given
+        : [given].flat().flatMap((part) => (typeof part === 'string' ? part.split(',') : [part])),
     z.array(item).min(1),
   );
 }

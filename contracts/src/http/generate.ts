@@ -41,7 +41,9 @@ export const GenerateImageRequest = z.strictObject(commonFields).meta({ id: 'Gen
 export type GenerateImageRequest = z.infer<typeof GenerateImageRequest>;
 
 /** Body of `POST /api/anime/generate/video`. */
-export const GenerateVideoRequest = z.strictObject({ ...commonFields, ...videoFields }).meta({ id: 'GenerateVideoRequest' });
+export const GenerateVideoRequest = z
+  .strictObject({ ...commonFields, ...videoFields })
+  .meta({ id: 'GenerateVideoRequest' });
 export type GenerateVideoRequest = z.infer<typeof GenerateVideoRequest>;
 
 /** Body of `POST /api/anime/generate`. `frames` and `fps` only with `type: video`: no image template takes them. */
@@ -65,5 +67,7 @@ export const JobAcknowledged = z
 export type JobAcknowledged = z.infer<typeof JobAcknowledged>;
 
 /** The wish to cancel is in the log. */
-export const CancelAcknowledged = z.strictObject({ jobId: Uuid, position: Position }).meta({ id: 'CancelAcknowledged' });
+export const CancelAcknowledged = z
+  .strictObject({ jobId: Uuid, position: Position })
+  .meta({ id: 'CancelAcknowledged' });
 export type CancelAcknowledged = z.infer<typeof CancelAcknowledged>;

@@ -39,7 +39,10 @@ export const JobAttempt = z
     executorId: Uuid.nullable(),
     promptId: Uuid.nullable().meta({ description: "ComfyUI's id of the run" }),
     variant: z.enum(['normal', 'low-memory']).nullable(),
-    cached: z.boolean().nullable().meta({ description: 'true when ComfyUI answered from its cache; null until executed' }),
+    cached: z
+      .boolean()
+      .nullable()
+      .meta({ description: 'true when ComfyUI answered from its cache; null until executed' }),
     graphHash: Sha256.nullable(),
     executionMs: z.number().min(0).nullable().meta({ description: "milliseconds by the server's clock" }),
     failure: z
@@ -122,7 +125,9 @@ export const JobEvent = z
 export type JobEvent = z.infer<typeof JobEvent>;
 
 /** A job's trail in the order of the log. */
-export const JobTrail = z.strictObject({ jobId: Uuid, events: z.array(JobEvent), position: Position }).meta({ id: 'JobTrail' });
+export const JobTrail = z
+  .strictObject({ jobId: Uuid, events: z.array(JobEvent), position: Position })
+  .meta({ id: 'JobTrail' });
 export type JobTrail = z.infer<typeof JobTrail>;
 
 /** Jobs that wait or run. */

@@ -9,9 +9,19 @@ import { API_VERSION, gatewayOpenApi, ROUTES } from './routes.js';
 const committed = readFileSync(new URL('../../generated/openapi.json', import.meta.url), 'utf8');
 
 async function faults(document: unknown) {
-  const config = await createConfig({ extends: ['minimal'], rules: { struct: 'error', 'no-unresolved-refs': 'error', 'path-parameters-defined': 'error', 'operation-operationId-unique': 'error' } });
+  const config = await createConfig({
+    extends: ['minimal'],
+    rules: {
+      struct: 'error',
+      'no-unresolved-refs': 'error',
+      'path-parameters-defined': 'error',
+      'operation-operationId-unique': 'error',
+    },
+  });
   const problems = await lintFromString({ source: JSON.stringify(document), absoluteRef: 'openapi.json', config });
-  return problems.filter((problem) => problem.severity === 'error').map((problem) => `${problem.location[0]?.pointer}: ${problem.message}`);
+  return problems
+    .filter((problem) => problem.severity === 'error')
+    .map((problem) => `${problem.location[0]?.pointer}: ${problem.message}`);
 }
 
 describe('the gateway’s OpenAPI document', () => {
@@ -26,7 +36,9 @@ describe('the gateway’s OpenAPI document', () => {
   it('would not pass with a reference to nothing, a parameter that is not declared or a field that OpenAPI does not have', async () => {
     const broken = buildOpenApi([defineRoute({ ...ROUTES.getJob, params: undefined })], API_VERSION);
     expect(await faults(broken)).toEqual([expect.stringMatching(/path parameter `\{id\}`/)]);
-    expect(await faults({ ...gatewayOpenApi(), route: [] })).toEqual([expect.stringMatching(/`route` is not expected/)]);
+    expect(await faults({ ...gatewayOpenApi(), route: [] })).toEqual([
+      expect.stringMatching(/`route` is not expected/),
+    ]);
     const { Job: _job, ...schemas } = gatewayOpenApi().components.schemas;
     expect((await faults({ ...gatewayOpenApi(), components: { schemas } })).length).toBeGreaterThan(0);
   });
@@ -69,9 +81,13 @@ describe('text at the door', () => {
   const { body } = ROUTES.generateImage;
 
   it('is anything that every store can hold', () => {
-    for (const prompt of ['猫 🦊 é', 'a\nb\tc', '"; DROP TABLE jobs; --']) expect(body.safeParse({ prompt }).success).toBe(true);
+    for (const prompt of ['猫 🦊 é', 'a\nb\tc', '"; DROP TABLE jobs; --'])
+      expect(body.safeParse({ prompt }).success).toBe(true);
     for (const prompt of ['a\u0000b', '\ud800', 'x\udc00y', '', '   ', 'x'.repeat(20_001)]) {
-      expect({ prompt: prompt.slice(0, 5), ok: body.safeParse({ prompt }).success }).toEqual({ prompt: prompt.slice(0, 5), ok: false });
+      expect({ prompt: prompt.slice(0, 5), ok: body.safeParse({ prompt }).success }).toEqual({
+        prompt: prompt.slice(0, 5),
+        ok: false,
+      });
     }
   });
 

@@ -6,13 +6,16 @@ import type { Route, RouteAnswer } from './route.js';
 export type JsonObject = { [key: string]: JsonValue };
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 
+/** One operation: its id, and the rest as JSON. */
+export type OpenApiOperation = JsonObject & { readonly operationId: string };
+
 /** An OpenAPI 3.1 document; the parts that readers of ours rely on are typed, the rest is JSON. */
 export interface OpenApiDocument {
   readonly openapi: '3.1.1';
   readonly info: { readonly title: string; readonly version: string; readonly description: string };
   readonly servers: readonly { readonly url: string }[];
   readonly tags: readonly { readonly name: string; readonly description: string }[];
-  readonly paths: Readonly<Record<string, Readonly<Record<string, JsonObject>>>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, OpenApiOperation>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, JsonObject>> };
 }
 
@@ -25,7 +28,8 @@ class Components {
   /** The schema, or a reference to it when it has an id. */
   schema(schema: z.ZodType): JsonObject {
     const { $defs, ...own } = plain(z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'output' }));
-    for (const [id, definition] of Object.entries(($defs ?? {}) as JsonObject)) this.#schemas.set(id, bare(definition as JsonObject));
+    for (const [id, definition] of Object.entries(($defs ?? {}) as JsonObject))
+      this.#schemas.set(id, bare(definition as JsonObject));
     return bare(own);
   }
 
@@ -47,7 +51,7 @@ function bare(schema: JsonObject): JsonObject {
 /** Builds the OpenAPI 3.1 document of these routes: pure, the same input gives the same bytes. */
 export function buildOpenApi(routes: readonly Route[], version: string): OpenApiDocument {
   const components = new Components();
-  const paths: Record<string, Record<string, JsonObject>> = {};
+  const paths: Record<string, Record<string, OpenApiOperation>> = {};
   for (const route of routes) {
     paths[route.path] = { ...paths[route.path], [route.method]: operation(route, components) };
   }
@@ -70,7 +74,7 @@ export function buildOpenApi(routes: readonly Route[], version: string): OpenApi
   };
 }
 
-function operation(route: Route, components: Components): JsonObject {
+function operation(route: Route, components: Components): OpenApiOperation {
   const parameters = [
     ...parametersOf(route.params, 'path', components),
     ...parametersOf(route.query, 'query', components),
@@ -84,12 +88,18 @@ function operation(route: Route, components: Components): JsonObject {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: components.schema(route.body) } } } }),
+      : {
+          requestBody: { required: true, content: { 'application/json': { schema: components.schema(route.body) } } },
+        }),
     responses: { ...answersOf(route, components), ...problemsOf(route.problems, components) },
   };
 }
 
-function parametersOf(schema: z.ZodType | undefined, place: 'path' | 'query' | 'header', components: Components): JsonObject[] {
+function parametersOf(
+  schema: z.ZodType | undefined,
+  place: 'path' | 'query' | 'header',
+  components: Components,
+): JsonObject[] {
   if (schema === undefined) return [];
   const object = components.schema(schema);
   const required = (object['required'] ?? []) as JsonValue[];
@@ -150,7 +160,11 @@ function problemsOf(codes: readonly ProblemCode[], components: Components): Json
             schema: {
               allOf: [
                 problem,
-                { type: 'object', properties: { status: { const: status }, code: { enum: [...known] } }, required: ['status', 'code'] },
+                {
+                  type: 'object',
+                  properties: { status: { const: status }, code: { enum: [...known] } },
+                  required: ['status', 'code'],
+                },
               ],
             },
           },
@@ -162,6 +176,10 @@ function problemsOf(codes: readonly ProblemCode[], components: Components): Json
 
 const RETRY_AFTER: JsonObject = {
   headers: {
-    'Retry-After': { description: 'seconds after which to try again', required: false, schema: { type: 'integer', minimum: 0 } },
+    'Retry-After': {
+      description: 'seconds after which to try again',
+      required: false,
+      schema: { type: 'integer', minimum: 0 },
+    },
   },
 };

@@ -87,7 +87,8 @@ export const ROUTES = {
     path: '/api/anime/jobs/{id}',
     tag: 'jobs',
     summary: 'Read a job',
-    description: 'A job that was acknowledged is never answered with 404: the answer waits for the read-model, or is 504.',
+    description:
+      'A job that was acknowledged is never answered with 404: the answer waits for the read-model, or is 504.',
     params: JobParams,
     query: JobQuery,
     answers: { 200: { description: 'The job as it is now.', schema: Job } },

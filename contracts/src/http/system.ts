@@ -21,7 +21,12 @@ export const SystemStatus = z
           void: z.int().min(0).meta({ description: 'messages on event subjects that are no events' }),
           fenced: z.int().min(0).meta({ description: 'decisions of a term that had ended' }),
           recent: z.array(
-            z.strictObject({ position: Position, kind: z.enum(['void', 'fenced']), subject: z.string(), reason: z.string() }),
+            z.strictObject({
+              position: Position,
+              kind: z.enum(['void', 'fenced']),
+              subject: z.string(),
+              reason: z.string(),
+            }),
           ),
         })
         .nullable()

@@ -28,7 +28,7 @@ export async function followJob(relay: string, jobId: string, limitMs: number): 
       socket.on('error', reject);
       socket.on('close', (code) => reject(new Error(`the progress-relay closed the connection (${code})`)));
       socket.on('message', (data) => {
-        const message = ViewerMessage.parse(JSON.parse(String(data)));
+        const message = ViewerMessage.parse(JSON.parse((data as Buffer).toString('utf8')));
         const job = message.type === 'job' ? message.data : message.type === 'reset' ? message.data.job : null;
         const progress = message.type === 'progress' ? message.data : message.type === 'reset' ? message.data.progress : null;
         if (progress !== null) {

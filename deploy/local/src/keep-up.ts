@@ -2,7 +2,7 @@ import { SERVICES } from '@anime/contracts';
 import { startStack } from './stack.js';
 
 /** `npm start`: the stack until SIGINT or SIGTERM; a second signal ends the launcher at once. */
-export async function keepUp(dataDir: string): Promise<void> {
+export async function keepUp(dataDir: string, freePorts: boolean): Promise<void> {
   const stopAsked = Promise.withResolvers<void>();
   let asked = false;
   const onSignal = (): void => {
@@ -14,7 +14,7 @@ export async function keepUp(dataDir: string): Promise<void> {
   process.on('SIGTERM', onSignal);
   const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
-  const stack = await startStack({ dataDir, freePorts: false, onStep: (step) => say(`  ${step}`), onTrouble: (trouble) => say(trouble) });
+  const stack = await startStack({ dataDir, freePorts, onStep: (step) => say(`  ${step}`), onTrouble: (trouble) => say(trouble) });
   say('');
   say('The studio is up.');
   for (const service of SERVICES) say(`  ${service.padEnd(18)} ${stack.urls[service]}`);

@@ -18,7 +18,8 @@ program
   .command('start')
   .description('starts the stack and keeps it up until Ctrl-C')
   .option(...dataDirOption)
-  .action(async ({ dataDir }: { dataDir: string }) => keepUp(path.resolve(dataDir)));
+  .option('--free-ports', 'let the system choose the ports, in place of 8329 and 8331 to 8335', false)
+  .action(async (options: { dataDir: string; freePorts: boolean }) => keepUp(path.resolve(options.dataDir), options.freePorts));
 
 try {
   await program.parseAsync();

@@ -92,7 +92,9 @@ describe('FsBlobStore', () => {
     await writeFile(path.join(dir, 'file'), '');
     const store = new FsBlobStore(path.join(dir, 'file', 'blobs'));
     await expect(store.put(Buffer.from('x'))).rejects.toMatchObject({ code: 'storage-failed', retryable: true });
-    await expect(store.get(createHash('sha256').update('x').digest('hex'))).rejects.toMatchObject({ code: 'storage-failed' });
+    await expect(store.get(createHash('sha256').update('x').digest('hex'))).rejects.toMatchObject({
+      code: 'storage-failed',
+    });
   });
 
   // A file system of its own of 256 KiB where a mount is allowed (as root, or in a user namespace), else a limit on the size of
@@ -108,7 +110,11 @@ describe('FsBlobStore', () => {
       ['sh', ['-c', `ulimit -f 400 && ${node}`]],
     ];
     const { NODE_OPTIONS: _options, ...env } = process.env;
-    const outputs = ways.map(([command, args]) => () => spawnSync(command, args, { encoding: 'utf8', env }));
+    const outputs = ways.map(
+      ([command, args]) =>
+        () =>
+          spawnSync(command, args, { encoding: 'utf8', env }),
+    );
     let output = '';
     for (const run of outputs) {
       const result = run();

@@ -69,9 +69,11 @@ export class FsBlobStore implements BlobStore {
     try {
       const hash = createHash('sha256');
       for (;;) {
-        const chunk = await handle.read(Buffer.allocUnsafe(READ_CHUNK_BYTES), 0, READ_CHUNK_BYTES, null).catch((error: unknown) => {
-          throw readFailed(sha256, error);
-        });
+        const chunk = await handle
+          .read(Buffer.allocUnsafe(READ_CHUNK_BYTES), 0, READ_CHUNK_BYTES, null)
+          .catch((error: unknown) => {
+            throw readFailed(sha256, error);
+          });
         if (chunk.bytesRead === 0) break;
         const bytes = chunk.buffer.subarray(0, chunk.bytesRead);
         hash.update(bytes);
@@ -95,7 +97,8 @@ export class FsBlobStore implements BlobStore {
 
   /** The name comes from events and requests: nothing but a hash may become a path. */
   #fileOf(sha256: string): string {
-    if (!SHA256.test(sha256)) throw new ProblemError('blob-not-found', `${JSON.stringify(sha256)} is not the name of a blob`);
+    if (!SHA256.test(sha256))
+      throw new ProblemError('blob-not-found', `${JSON.stringify(sha256)} is not the name of a blob`);
     return path.join(this.#folderOf(sha256), sha256);
   }
 
@@ -194,7 +197,8 @@ async function attempt<T>(doing: string, operation: () => Promise<T>): Promise<T
 }
 
 function readFailed(sha256: string, error: unknown): ProblemError {
-  if (errnoOf(error) === 'ENOENT') return new ProblemError('blob-not-found', `There is no blob ${sha256}`, { cause: error });
+  if (errnoOf(error) === 'ENOENT')
+    return new ProblemError('blob-not-found', `There is no blob ${sha256}`, { cause: error });
   return storageFailed(`Reading blob ${sha256}`, error);
 }
 

@@ -60,13 +60,21 @@ function graph(steps: number, seed = 1): ApiGraph {
   };
 }
 
-const submission = (steps: number, seed?: number) => ({ graph: graph(steps, seed), promptId: randomUUID(), clientId: randomUUID(), tags: { mine: 1 } });
+const submission = (steps: number, seed?: number) => ({
+  graph: graph(steps, seed),
+  promptId: randomUUID(),
+  clientId: randomUUID(),
+  tags: { mine: 1 },
+});
 
 const untilState = (server: ComfyClient, promptId: string, state: PromptLook['state']): Promise<PromptLook> =>
-  eventually(async () => {
-    const look = await server.look(promptId);
-    return look.state === state && look;
-  }, { what: `the prompt is ${state}` });
+  eventually(
+    async () => {
+      const look = await server.look(promptId);
+      return look.state === state && look;
+    },
+    { what: `the prompt is ${state}` },
+  );
 
 async function bytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const all: Uint8Array[] = [];
@@ -109,7 +117,9 @@ describe.each([
     expect(await server.submit(second)).toMatchObject({ kind: 'queued' });
     await untilState(server, first.promptId, 'running');
     expect(await server.look(second.promptId)).toEqual({ state: 'pending' });
-    expect((await server.queue()).running).toMatchObject([{ promptId: first.promptId, extraData: { mine: 1, preview_method: 'none' } }]);
+    expect((await server.queue()).running).toMatchObject([
+      { promptId: first.promptId, extraData: { mine: 1, preview_method: 'none' } },
+    ]);
     const look = await untilState(server, second.promptId, 'ended');
     if (look.state !== 'ended') throw new Error('not ended');
     expect(verdictOf(look.ended)).toEqual({ kind: 'success' });
@@ -143,7 +153,9 @@ describe.each([
 describe('ComfyClient', () => {
   it('tells a refusal with its reasons, and a partial one although it is answered 200', async () => {
     const server = client();
-    expect(await server.submit({ ...submission(2), graph: { '1': { class_type: 'NoSuchNode', inputs: {} } } })).toMatchObject({
+    expect(
+      await server.submit({ ...submission(2), graph: { '1': { class_type: 'NoSuchNode', inputs: {} } } }),
+    ).toMatchObject({
       kind: 'refused',
       status: 400,
       refusal: { error: { type: 'missing_node_type' } },
@@ -154,16 +166,28 @@ describe('ComfyClient', () => {
   });
 
   it('makes a plain-text 500 an error with status and body', async () => {
-    await using broken = await startSimulator({ dataDir: path.join(dir, 'broken'), faults: { refuseNewPrompts500: true } });
-    const error = await client(broken.url).submit(submission(2)).catch((caught: unknown) => caught);
+    await using broken = await startSimulator({
+      dataDir: path.join(dir, 'broken'),
+      faults: { refuseNewPrompts500: true },
+    });
+    const error = await client(broken.url)
+      .submit(submission(2))
+      .catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(UnexpectedAnswerError);
-    expect(error).toMatchObject({ code: 'comfyui-unavailable', answerStatus: 500, answerBody: expect.stringContaining('Server got itself in trouble') });
+    expect(error).toMatchObject({
+      code: 'comfyui-unavailable',
+      answerStatus: 500,
+      answerBody: expect.stringContaining('Server got itself in trouble'),
+    });
   });
 
   it('says comfyui-unavailable, with the address, when nothing listens and when nothing comes in time', async () => {
     const gone = await startSimulator({ dataDir: path.join(dir, 'gone') });
     await gone.close();
-    await expect(client(gone.url).look(randomUUID())).rejects.toMatchObject({ code: 'comfyui-unavailable', message: expect.stringContaining(gone.url) });
+    await expect(client(gone.url).look(randomUUID())).rejects.toMatchObject({
+      code: 'comfyui-unavailable',
+      message: expect.stringContaining(gone.url),
+    });
     await using slow = await startSimulator({ dataDir: path.join(dir, 'slow'), faults: { latencyMs: 1_000 } });
     const impatient = new ComfyClient({ baseUrl: slow.url, timeoutMs: 100 });
     await expect(impatient.queue()).rejects.toMatchObject({ code: 'comfyui-unavailable', retryable: true });
@@ -177,7 +201,9 @@ describe('ComfyClient', () => {
 
   it('lists the values of a combo and the node classes', async () => {
     const server = client();
-    expect(await server.comboOptions('CheckpointLoaderSimple', 'ckpt_name')).toEqual(['simulated-anime-v1.safetensors']);
+    expect(await server.comboOptions('CheckpointLoaderSimple', 'ckpt_name')).toEqual([
+      'simulated-anime-v1.safetensors',
+    ]);
     expect(await server.comboOptions('NoSuchNode', 'x')).toBeUndefined();
     expect(await server.nodeClasses()).toContain('KSampler');
     expect((await server.systemStats()).system.comfyui_version).toBe('0.33.0');
@@ -190,12 +216,18 @@ describe('ComfySocket', () => {
     const socket = new ComfySocket({ baseUrl: simulator.url });
     closing.push(() => socket.close());
     expect(await socket.ready(2_000)).toBe(true);
-    const [followed, other] = [{ ...submission(4, 20), clientId: socket.clientId }, { ...submission(4, 21), clientId: socket.clientId }];
+    const [followed, other] = [
+      { ...submission(4, 20), clientId: socket.clientId },
+      { ...submission(4, 21), clientId: socket.clientId },
+    ];
     const hints: Hint[] = [];
     const stop = socket.follow(followed.promptId, (hint) => hints.push(hint));
     await server.submit(other);
     await server.submit(followed);
-    await eventually(() => messages(hints).some((message) => message.type === 'executing' && message.data.node === null), { what: 'the end is told' });
+    await eventually(
+      () => messages(hints).some((message) => message.type === 'executing' && message.data.node === null),
+      { what: 'the end is told' },
+    );
     expect(messages(hints).every((message) => message.data.prompt_id === followed.promptId)).toBe(true);
     expect(messages(hints)[0]?.type).toBe('execution_start');
     expect(messages(hints).at(-2)?.type).toBe('execution_success');

@@ -117,7 +117,8 @@ export class ComfyClient {
       const { number, node_errors: nodeErrors } = this.#parse(PromptAnswer, answer);
       return Object.keys(nodeErrors).length === 0 ? { kind: 'queued', number } : { kind: 'partly-refused', nodeErrors };
     }
-    if (answer.status === 400) return { kind: 'refused', status: 400, refusal: this.#parse(PromptRefusal, answer, 400) };
+    if (answer.status === 400)
+      return { kind: 'refused', status: 400, refusal: this.#parse(PromptRefusal, answer, 400) };
     throw new UnexpectedAnswerError(answer.path, answer.status, answer.text);
   }
 
@@ -155,7 +156,10 @@ export class ComfyClient {
 
   /** The values that one combo input of a node class takes now; undefined when there is no such class or combo. */
   async comboOptions(classType: string, input: string): Promise<readonly string[] | undefined> {
-    const answer = this.#parse(ObjectInfoAnswer, await this.#request('GET', `/object_info/${encodeURIComponent(classType)}`));
+    const answer = this.#parse(
+      ObjectInfoAnswer,
+      await this.#request('GET', `/object_info/${encodeURIComponent(classType)}`),
+    );
     const inputs = answer[classType]?.input;
     return optionsOf(inputs?.required?.[input] ?? inputs?.optional?.[input]);
   }

@@ -19,7 +19,9 @@ export class UnexpectedAnswerError extends ProblemError {
     readonly answerBody: string,
     cause?: unknown,
   ) {
-    super('comfyui-unavailable', `ComfyUI answered ${path} with status ${answerStatus}: ${firstLine(answerBody)}`, { cause });
+    super('comfyui-unavailable', `ComfyUI answered ${path} with status ${answerStatus}: ${firstLine(answerBody)}`, {
+      cause,
+    });
   }
 }
 

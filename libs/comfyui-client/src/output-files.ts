@@ -13,7 +13,9 @@ export interface ServerFile {
  * values (texts, `animated: [true]`) are no files.
  */
 export function filesOf(ended: Pick<EndedPrompt, 'outputs'>, node: string): readonly ServerFile[] {
-  return Object.values(ended.outputs[node] ?? {}).flatMap((values) => (Array.isArray(values) ? values.flatMap(asFile) : []));
+  return Object.values(ended.outputs[node] ?? {}).flatMap((values) =>
+    Array.isArray(values) ? values.flatMap(asFile) : [],
+  );
 }
 
 function asFile(value: unknown): ServerFile[] {

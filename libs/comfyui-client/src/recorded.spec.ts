@@ -1,12 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { HistoryAnswer, JobAnswer, JobNotFound, PromptAnswer, PromptRefusal, QueueAnswer, SystemStats } from './answers.js';
+import {
+  HistoryAnswer,
+  JobAnswer,
+  JobNotFound,
+  PromptAnswer,
+  PromptRefusal,
+  QueueAnswer,
+  SystemStats,
+} from './answers.js';
 import { filesOf } from './output-files.js';
 import { parsePromptMessage } from './prompt-message.js';
 import { cachedNodes, executionMs, verdictOf } from './verdict.js';
 
-const fixture = (name: string): unknown => JSON.parse(readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), 'utf8'));
+const fixture = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), 'utf8'));
 const recorded = z
   .object({
     histories: z.record(z.string(), z.unknown()),
@@ -18,7 +27,10 @@ const recorded = z
   })
   .parse(fixture('recorded-answers'));
 
-function ended(name: string): { outputs: Record<string, Record<string, unknown>>; messages: [string, Record<string, unknown>][] } {
+function ended(name: string): {
+  outputs: Record<string, Record<string, unknown>>;
+  messages: [string, Record<string, unknown>][];
+} {
   const entry = Object.values(HistoryAnswer.parse(recorded.histories[name]))[0];
   if (entry === undefined) throw new Error(`no history entry ${name}`);
   return { outputs: entry.outputs, messages: entry.status?.messages ?? [] };
@@ -28,7 +40,11 @@ describe('verdictOf', () => {
   it('calls a run-time dependency cycle an error although status_str says success', () => {
     expect(verdictOf(ended('run-time cycle that says success'))).toMatchObject({
       kind: 'error',
-      error: { nodeId: '2', exceptionType: 'graph.DependencyCycleError', exceptionMessage: 'Dependency cycle detected' },
+      error: {
+        nodeId: '2',
+        exceptionType: 'graph.DependencyCycleError',
+        exceptionMessage: 'Dependency cycle detected',
+      },
     });
   });
 
@@ -43,7 +59,10 @@ describe('verdictOf', () => {
 
   it('keeps node, exception and traceback of a failed node', () => {
     const verdict = verdictOf(ended('node exception'));
-    expect(verdict).toMatchObject({ kind: 'error', error: { nodeId: '2', nodeType: 'TestSyncError', exceptionType: 'RuntimeError' } });
+    expect(verdict).toMatchObject({
+      kind: 'error',
+      error: { nodeId: '2', nodeType: 'TestSyncError', exceptionType: 'RuntimeError' },
+    });
     expect(verdict.kind === 'error' && verdict.error.traceback.length).toBeGreaterThan(0);
   });
 
@@ -52,17 +71,28 @@ describe('verdictOf', () => {
   });
 
   it('takes the last terminal message: a blocked node is reported as an error before the success', () => {
-    expect(verdictOf({ messages: [['execution_error', {}], ['execution_success', {}]] })).toEqual({ kind: 'success' });
+    expect(
+      verdictOf({
+        messages: [
+          ['execution_error', {}],
+          ['execution_success', {}],
+        ],
+      }),
+    ).toEqual({ kind: 'success' });
   });
 });
 
 describe('what a history entry tells', () => {
   it('names the files that a failed prompt had already made', () => {
-    expect(filesOf(ended('node exception'), '5')).toEqual([{ filename: 'beforeerr_00001_.png', subfolder: '', type: 'output' }]);
+    expect(filesOf(ended('node exception'), '5')).toEqual([
+      { filename: 'beforeerr_00001_.png', subfolder: '', type: 'output' },
+    ]);
   });
 
   it('takes no flag and no text for a file', () => {
-    const outputs = { '9': { images: [{ filename: 'a.webp', subfolder: 's', type: 'output' }], animated: [true], text: ['64'] } };
+    const outputs = {
+      '9': { images: [{ filename: 'a.webp', subfolder: 's', type: 'output' }], animated: [true], text: ['64'] },
+    };
     expect(filesOf({ outputs }, '9')).toEqual([{ filename: 'a.webp', subfolder: 's', type: 'output' }]);
   });
 
@@ -79,16 +109,22 @@ describe('the shapes of recorded answers', () => {
     for (const status of ['pending', 'in_progress', 'completed', 'failed', 'cancelled']) {
       expect(JobAnswer.parse(recorded.jobs[status]?.body).status).toBe(status);
     }
-    expect(verdictOf({ messages: JobAnswer.parse(recorded.jobs['failed']?.body).execution_status?.messages ?? [] }).kind).toBe('error');
+    expect(
+      verdictOf({ messages: JobAnswer.parse(recorded.jobs['failed']?.body).execution_status?.messages ?? [] }).kind,
+    ).toBe('error');
     expect(recorded.jobs['unknown']?.status).toBe(404);
     expect(JobNotFound.parse(recorded.jobs['unknown']?.body).error).toBe('Job not found');
   });
 
   it('fit every refusal, a partial rejection, the queue and the statistics', () => {
-    for (const refusal of Object.values(recorded.refusals)) expect(PromptRefusal.parse(refusal).error.type).not.toBe('');
+    for (const refusal of Object.values(recorded.refusals))
+      expect(PromptRefusal.parse(refusal).error.type).not.toBe('');
     expect(Object.keys(PromptAnswer.parse(recorded.partialRejection).node_errors)).not.toEqual([]);
     expect(QueueAnswer.parse(recorded.queue).queue_pending.map((item) => item[0])).toEqual([92, 94, 95, 96]);
-    expect(SystemStats.parse(recorded.systemStats)).toMatchObject({ system: { comfyui_version: '0.33.0' }, devices: [{ name: 'cpu' }] });
+    expect(SystemStats.parse(recorded.systemStats)).toMatchObject({
+      system: { comfyui_version: '0.33.0' },
+      devices: [{ name: 'cpu' }],
+    });
   });
 
   it('fit every frame of a sampling run that names its prompt, and only those', () => {

@@ -4,11 +4,17 @@ import { parseServerJson } from './server-json.js';
 
 describe('parseServerJson', () => {
   it('reads bare NaN and Infinity as null', () => {
-    expect(parseServerJson('{"number": NaN, "a": [Infinity, -Infinity, 1]}')).toEqual({ number: null, a: [null, null, 1] });
+    expect(parseServerJson('{"number": NaN, "a": [Infinity, -Infinity, 1]}')).toEqual({
+      number: null,
+      a: [null, null, 1],
+    });
   });
 
   it('leaves the words alone inside of strings, escaped quotes included', () => {
-    expect(parseServerJson('{"text": "say \\"NaN\\" or -Infinity", "n": NaN}')).toEqual({ text: 'say "NaN" or -Infinity', n: null });
+    expect(parseServerJson('{"text": "say \\"NaN\\" or -Infinity", "n": NaN}')).toEqual({
+      text: 'say "NaN" or -Infinity',
+      n: null,
+    });
   });
 
   it('reads all JSON as JSON.parse does', () => {

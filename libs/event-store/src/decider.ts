@@ -22,7 +22,9 @@ export interface Refused {
 }
 
 /** One command, one event (law 3). */
-export type Decision<C extends EventContract = EventContract> = C extends EventContract ? Decided<C> | Nothing | Refused : never;
+export type Decision<C extends EventContract = EventContract> = C extends EventContract
+  ? Decided<C> | Nothing | Refused
+  : never;
 
 /** Says that a command leads to this event. */
 export function decided<C extends EventContract>(contract: C, data: EventData<C>): Decided<C> {

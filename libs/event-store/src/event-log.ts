@@ -48,8 +48,8 @@ export interface FollowOptions {
 export interface EventLog {
   /**
    * Stores one event; returns when it is durable. A repeat of the same event id is success (`duplicate: true`).
-   * @throws ConflictError when the expectation does not hold (and the event is not already there)
-   * @throws EventTooLargeError, LogFullError, LogUnavailableError, InvalidEventError (the data fails its contract)
+   * @throws ProblemError `append-conflict` (the expectation does not hold, and the event is not already there),
+   *   `event-invalid` (data or envelope break the contract), `event-too-large`, `log-full`, `log-unavailable`
    */
   append(event: NewEvent, options?: { readonly expect?: Expectation | undefined }): Promise<Appended>;
   /** The newest message of an aggregate, or undefined. One `last_by_subj`. */
@@ -57,12 +57,16 @@ export interface EventLog {
   /** The newest message on the subject that this contract's events of this aggregate have. `executorId` for form `executor`. */
   lastOnSubject(contract: EventContract, aggregateId: string, executorId?: string): Promise<LogEntry | undefined>;
   /** The entries of one aggregate in order, up to the end of the log as it is now. Slow (ms): never on a hot path. */
-  readAggregate(aggregate: Aggregate, aggregateId: string, options?: { readonly after?: number }): AsyncIterable<LogEntry>;
+  readAggregate(
+    aggregate: Aggregate,
+    aggregateId: string,
+    options?: { readonly after?: number },
+  ): AsyncIterable<LogEntry>;
   /** The entries behind `after` in order, up to the end of the log as it is now (or `to`, inclusive). */
   read(options: { readonly after: number; readonly to?: number }): AsyncIterable<LogEntry>;
   /**
    * Reads on for ever, surviving disconnections, until the signal aborts.
-   * @throws CheckpointMismatchError when `after` names another event than the log, or lies beyond its end
+   * @throws ProblemError `checkpoint-mismatch` when `after` names another event than the log, or lies beyond its end
    */
   follow(options: FollowOptions): Promise<void>;
   /** Position of the last message; 0 when empty. */

@@ -38,14 +38,16 @@ export interface RecordedEvent<Type extends string = string, Data = unknown> ext
 }
 
 /** The recorded form of a contract's events; a union of contracts gives a discriminated union of events. */
-export type EventOf<C extends EventContract> = C extends EventContract<infer Type, infer _Data>
-  ? RecordedEvent<Type, EventData<C>>
-  : never;
+export type EventOf<C extends EventContract> =
+  C extends EventContract<infer Type, infer _Data> ? RecordedEvent<Type, EventData<C>> : never;
 
 /**
  * Narrows a recorded event to one contract's type.
  * @returns true when `event` is of the contract's type (its data is then in the newest known version)
  */
-export function isEvent<C extends EventContract>(event: RecordedEvent, contract: C): event is EventOf<C> & RecordedEvent {
+export function isEvent<C extends EventContract>(
+  event: RecordedEvent,
+  contract: C,
+): event is EventOf<C> & RecordedEvent {
   return event.type === contract.type;
 }

@@ -9,10 +9,24 @@ export { encodeEvent, type EncodedEvent } from './codec/encode-event.js';
 export { fence, TermTable } from './codec/term-table.js';
 export { checkpointId, type StoredMessage } from './codec/stored-message.js';
 export { JetStreamLog, openLog, type JetStreamLogOptions } from './jetstream/jetstream-log.js';
-export type { LinkState, NatsCredentials } from './jetstream/nats-link.js';
-export { createDurable, provision, verifyProvisioned, type ProvisionOptions, type ProvisionReport, type ProvisionTarget } from './provision/provision.js';
+export type { NatsCredentials } from './jetstream/connection-options.js';
+export type { LinkState } from './jetstream/nats-link.js';
+export {
+  createDurable,
+  provision,
+  verifyProvisioned,
+  type ProvisionOptions,
+  type ProvisionReport,
+  type ProvisionTarget,
+} from './provision/provision.js';
 export { checkServerVersion } from './provision/server-check.js';
-export { DUPLICATE_WINDOW_MS, LEASE_TTL_MS, LEASES_BUCKET, type DurableShape, type Topology } from './provision/settings.js';
+export {
+  DUPLICATE_WINDOW_MS,
+  LEASE_TTL_MS,
+  LEASES_BUCKET,
+  type DurableShape,
+  type Topology,
+} from './provision/settings.js';
 export { AggregateCache, type AggregateCacheOptions, type Loaded } from './aggregates/aggregate-cache.js';
 export { appendDecision, refusal } from './aggregates/append-decision.js';
 export { handleCommand, type CommandRequest, type CommandResult } from './aggregates/handle-command.js';

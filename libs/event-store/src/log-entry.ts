@@ -9,8 +9,21 @@ export type LogEntry =
   /** Fails the envelope or the schema of a known version, or its producer is not the subject's. */
   | { readonly status: 'void'; readonly position: number; readonly subject: string; readonly reason: string }
   /** A type without a contract here. */
-  | { readonly status: 'unknown'; readonly position: number; readonly subject: string; readonly name: string; readonly eventId: string }
+  | {
+      readonly status: 'unknown';
+      readonly position: number;
+      readonly subject: string;
+      readonly name: string;
+      readonly eventId: string;
+    }
   /** A newer version of a known type. */
-  | { readonly status: 'newer'; readonly position: number; readonly subject: string; readonly name: string; readonly type: string; readonly eventId: string }
+  | {
+      readonly status: 'newer';
+      readonly position: number;
+      readonly subject: string;
+      readonly name: string;
+      readonly type: string;
+      readonly eventId: string;
+    }
   /** A decision of a term that had already ended when it was stored. */
   | { readonly status: 'fenced'; readonly position: number; readonly event: RecordedEvent; readonly term: number };

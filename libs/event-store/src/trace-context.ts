@@ -19,5 +19,9 @@ export function traceContextOf(event: Pick<EventMeta, 'traceparent'>, base: Cont
 /** What an event takes over from the event that led to it; the active span goes on if there is one. */
 export function causedBy(event: RecordedEvent): Pick<EventMeta, 'correlationId' | 'causationId' | 'traceparent'> {
   const traceparent = currentTraceparent() ?? event.traceparent;
-  return { correlationId: event.correlationId, causationId: event.id, ...(traceparent === undefined ? {} : { traceparent }) };
+  return {
+    correlationId: event.correlationId,
+    causationId: event.id,
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
 }

@@ -54,19 +54,29 @@ describe('the gateway client', () => {
   });
 
   it('gives the data of a good answer', async () => {
-    const page = await unwrap(client.GET('/api/anime/jobs', { params: { query: { status: ['queued', 'running'], limit: 5 } } }));
+    const page = await unwrap(
+      client.GET('/api/anime/jobs', { params: { query: { status: ['queued', 'running'], limit: 5 } } }),
+    );
     expect(page.position).toBe(7);
     expect(seen).toContain('GET /api/anime/jobs?status=queued&status=running&limit=5');
   });
 
   it('throws the problem of a bad one', async () => {
-    const error = await unwrap(client.GET('/api/anime/jobs/{id}', { params: { path: { id: ID } } })).catch((thrown: unknown) => thrown);
+    const error = await unwrap(client.GET('/api/anime/jobs/{id}', { params: { path: { id: ID } } })).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(error).toBeInstanceOf(GatewayError);
-    expect(error).toMatchObject({ status: 404, problem: PROBLEM, message: 'There is no such job (job-not-found): no job 1' });
+    expect(error).toMatchObject({
+      status: 404,
+      problem: PROBLEM,
+      message: 'There is no such job (job-not-found): no job 1',
+    });
   });
 
   it('says what it got when the answer is not the gateway’s', async () => {
-    const error = await unwrap(client.GET('/api/anime/jobs/{id}/events', { params: { path: { id: ID } } })).catch((thrown: unknown) => thrown);
+    const error = await unwrap(client.GET('/api/anime/jobs/{id}/events', { params: { path: { id: ID } } })).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(error).toMatchObject({ status: 502, problem: undefined, message: 'HTTP 502: <h1>Bad gateway</h1>' });
   });
 });

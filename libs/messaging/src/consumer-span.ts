@@ -8,7 +8,12 @@ const tracer = trace.getTracer('@anime/messaging');
  * Runs a handler inside a CONSUMER span whose parent is the span that the event was appended in (attributes as
  * OpenTelemetry's messaging conventions name them). No payload goes into the span.
  */
-export function inConsumerSpan<T>(consumer: string, stream: string, event: RecordedEvent, run: () => Promise<T>): Promise<T> {
+export function inConsumerSpan<T>(
+  consumer: string,
+  stream: string,
+  event: RecordedEvent,
+  run: () => Promise<T>,
+): Promise<T> {
   const parent = traceContextOf(event, context.active());
   const attributes = {
     'messaging.system': 'nats',
@@ -20,14 +25,19 @@ export function inConsumerSpan<T>(consumer: string, stream: string, event: Recor
     'anime.aggregate.id': event.aggregateId,
     'anime.position': event.position,
   };
-  return tracer.startActiveSpan(`process ${event.type}`, { kind: SpanKind.CONSUMER, attributes }, parent, async (span) => {
-    try {
-      return await run();
-    } catch (error) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
-      throw error;
-    } finally {
-      span.end();
-    }
-  });
+  return tracer.startActiveSpan(
+    `process ${event.type}`,
+    { kind: SpanKind.CONSUMER, attributes },
+    parent,
+    async (span) => {
+      try {
+        return await run();
+      } catch (error) {
+        span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
+        throw error;
+      } finally {
+        span.end();
+      }
+    },
+  );
 }

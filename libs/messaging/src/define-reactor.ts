@@ -19,6 +19,9 @@ export function defineReactor<C extends EventContract>(row: ReactorRow<C>): Reac
   };
 }
 
-function isOneOf<C extends EventContract>(event: RecordedEvent, contracts: readonly C[]): event is EventOf<C> & RecordedEvent {
+function isOneOf<C extends EventContract>(
+  event: RecordedEvent,
+  contracts: readonly C[],
+): event is EventOf<C> & RecordedEvent {
   return contracts.some((contract) => contract.type === event.type);
 }

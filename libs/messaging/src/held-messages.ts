@@ -45,15 +45,10 @@ export class HeldMessages {
    */
   take(key: string, message: JsMsg): Held | undefined {
     const known = this.#held.get(key);
-    if (known !== undefined) {
-      known.message = message;
-      return undefined;
-    }
+    if (known !== undefined) known.message = message;
     const final = this.#finished.get(key);
-    if (final !== undefined) {
-      send(() => (final === 'ack' ? message.ack() : message.term()));
-      return undefined;
-    }
+    if (final !== undefined) send(() => (final === 'ack' ? message.ack() : message.term()));
+    if (known !== undefined || final !== undefined) return undefined;
     const held: Held = { key, message, running: false, settled: false };
     this.#held.set(key, held);
     return held;

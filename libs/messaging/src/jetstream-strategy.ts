@@ -2,7 +2,14 @@ import type { EventContract, ServiceName } from '@anime/contracts';
 import type { Batch, RecordedEvent } from '@anime/event-store';
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
-import type { ConsumerRow, ConsumerStatus, ConsumerTable, Outcome, ReactorContext, ReactorRow } from './consumer-table.js';
+import type {
+  ConsumerRow,
+  ConsumerStatus,
+  ConsumerTable,
+  Outcome,
+  ReactorContext,
+  ReactorRow,
+} from './consumer-table.js';
 import { LogReader } from './log-reader.js';
 import type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
 import { messageOf } from './pause.js';
@@ -50,7 +57,11 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
   /** Begins to read and returns at once. */
   listen(callback: (error?: unknown) => void): void {
     const { signal } = this.#abort;
-    this.#running ??= Promise.all(this.#runners.map((runner) => (runner.kind === 'reader' ? runner.reader.run(signal) : runner.reactor.run(signal))));
+    this.#running ??= Promise.all(
+      this.#runners.map((runner) =>
+        runner.kind === 'reader' ? runner.reader.run(signal) : runner.reactor.run(signal),
+      ),
+    );
     this.#refreshing ??= setInterval(() => void this.#refresh(), REFRESH_MS);
     callback();
   }
@@ -77,7 +88,15 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
   readonly check = (): { readonly ok: boolean; readonly reason: string | null } => {
     const idle = this.consumers().filter((consumer) => consumer.state !== 'running');
     if (idle.length === 0) return { ok: true, reason: null };
-    return { ok: false, reason: idle.map((consumer) => `${consumer.name} is ${consumer.state}${consumer.reason === null ? '' : `: ${consumer.reason}`}`).join('; ') };
+    return {
+      ok: false,
+      reason: idle
+        .map(
+          (consumer) =>
+            `${consumer.name} is ${consumer.state}${consumer.reason === null ? '' : `: ${consumer.reason}`}`,
+        )
+        .join('; '),
+    };
   };
 
   override on(): never {
@@ -139,7 +158,12 @@ function reactorHandler(row: ReactorRow): MessageHandler<RecordedEvent, ReactorC
 }
 
 function isOutcome(value: unknown): value is Outcome {
-  return typeof value === 'object' && value !== null && 'kind' in value && (value.kind === 'done' || value.kind === 'retry' || value.kind === 'park');
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    (value.kind === 'done' || value.kind === 'retry' || value.kind === 'park')
+  );
 }
 
 function checkTable(table: ConsumerTable): void {

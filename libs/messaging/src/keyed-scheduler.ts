@@ -13,7 +13,8 @@ export class KeyedScheduler {
   #running = 0;
 
   constructor(concurrency: number) {
-    if (!Number.isInteger(concurrency) || concurrency < 1) throw new RangeError(`concurrency must be at least 1, not ${concurrency}`);
+    if (!Number.isInteger(concurrency) || concurrency < 1)
+      throw new RangeError(`concurrency must be at least 1, not ${concurrency}`);
     this.#concurrency = concurrency;
   }
 

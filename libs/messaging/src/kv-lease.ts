@@ -21,7 +21,7 @@ export interface KvLeaseOptions {
  */
 export class KvLease {
   readonly #options: KvLeaseOptions;
-  readonly #listeners: (() => void)[] = [];
+  readonly #listeners = new Set<() => void>();
   #revision = 0;
   #renewedAt = 0;
   #renewing: AbortController | undefined;
@@ -35,9 +35,10 @@ export class KvLease {
     return this.#renewing !== undefined;
   }
 
-  /** `listener` is called each time a held lease is lost (not when it is released). */
-  onLost(listener: () => void): void {
-    this.#listeners.push(listener);
+  /** `listener` is called each time a held lease is lost (not when it is released). @returns how to stop that */
+  onLost(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /**
@@ -46,7 +47,9 @@ export class KvLease {
    */
   async acquire(signal: AbortSignal): Promise<boolean> {
     const { log, bucket, ttlMs, logger, key } = this.#options;
-    const stopped = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
+    const stopped = new Promise<undefined>((resolve) =>
+      signal.addEventListener('abort', () => resolve(undefined), { once: true }),
+    );
     let seen = { revision: -1, at: 0 };
     while (!signal.aborted) {
       if (this.held) return true;
@@ -113,7 +116,7 @@ export class KvLease {
     const { signal } = renewing;
     let failed = false;
     for (;;) {
-      await pause(Math.min(failed ? ttlMs / 20 : ttlMs / 3, this.#left), signal);
+      await pause(Math.max(0, Math.min(failed ? ttlMs / 20 : ttlMs / 3, this.#left)), signal);
       if (signal.aborted) return;
       if (this.#left <= 0) return this.#lose(renewing);
       const at = performance.now();

@@ -19,14 +19,17 @@ export type SubjectParams = Readonly<Record<string, string>>;
 export function messageSubject(contract: MessageContract, params: SubjectParams): string {
   return contract.subject.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = params[name];
-    if (value === undefined || !/^[\w-]+$/.test(value)) throw new Error(`${contract.name} needs ${name} as one token, not ${JSON.stringify(value)}`);
+    if (value === undefined || !/^[\w-]+$/.test(value))
+      throw new Error(`${contract.name} needs ${name} as one token, not ${JSON.stringify(value)}`);
     return value;
   });
 }
 
 /** The subject that covers every message of a contract, or those with the given placeholders. */
 export function messageFilter(contract: MessageContract, params: SubjectParams = {}): string {
-  const all = contract.subject.replace(/\{(\w+)\}/g, (placeholder, name: string) => (params[name] === undefined ? '*' : placeholder));
+  const all = contract.subject.replace(/\{(\w+)\}/g, (placeholder, name: string) =>
+    params[name] === undefined ? '*' : placeholder,
+  );
   return messageSubject({ ...contract, subject: all }, params);
 }
 
@@ -34,9 +37,15 @@ export function messageFilter(contract: MessageContract, params: SubjectParams =
  * Sends a message that nobody may need: no answer is awaited and it may be lost. Goes into a stream when one listens on its subject.
  * @throws ProblemError `event-invalid` when the data breaks the contract; ClosedConnectionError when `nc` is closed
  */
-export function publishLive<C extends MessageContract>(nc: NatsConnection, contract: C, params: SubjectParams, data: MessageData<C>): void {
+export function publishLive<C extends MessageContract>(
+  nc: NatsConnection,
+  contract: C,
+  params: SubjectParams,
+  data: MessageData<C>,
+): void {
   const parsed = contract.data.safeParse(data);
-  if (!parsed.success) throw new ProblemError('event-invalid', `the data breaks ${contract.name}: ${parsed.error.message}`);
+  if (!parsed.success)
+    throw new ProblemError('event-invalid', `the data breaks ${contract.name}: ${parsed.error.message}`);
   const header = headers();
   header.set(TYPE_HEADER, contract.name);
   nc.publish(messageSubject(contract, params), JSON.stringify(parsed.data), { headers: header });
@@ -82,7 +91,8 @@ export function subscribeLive<C extends MessageContract>(
       try {
         const type = message.headers?.get(TYPE_HEADER) ?? '';
         if (type !== contract.name) {
-          if (!isOtherVersion(type, contract.name)) drop(`its type is ${type === '' ? 'missing' : type}`, message.subject);
+          if (!isOtherVersion(type, contract.name))
+            drop(`its type is ${type === '' ? 'missing' : type}`, message.subject);
           return;
         }
         data = JSON.parse(message.string());

@@ -1,5 +1,13 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { CATALOGUE, createCatalogue, defineEvent, defineUpcaster, JobCancelRequestedV1, JobFailedV1, type EventContract } from '@anime/contracts';
+import {
+  CATALOGUE,
+  createCatalogue,
+  defineEvent,
+  defineUpcaster,
+  JobCancelRequestedV1,
+  JobFailedV1,
+  type EventContract,
+} from '@anime/contracts';
 import { uuidv7, type Batch, type Checkpoint, type EventLog } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { ProblemError } from '@anime/problem-details';
@@ -12,7 +20,10 @@ const shape = { type: 'job.noted', aggregate: 'job', producer: 'gateway', descri
 const NotedV1 = defineEvent({ ...shape, version: 1, data: z.strictObject({ text: z.string() }) });
 const NotedV2 = defineEvent({ ...shape, version: 2, data: z.strictObject({ words: z.array(z.string()) }) });
 const OLD = createCatalogue([...CATALOGUE.contracts, NotedV1]);
-const NEW = createCatalogue([...CATALOGUE.contracts, NotedV1, NotedV2], [defineUpcaster(NotedV1, NotedV2, ({ text }) => ({ words: [text] }))]);
+const NEW = createCatalogue(
+  [...CATALOGUE.contracts, NotedV1, NotedV2],
+  [defineUpcaster(NotedV1, NotedV2, ({ text }) => ({ words: [text] }))],
+);
 const START: Checkpoint = { position: 0, eventId: '' };
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -42,12 +53,22 @@ class Model {
   }
 }
 
-function read(log: EventLog, model: Model, events: readonly EventContract[] = [JobCancelRequestedV1]): { status(): ConsumerStatus; skipped: string[]; stop(): Promise<void> } {
+function read(
+  log: EventLog,
+  model: Model,
+  events: readonly EventContract[] = [JobCancelRequestedV1],
+): { status(): ConsumerStatus; skipped: string[]; stop(): Promise<void> } {
   const abort = new AbortController();
   const skipped: string[] = [];
   const reader = new LogReader({
     log,
-    row: { kind: 'projection', name: 'model', events, loadCheckpoint: () => model.load(), onBatch: (batch) => model.write(batch) },
+    row: {
+      kind: 'projection',
+      name: 'model',
+      events,
+      loadCheckpoint: () => model.load(),
+      onBatch: (batch) => model.write(batch),
+    },
     deliver: (batch) => model.write(batch),
     logger: quiet,
     observer: { handled: () => undefined, skipped: (_consumer, status) => void skipped.push(status) },
@@ -65,10 +86,19 @@ async function put(log: MemoryLog, count = 1): Promise<void> {
   for (let i = 0; i < count; i += 1) await append(log, JobCancelRequestedV1, {});
 }
 const append = (log: MemoryLog, contract: EventContract, data: unknown) =>
-  log.append({ contract, aggregateId: uuidv7(), id: uuidv7(), time: '2026-01-01T00:00:00.000Z', correlationId: uuidv7(), actor: 'service:gateway', data });
+  log.append({
+    contract,
+    aggregateId: uuidv7(),
+    id: uuidv7(),
+    time: '2026-01-01T00:00:00.000Z',
+    correlationId: uuidv7(),
+    actor: 'service:gateway',
+    data,
+  });
 const reaches = (reader: { status(): ConsumerStatus }, state: ConsumerStatus['state']) =>
   eventually(() => reader.status().state === state && reader.status(), { what: `the reader is ${state}` });
-const readsTo = (model: Model, position: number) => eventually(() => model.checkpoint.position === position, { what: `the model has read to ${position}` });
+const readsTo = (model: Model, position: number) =>
+  eventually(() => model.checkpoint.position === position, { what: `the model has read to ${position}` });
 
 describe('a reader of the log', () => {
   it('reads everything once and in order, and goes on with what comes', async () => {

@@ -84,7 +84,10 @@ export class LogReader {
     if (before !== undefined) await this.#deliver(before);
     const entry = batch.entries[newer];
     const name = entry?.status === 'newer' ? entry.name : 'an event';
-    throw new ProblemError('newer-contract', `position ${entry?.position ?? 0} holds ${name}, which is newer than this build knows: deploy a build that reads it`);
+    throw new ProblemError(
+      'newer-contract',
+      `position ${entry?.position ?? 0} holds ${name}, which is newer than this build knows: deploy a build that reads it`,
+    );
   }
 
   async #deliver(batch: Batch): Promise<void> {

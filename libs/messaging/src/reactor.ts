@@ -15,9 +15,11 @@ import { backoffOf, outcomeOfThrow, settlementOf, type Settlement } from './sett
 import type { StreamLog } from './stream-log.js';
 
 const LOOK_AGAIN_MS = 2_000;
-/** Messages in hand for each one being handled: enough that events behind a slow one of the same key block nobody. */
-const HELD_PER_HANDLER = 8;
-const MIN_HELD = 64;
+/** Messages in hand for each one being handled. Without order few, as what waits here is missing to other instances. */
+const HELD_PER_HANDLER = 2;
+const MIN_HELD = 8;
+/** With order more, so that what waits behind a slow event of the same key blocks nobody. */
+const ORDERED_FACTOR = 8;
 
 export interface ReactorOptions {
   readonly log: StreamLog;
@@ -52,7 +54,8 @@ export class Reactor {
     this.#options = options;
     this.#state = new ConsumerState(row, observer);
     this.#types = new Set(row.events.map((contract) => contract.type));
-    this.#held = new HeldMessages(Math.max(MIN_HELD, row.concurrency * HELD_PER_HANDLER));
+    const held = Math.max(MIN_HELD, row.concurrency * HELD_PER_HANDLER);
+    this.#held = new HeldMessages(row.orderingKey === undefined ? held : held * ORDERED_FACTOR);
     this.#scheduler = new KeyedScheduler(row.concurrency);
   }
 
@@ -81,7 +84,10 @@ export class Reactor {
         if (stop.aborted) break;
         this.#state.paused(messageOf(error));
         const missing = error instanceof DurableMissingError;
-        logger.warn({ consumer: row.name, err: error }, missing ? 'waiting for its durable' : 'paused; will connect again');
+        logger.warn(
+          { consumer: row.name, err: error },
+          missing ? 'waiting for its durable' : 'paused; will connect again',
+        );
         await pause(missing ? LOOK_AGAIN_MS : backoff.next(), stop);
       }
     }
@@ -109,7 +115,10 @@ export class Reactor {
     this.#state.running();
     backoff.reset();
     try {
-      await fetchMessages(consumer, this.#held, AbortSignal.any([stop, this.#lost.signal]), (message) => this.#onMessage(message, entries));
+      await fetchMessages(consumer, this.#held, { stop, lost: this.#lost.signal }, (message) => {
+        if (stop.aborted) message.nak();
+        else this.#onMessage(message, entries);
+      });
     } finally {
       this.#consumer = undefined;
     }
@@ -142,7 +151,12 @@ export class Reactor {
     }
     this.#scheduler
       .submit(key, (slot) => this.#process(held, wanted, entries, slot))
-      .catch((error: unknown) => logger.error({ consumer: row.name, position: entry.position, err: error }, 'a message was left to its ack wait'))
+      .catch((error: unknown) =>
+        logger.error(
+          { consumer: row.name, position: entry.position, err: error },
+          'a message was left to its ack wait',
+        ),
+      )
       .finally(() => this.#held.release(held));
   }
 
@@ -150,10 +164,14 @@ export class Reactor {
     this.#state.countSkipped(entry.status);
     this.#newer = `position ${entry.position} holds ${entry.name}, which is newer than this build knows: deploy a build that reads it`;
     this.#state.paused(this.#newer);
-    this.#options.logger.error({ consumer: this.#options.row.name, position: entry.position, event: entry.name }, 'an event is newer than this build');
+    this.#options.logger.error(
+      { consumer: this.#options.row.name, position: entry.position, event: entry.name },
+      'an event is newer than this build',
+    );
+    // First no interest any more, then give back: else the server sends it here again.
+    this.#halt.abort();
     this.#held.again(held, 0);
     this.#held.release(held);
-    this.#halt.abort();
   }
 
   async #process(held: Held, entry: Wanted, entries: DeliveredEntries, slot: Slot): Promise<void> {
@@ -161,7 +179,8 @@ export class Reactor {
     for (let attempts = held.message.info.deliveryCount; !held.settled; attempts += 1) {
       const settlement = await slot(() => this.#attempt(held, entry, entries, attempts));
       if (settlement.kind === 'ack') return this.#acknowledge(held, entry);
-      const delayMs = settlement.kind === 'park' ? await this.#park(held, entry, settlement.error, attempts) : settlement.delayMs;
+      const delayMs =
+        settlement.kind === 'park' ? await this.#park(held, entry, settlement.error, attempts) : settlement.delayMs;
       if (delayMs === undefined) return;
       // Given back, a later event of the same key could overtake it; so an ordered row waits here, with the message in hand.
       if (row.orderingKey === undefined || this.#stopping) return this.#held.again(held, this.#stopping ? 0 : delayMs);
@@ -183,9 +202,16 @@ export class Reactor {
       held.running = false;
     }
     const settlement: Settlement = outcome === 'stale' ? { kind: 'ack' } : settlementOf(outcome, attempts, row);
-    observer?.handled(row.name, outcome === 'stale' ? 'stale' : settlement.kind === 'again' ? 'retry' : outcome.kind, (performance.now() - began) / 1000);
+    observer?.handled(
+      row.name,
+      outcome === 'stale' ? 'stale' : settlement.kind === 'again' ? 'retry' : outcome.kind,
+      (performance.now() - began) / 1000,
+    );
     if (settlement.kind === 'again' && !this.#stopping) {
-      logger.warn({ consumer: row.name, position: entry.position, attempts, delayMs: settlement.delayMs, err: settlement.error }, 'will be tried again');
+      logger.warn(
+        { consumer: row.name, position: entry.position, attempts, delayMs: settlement.delayMs, err: settlement.error },
+        'will be tried again',
+      );
     }
     return settlement;
   }
@@ -204,7 +230,10 @@ export class Reactor {
 
   async #acknowledge(held: Held, entry: Wanted): Promise<void> {
     if (await this.#held.acknowledge(held)) return;
-    this.#options.logger.warn({ consumer: this.#options.row.name, position: entry.position }, 'the acknowledgement was not confirmed');
+    this.#options.logger.warn(
+      { consumer: this.#options.row.name, position: entry.position },
+      'the acknowledgement was not confirmed',
+    );
   }
 
   /** @returns undefined when it is parked, else the delay after which to try again */
@@ -213,7 +242,10 @@ export class Reactor {
     try {
       await row.park(entry.event, error, attempts);
     } catch (failure) {
-      logger.error({ consumer: row.name, position: entry.position, err: failure }, 'could not be parked; will be tried again');
+      logger.error(
+        { consumer: row.name, position: entry.position, err: failure },
+        'could not be parked; will be tried again',
+      );
       return backoffOf(attempts, row.backoffMs);
     }
     logger.error({ consumer: row.name, position: entry.position, attempts, err: error }, 'parked');

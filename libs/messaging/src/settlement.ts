@@ -15,14 +15,19 @@ export function outcomeOfThrow(error: unknown): Outcome {
 /**
  * @param attempts how often the message has been tried, this time included
  */
-export function settlementOf(outcome: Outcome, attempts: number, row: Pick<ReactorRow, 'backoffMs' | 'maxDeliveries'>): Settlement {
+export function settlementOf(
+  outcome: Outcome,
+  attempts: number,
+  row: Pick<ReactorRow, 'backoffMs' | 'maxDeliveries'>,
+): Settlement {
   switch (outcome.kind) {
     case 'done':
       return { kind: 'ack' };
     case 'park':
       return { kind: 'park', error: outcome.error };
     case 'retry':
-      if (row.maxDeliveries !== undefined && attempts >= row.maxDeliveries) return { kind: 'park', error: outcome.error };
+      if (row.maxDeliveries !== undefined && attempts >= row.maxDeliveries)
+        return { kind: 'park', error: outcome.error };
       return { kind: 'again', delayMs: outcome.delayMs ?? backoffOf(attempts, row.backoffMs), error: outcome.error };
   }
 }

@@ -11,7 +11,10 @@ export interface StatusReporterOptions {
   /** UUID of this process. */
   readonly instance: string;
   readonly version: string;
-  readonly readiness: () => Promise<{ readonly ready: boolean; readonly checks: readonly ServiceStatus['checks'][number][] }>;
+  readonly readiness: () => Promise<{
+    readonly ready: boolean;
+    readonly checks: readonly ServiceStatus['checks'][number][];
+  }>;
   readonly consumers?: () => readonly ConsumerStatus[];
   readonly logger: MessagingLogger;
   /** Default 2 s. */
@@ -28,8 +31,24 @@ export function startStatusReporter(options: StatusReporterOptions): { stop(): v
     busy = true;
     try {
       const { ready, checks } = await readiness();
-      const rows = (consumers?.() ?? []).map(({ name, kind, position, lag, state, reason }) => ({ name, kind, position, lag, state, reason }));
-      const status: ServiceStatus = { service, instance, version, startedAt, ready, checks: [...checks], consumers: rows, at: new Date().toISOString() };
+      const rows = (consumers?.() ?? []).map(({ name, kind, position, lag, state, reason }) => ({
+        name,
+        kind,
+        position,
+        lag,
+        state,
+        reason,
+      }));
+      const status: ServiceStatus = {
+        service,
+        instance,
+        version,
+        startedAt,
+        ready,
+        checks: [...checks],
+        consumers: rows,
+        at: new Date().toISOString(),
+      };
       publishLive(await nats.connected(), ServiceStatusV1, { service, instance }, status);
     } catch (error) {
       logger.debug({ reason: messageOf(error) }, 'the status could not be sent');

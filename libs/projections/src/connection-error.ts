@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { isProblem, ProblemError } from '@anime/problem-details';
 
 /** Seconds after which a read is worth trying again while PostgreSQL is away. */
@@ -16,7 +17,7 @@ const AWAY_MESSAGES = /connection terminated|timeout exceeded when trying to con
 
 /** True when the error tells of the connection or the server, not of the statement. */
 export function isConnectionError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  if (!isError(error)) return false;
   const code = (error as { readonly code?: unknown }).code;
   if (typeof code === 'string' && (NETWORK_CODES.has(code) || AWAY_STATES.test(code))) return true;
   if (AWAY_MESSAGES.test(error.message)) return true;
@@ -34,8 +35,13 @@ export function asProblem(error: unknown): unknown {
 
 /** One line about an error; AggregateErrors of dual-stack connections have an empty message. */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!isError(error)) return String(error);
   if (error.message !== '') return error.message;
   const code = (error as { readonly code?: unknown }).code;
   return typeof code === 'string' ? code : error.name;
+}
+
+/** Also true for errors that Node's own modules made in another realm, as under a test runner: `instanceof` is not. */
+function isError(error: unknown): error is Error {
+  return types.isNativeError(error);
 }

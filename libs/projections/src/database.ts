@@ -208,7 +208,7 @@ export class Database {
       await session.query(`create schema if not exists ${quote(this.schema)}`);
       await this.#orm.migrator.up();
     } finally {
-      session.release();
+      await session.end();
     }
   }
 }

@@ -30,13 +30,14 @@ export class ProjectionRunner {
    *   filled by another version of the projection and must be rebuilt
    */
   async open(): Promise<Checkpoint> {
-    this.#session?.release();
-    this.#session = undefined;
+    await this.close();
     const session = await this.#lock();
     try {
+      // Rows and checkpoint are lost together in a crash of the server, and read again from the log.
+      await session.query('set synchronous_commit = off');
       this.#checkpoint = await this.#readCheckpoint(session);
     } catch (error) {
-      session.release();
+      await session.end();
       throw error;
     }
     this.#session = session;
@@ -64,7 +65,7 @@ export class ProjectionRunner {
         await this.#store.moveCheckpoint(session, from, batch.checkpoint);
       });
     } catch (error) {
-      this.close();
+      await this.close();
       throw error;
     }
     this.#checkpoint = batch.checkpoint;
@@ -72,9 +73,10 @@ export class ProjectionRunner {
   }
 
   /** Gives up the lock. */
-  close(): void {
-    this.#session?.release();
+  async close(): Promise<void> {
+    const session = this.#session;
     this.#session = undefined;
+    await session?.end();
   }
 
   async #lock(): Promise<Session> {

@@ -5,7 +5,7 @@ import { CHECKPOINTS } from './library-tables.js';
 import type { Session } from './session.js';
 import { qualified } from './sql.js';
 import { storable } from './storable.js';
-import { TableWriter } from './table-writer.js';
+import { runAll, TableWriter, type Statement } from './table-writer.js';
 import { WorkingSet } from './working-set.js';
 
 /** What a checkpoint row says. */
@@ -89,12 +89,16 @@ export class ProjectionStore {
     for (const entry of relevant) {
       for (const change of this.#changesOf(set, entry)) set.change(change, entry.position);
     }
-    for (const changes of set.changes()) await this.#writer(changes.table.name).write(session, changes);
+    await runAll(session, this.#statements(set));
   }
 
   #concerns(entry: LogEntry): boolean {
     if (entry.status === 'event') return this.#types.has(entry.event.type);
     return this.projection.applyIneffective !== undefined && (entry.status === 'void' || entry.status === 'fenced');
+  }
+
+  *#statements(set: WorkingSet): Iterable<Statement> {
+    for (const changes of set.changes()) yield* this.#writer(changes.table.name).statements(changes);
   }
 
   #changesOf(set: WorkingSet, entry: LogEntry): readonly RowChange[] {

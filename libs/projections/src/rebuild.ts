@@ -10,6 +10,9 @@ import type { Session } from './session.js';
 import { qualified, storedTables, type StoredTable } from './sql.js';
 import { createCopies, dropSchema, switchTables } from './table-copies.js';
 
+/** How often the end of a growing log is run after before the live projection is made to wait for the rest. */
+const CATCH_UP_ROUNDS = 20;
+
 export interface RebuildProgress {
   /** Position up to which the new tables are filled. */
   readonly position: number;
@@ -47,7 +50,7 @@ export async function rebuild(projection: Projection, log: EventLog, database: D
   try {
     return await new Rebuild(projection, log, database, session, options).run();
   } finally {
-    session.release();
+    await session.end();
   }
 }
 
@@ -61,6 +64,7 @@ class Rebuild {
   readonly #tables: readonly StoredTable[];
   readonly #live: ProjectionStore;
   readonly #new: ProjectionStore;
+  readonly #maxBatch: number;
   #at: Checkpoint = START;
 
   constructor(projection: Projection, log: EventLog, database: Database, session: Session, options: RebuildOptions) {
@@ -69,6 +73,7 @@ class Rebuild {
     this.#database = database;
     this.#session = session;
     this.#options = options;
+    this.#maxBatch = options.maxBatch ?? MAX_BATCH;
     this.#copy = `${database.schema}__rebuild_${projection.name}`;
     this.#tables = storedTables(projection.tables);
     this.#live = new ProjectionStore(projection, database.schema);
@@ -101,26 +106,38 @@ class Rebuild {
     await this.#session.query('set synchronous_commit = off');
   }
 
-  /** Reads from the log up to its end; with parity up to where the live tables are, and no further. */
+  /** Reads from the log to near its end, which moves meanwhile; with parity to where the live tables are, and no further. */
   async #fill(): Promise<void> {
-    await this.#readOn(this.#options.checkParity === true ? await this.#liveCheckpoint() : undefined);
+    if (this.#options.checkParity === true) {
+      await this.#readOn(await this.#liveCheckpoint());
+      return;
+    }
+    let end = await this.#log.end();
+    for (let round = 0; round < CATCH_UP_ROUNDS; round += 1) {
+      await this.#readOn({ position: end });
+      end = await this.#log.end();
+      if (end - this.#at.position <= this.#maxBatch) return;
+    }
   }
 
-  async #readOn(upTo: Checkpoint | undefined): Promise<void> {
-    if (upTo !== undefined && upTo.position <= this.#at.position) return;
+  /** Reads on to a position or, in the last batch, beyond it; to a checkpoint exactly. */
+  async #readOn(target: { readonly position: number; readonly eventId?: string }): Promise<void> {
+    if (target.position <= this.#at.position) return;
     const stop = new AbortController();
     const onAbort = (): void => stop.abort();
     this.#options.signal?.addEventListener('abort', onAbort, { once: true });
+    const { position, eventId } = target;
+    const exactly = eventId === undefined ? undefined : { position, eventId };
     try {
       await this.#log.follow({
         after: this.#at,
         signal: stop.signal,
-        maxBatch: this.#options.maxBatch ?? MAX_BATCH,
+        maxBatch: this.#maxBatch,
         onBatch: async (batch) => {
           this.#options.signal?.throwIfAborted();
-          await this.#write(batch, upTo);
+          await this.#write(batch, exactly);
           this.#options.onProgress?.({ position: this.#at.position, end: batch.end });
-          if (upTo === undefined ? batch.caughtUp : this.#at.position >= upTo.position) stop.abort();
+          if (this.#at.position >= position) stop.abort();
         },
       });
       this.#options.signal?.throwIfAborted();
@@ -131,7 +148,7 @@ class Rebuild {
 
   async #write(batch: Batch, upTo: Checkpoint | undefined): Promise<void> {
     const from = this.#at;
-    const to = upTo !== undefined && upTo.position < batch.checkpoint.position ? upTo : batch.checkpoint;
+    const to = upTo !== undefined && upTo.position < batch.checkpoint.position ? { position: upTo.position, eventId: upTo.eventId } : batch.checkpoint;
     if (to.position <= from.position) return;
     const entries = batch.entries.filter((entry) => entry.position > from.position && entry.position <= to.position);
     await this.#session.transaction(async () => {
@@ -147,10 +164,9 @@ class Rebuild {
     return this.#database.transaction(async (holder) => {
       const live = await this.#live.readCheckpoint(holder, true);
       if (live === undefined) throw new Error(`the checkpoint of ${this.#projection.name} vanished`);
-      const parity = this.#options.checkParity === true;
-      // Parity needs exactly the live position; else being ahead is as good, and the log's end is further than both.
-      if (this.#at.position < live.position) await this.#readOn(parity ? live : undefined);
-      const hash = parity ? await this.#compare(holder) : null;
+      // Parity needs exactly the live position; else being ahead is as good.
+      await this.#readOn(live);
+      const hash = this.#options.checkParity === true ? await this.#compare(holder) : null;
       await switchTables(holder, this.#database.schema, this.#copy, this.#tables);
       await this.#live.setCheckpoint(holder, this.#at);
       return { checkpoint: this.#at, hash };

@@ -5,6 +5,12 @@ import type { TableChanges } from './working-set.js';
 
 type Values = Readonly<Record<string, unknown>>;
 
+/** One statement of `TableStatements` with its rows as JSON. */
+export interface Statement {
+  readonly sql: string;
+  readonly rows: string;
+}
+
 /** Characters of JSON per statement, about: far below PostgreSQL's limit (1 GB) even when every row is near 256 KiB. */
 const STATEMENT_LENGTH = 8_000_000;
 
@@ -24,32 +30,41 @@ export class TableWriter {
     return rows.map(({ row }) => row);
   }
 
-  /** Writes what a batch did to the table. */
-  async write(session: Session, changes: TableChanges): Promise<void> {
-    await each(session, this.#current.remove, changes.removes);
-    await each(session, this.#current.upsert, changes.puts);
+  /** The statements that write what a batch did to the table, each made only when it is asked for. */
+  *statements(changes: TableChanges): Iterable<Statement> {
+    yield* inParts(this.#current.remove, changes.removes);
+    yield* inParts(this.#current.upsert, changes.puts);
     if (this.#versions === undefined) return;
-    await each(session, this.#versions.close, changes.closed);
-    await each(
-      session,
+    yield* inParts(this.#versions.close, changes.closed);
+    yield* inParts(
       this.#versions.upsert,
       changes.versions.map(({ values, from, to }) => ({ ...values, from_position: from, to_position: to })),
     );
   }
 }
 
-async function each(session: Session, sql: string, rows: readonly Values[]): Promise<void> {
+/** Runs statements in order, making each while the one before runs. */
+export async function runAll(session: Session, statements: Iterable<Statement>): Promise<void> {
+  let running: Promise<unknown> | undefined;
+  for (const { sql, rows } of statements) {
+    await running;
+    running = session.query(sql, [rows]);
+  }
+  await running;
+}
+
+function* inParts(sql: string, rows: readonly Values[]): Iterable<Statement> {
   let parts: string[] = [];
   let length = 0;
   for (const row of rows) {
     const part = JSON.stringify(row);
     if (length > 0 && length + part.length > STATEMENT_LENGTH) {
-      await session.query(sql, [`[${parts.join(',')}]`]);
+      yield { sql, rows: `[${parts.join(',')}]` };
       parts = [];
       length = 0;
     }
     parts.push(part);
     length += part.length;
   }
-  if (parts.length > 0) await session.query(sql, [`[${parts.join(',')}]`]);
+  if (parts.length > 0) yield { sql, rows: `[${parts.join(',')}]` };
 }

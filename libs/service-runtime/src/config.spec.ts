@@ -40,17 +40,43 @@ describe('the configuration', () => {
   });
 
   it('reads what is set', () => {
-    const config = readConfig(schema, { DATABASE_URL, PORT: '0', NATS_SYNCED: 'yes', NATS_URL: 'nats://a:4222, nats://b:4222', ANIME_LIMIT: '12' });
-    expect(config).toMatchObject({ PORT: 0, NATS_SYNCED: true, NATS_URL: 'nats://a:4222, nats://b:4222', ANIME_LIMIT: 12 });
+    const config = readConfig(schema, {
+      DATABASE_URL,
+      PORT: '0',
+      NATS_SYNCED: 'yes',
+      NATS_URL: 'nats://a:4222, nats://b:4222',
+      ANIME_LIMIT: '12',
+    });
+    expect(config).toMatchObject({
+      PORT: 0,
+      NATS_SYNCED: true,
+      NATS_URL: 'nats://a:4222, nats://b:4222',
+      ANIME_LIMIT: 12,
+    });
   });
 
   it('names every bad variable in one error, with what was expected and what it is', () => {
-    const problem = problemOf({ PORT: '99999', LOG_LEVEL: 'loud', NATS_URL: 'http://x', ANIME_STUDIO: 'My Studio', NATS_SYNCED: 'maybe', ANIME_LIMIT: '0' });
+    const problem = problemOf({
+      PORT: '99999',
+      LOG_LEVEL: 'loud',
+      NATS_URL: 'http://x',
+      ANIME_STUDIO: 'My Studio',
+      NATS_SYNCED: 'maybe',
+      ANIME_LIMIT: '0',
+    });
     expect(problem.code).toBe('configuration-invalid');
-    expect(problem.errors.map((error) => error.path).sort()).toEqual(
-      ['ANIME_LIMIT', 'ANIME_STUDIO', 'DATABASE_URL', 'LOG_LEVEL', 'NATS_SYNCED', 'NATS_URL', 'PORT'],
+    expect(problem.errors.map((error) => error.path).sort()).toEqual([
+      'ANIME_LIMIT',
+      'ANIME_STUDIO',
+      'DATABASE_URL',
+      'LOG_LEVEL',
+      'NATS_SYNCED',
+      'NATS_URL',
+      'PORT',
+    ]);
+    expect(configurationLines(problem)).toContain(
+      '  PORT: expected a port number from 0 (any free one) to 65535, but it is "99999"',
     );
-    expect(configurationLines(problem)).toContain('  PORT: expected a port number from 0 (any free one) to 65535, but it is "99999"');
     expect(configurationLines(problem)).toContain(
       '  DATABASE_URL: expected a PostgreSQL address, postgres://user:password@host:port/database, but it is not set',
     );

@@ -42,11 +42,17 @@ export function baseConfig(defaultPort: number) {
       .describe('one or more NATS addresses, nats://host:port, separated by commas'),
     PORT: Port.default(defaultPort).describe('a port number from 0 (any free one) to 65535'),
     HOST: z.string().regex(/^\S+$/).default('127.0.0.1').describe('the address to listen on'),
-    LOG_LEVEL: z.enum(LOG_LEVELS).default('info').describe(`one of ${LOG_LEVELS.join(', ')}`),
+    LOG_LEVEL: z
+      .enum(LOG_LEVELS)
+      .default('info')
+      .describe(`one of ${LOG_LEVELS.join(', ')}`),
     ANIME_STUDIO: Slug.default('studio').describe('a kebab-case name of at most 64 characters'),
     /** Says that an external single NATS server runs with `sync_interval: always`. */
     NATS_SYNCED: Flag.default(false).describe('1 when the NATS server syncs every write, else 0'),
-    OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional().describe('an http(s) address'),
+    OTEL_EXPORTER_OTLP_ENDPOINT: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe('an http(s) address'),
   };
 }
 

@@ -37,7 +37,10 @@ class OrdersModule {}
 const module: DynamicModule = { module: OrdersModule, controllers: [OrdersController] };
 
 const lines: Record<string, unknown>[] = [];
-const logger = createLogger('gateway', { level: 'debug', destination: { write: (line) => void lines.push(JSON.parse(line)) } });
+const logger = createLogger('gateway', {
+  level: 'debug',
+  destination: { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
+});
 const readiness = new Readiness();
 let state = { ok: true, reason: null as string | null };
 readiness.add('nats', () => state);
@@ -59,11 +62,19 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-async function call(path: string, init: RequestInit = {}): Promise<{ status: number; headers: Headers; body: Record<string, unknown> }> {
+async function call(
+  path: string,
+  init: RequestInit = {},
+): Promise<{ status: number; headers: Headers; body: Record<string, unknown> }> {
   const response = await fetch(new URL(path, service.url), init);
-  return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as Record<string, unknown>,
+  };
 }
-const post = (body: string, type = 'application/json') => call('/orders', { method: 'POST', body, headers: { 'content-type': type } });
+const post = (body: string, type = 'application/json') =>
+  call('/orders', { method: 'POST', body, headers: { 'content-type': type } });
 
 describe('every error of a request is a problem', () => {
   const cases: [string, () => ReturnType<typeof call>, number, string][] = [
@@ -84,7 +95,13 @@ describe('every error of a request is a problem', () => {
     const answer = await ask();
     expect(answer.status).toBe(status);
     expect(answer.headers.get('content-type')).toContain('application/problem+json');
-    expect(answer.body).toMatchObject({ type: `urn:anime:problem:${code}`, status, code, title: expect.any(String), instance: expect.stringMatching(/^\//) });
+    expect(answer.body).toMatchObject({
+      type: `urn:anime:problem:${code}`,
+      status,
+      code,
+      title: expect.any(String),
+      instance: expect.stringMatching(/^\//),
+    });
     expect(answer.body['requestId']).toBe(answer.headers.get('x-request-id'));
   });
 
@@ -111,7 +128,10 @@ describe('every error of a request is a problem', () => {
     const answer = await call('/orders/broken', { headers: { 'x-request-id': 'mine-1' } });
     expect(answer.body['requestId']).toBe('mine-1');
     expect(JSON.stringify(answer.body)).not.toContain('secret inner state');
-    expect(lines.find((line) => line['requestId'] === 'mine-1')).toMatchObject({ level: 'error', err: { message: 'the secret inner state' } });
+    expect(lines.find((line) => line['requestId'] === 'mine-1')).toMatchObject({
+      level: 'error',
+      err: { message: 'the secret inner state' },
+    });
   });
 
   it('does not take a request id that could forge a log line', async () => {
@@ -128,19 +148,28 @@ describe('every error of a request is a problem', () => {
   });
 
   it('takes a valid request', async () => {
-    expect(await post('{"prompt":"x","steps":20}')).toMatchObject({ status: 201, body: { order: { prompt: 'x', steps: 20 } } });
+    expect(await post('{"prompt":"x","steps":20}')).toMatchObject({
+      status: 201,
+      body: { order: { prompt: 'x', steps: 20 } },
+    });
   });
 });
 
 describe('the operational routes', () => {
   it('say that the service is alive, whatever else is away', async () => {
     state = { ok: false, reason: 'NATS is away' };
-    expect(await call('/health')).toMatchObject({ status: 200, body: { status: 'ok', service: 'gateway', version: '1.2.3', uptimeSeconds: expect.any(Number) } });
+    expect(await call('/health')).toMatchObject({
+      status: 200,
+      body: { status: 'ok', service: 'gateway', version: '1.2.3', uptimeSeconds: expect.any(Number) },
+    });
   });
 
   it('say 503 and the reason while the service is not ready, and 200 once it is', async () => {
     state = { ok: false, reason: 'NATS is away' };
-    expect(await call('/ready')).toMatchObject({ status: 503, body: { ready: false, checks: [{ name: 'nats', ok: false, reason: 'NATS is away' }] } });
+    expect(await call('/ready')).toMatchObject({
+      status: 503,
+      body: { ready: false, checks: [{ name: 'nats', ok: false, reason: 'NATS is away' }] },
+    });
     state = { ok: true, reason: null };
     expect(await call('/ready')).toMatchObject({ status: 200, body: { ready: true } });
   });
@@ -162,7 +191,10 @@ describe('stopping', () => {
       module: { module: OrdersModule },
       readiness: new Readiness(),
       configure: (app) => {
-        app.getHttpAdapter().getInstance().get('/slow', () => new Promise((resolve) => (finish = () => resolve({ late: true }))));
+        app
+          .getHttpAdapter()
+          .getInstance()
+          .get('/slow', () => new Promise((resolve) => (finish = () => resolve({ late: true }))));
       },
     });
     await (await fetch(new URL('/health', second.url))).text(); // fetch keeps this connection

@@ -24,7 +24,9 @@ function answerBadHttp(error: Error & { readonly code?: string }, socket: Socket
     return;
   }
   const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-  const body = JSON.stringify(problemJson(new ProblemError('validation-failed', `Not a usable HTTP request: ${error.message}`), '', randomUUID()));
+  const body = JSON.stringify(
+    problemJson(new ProblemError('validation-failed', `Not a usable HTTP request: ${error.message}`), '', randomUUID()),
+  );
   socket.end(
     `HTTP/1.1 ${tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'}\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
@@ -40,7 +42,10 @@ export interface HttpServerOptions {
 }
 
 /** The Fastify adapter that Nest runs on, with `/health`, `/ready` and `/metrics`, and only JSON bodies. */
-export function createHttpServer(options: HttpServerOptions): { readonly adapter: FastifyAdapter; readonly routes: RouteTable } {
+export function createHttpServer(options: HttpServerOptions): {
+  readonly adapter: FastifyAdapter;
+  readonly routes: RouteTable;
+} {
   const { name, version, readiness, metrics } = options;
   const adapter = new FastifyAdapter({
     genReqId: requestId,
@@ -71,7 +76,9 @@ export function createHttpServer(options: HttpServerOptions): { readonly adapter
     const report = await readiness.report();
     return reply.status(report.ready ? 200 : 503).send({ service: name, ...report });
   });
-  fastify.get('/metrics', async (_request, reply) => reply.header('content-type', metrics.contentType).send(await metrics.metrics()));
+  fastify.get('/metrics', async (_request, reply) =>
+    reply.header('content-type', metrics.contentType).send(await metrics.metrics()),
+  );
   return { adapter, routes };
 }
 

@@ -17,4 +17,12 @@ export { nestLogger } from './nest-logger.js';
 export { problemOfHttpError } from './problem-filter.js';
 export { Readiness, type CheckResult, type ReadinessCheck, type ReadinessReport } from './readiness.js';
 export { runService, type RunningService, type RunServiceOptions } from './run-service.js';
-export { fieldErrors, parseBody, parseParams, parseQuery, parseRequest, SchemaValidationPipe, type RequestPart } from './validation.js';
+export {
+  fieldErrors,
+  parseBody,
+  parseParams,
+  parseQuery,
+  parseRequest,
+  SchemaValidationPipe,
+  type RequestPart,
+} from './validation.js';

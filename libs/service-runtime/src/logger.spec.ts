@@ -5,7 +5,12 @@ import { nestLogger } from './nest-logger.js';
 
 function linesOf(run: (logger: ReturnType<typeof createLogger>) => void): Record<string, unknown>[] {
   const lines: Record<string, unknown>[] = [];
-  run(createLogger('gateway', { level: 'debug', destination: { write: (line) => void lines.push(JSON.parse(line)) } }));
+  run(
+    createLogger('gateway', {
+      level: 'debug',
+      destination: { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
+    }),
+  );
   return lines;
 }
 

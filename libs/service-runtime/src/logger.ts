@@ -1,5 +1,11 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
-import { destination as openDestination, pino, stdTimeFunctions, type DestinationStream, type Logger as PinoLogger } from 'pino';
+import {
+  destination as openDestination,
+  pino,
+  stdTimeFunctions,
+  type DestinationStream,
+  type Logger as PinoLogger,
+} from 'pino';
 import type { LogLevel } from './config.js';
 
 export type Logger = PinoLogger;

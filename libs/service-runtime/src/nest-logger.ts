@@ -8,8 +8,10 @@ export function nestLogger(logger: Logger): LoggerService {
     verbose: (message: unknown, ...rest: unknown[]) => logger.trace(context(rest), text(message)),
     debug: (message: unknown, ...rest: unknown[]) => logger.debug(context(rest), text(message)),
     warn: (message: unknown, ...rest: unknown[]) => logger.warn(context(rest), text(message)),
-    error: (message: unknown, ...rest: unknown[]) => logger.error({ ...context(rest), ...failure(message) }, text(message)),
-    fatal: (message: unknown, ...rest: unknown[]) => logger.fatal({ ...context(rest), ...failure(message) }, text(message)),
+    error: (message: unknown, ...rest: unknown[]) =>
+      logger.error({ ...context(rest), ...failure(message) }, text(message)),
+    fatal: (message: unknown, ...rest: unknown[]) =>
+      logger.fatal({ ...context(rest), ...failure(message) }, text(message)),
   };
 }
 

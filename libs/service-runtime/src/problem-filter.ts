@@ -31,7 +31,10 @@ export class ProblemFilter implements ExceptionFilter {
     const allowed = request.is404 && isStatus(error, 404) ? this.#routes.methodsOf(path) : [];
     const problem =
       allowed.length > 0
-        ? new ProblemError('method-not-allowed', `${request.method} is not possible here; allowed: ${allowed.join(', ')}`)
+        ? new ProblemError(
+            'method-not-allowed',
+            `${request.method} is not possible here; allowed: ${allowed.join(', ')}`,
+          )
         : problemOfHttpError(error, request.method, path);
     this.#log(problem, request);
     if (reply.sent || reply.raw.headersSent) {
@@ -39,7 +42,8 @@ export class ProblemFilter implements ExceptionFilter {
       return;
     }
     if (allowed.length > 0) void reply.header('allow', allowed.join(', '));
-    const retryAfter = problem.retryAfter ?? (problem.status === 503 && problem.retryable ? DEFAULT_RETRY_AFTER : undefined);
+    const retryAfter =
+      problem.retryAfter ?? (problem.status === 503 && problem.retryable ? DEFAULT_RETRY_AFTER : undefined);
     if (retryAfter !== undefined) void reply.header('retry-after', String(Math.ceil(retryAfter)));
     void reply
       .status(problem.status)
@@ -49,7 +53,12 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   #log(problem: ProblemError, request: FastifyRequest): void {
-    const fields = { requestId: request.id, method: request.method, route: request.routeOptions.url, code: problem.code };
+    const fields = {
+      requestId: request.id,
+      method: request.method,
+      route: request.routeOptions.url,
+      code: problem.code,
+    };
     if (problem.status < 500) this.#logger.debug(fields, problem.message);
     else if (problem.retryable) this.#logger.warn(fields, problem.message);
     else this.#logger.error({ ...fields, err: problem.cause ?? problem }, problem.message);
@@ -91,7 +100,9 @@ export function problemOfHttpError(error: unknown, method: string, path: string)
     case 415:
       return new ProblemError('unsupported-media-type', message, cause);
     default:
-      return isSyntaxError(error) ? new ProblemError('bad-json', message, cause) : new ProblemError('validation-failed', message, cause);
+      return isSyntaxError(error)
+        ? new ProblemError('bad-json', message, cause)
+        : new ProblemError('validation-failed', message, cause);
   }
 }
 

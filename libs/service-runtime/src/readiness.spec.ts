@@ -21,7 +21,10 @@ describe('readiness', () => {
     readiness.add('sync', () => {
       throw new Error('also this way');
     });
-    expect(await readiness.report()).toMatchObject({ ready: false, checks: [{ reason: 'connection refused' }, { reason: 'also this way' }] });
+    expect(await readiness.report()).toMatchObject({
+      ready: false,
+      checks: [{ reason: 'connection refused' }, { reason: 'also this way' }],
+    });
   });
 
   it('answers in bounded time when a check never does', async () => {
@@ -40,7 +43,10 @@ describe('readiness', () => {
   it('is gone once the service drains', async () => {
     const readiness = new Readiness();
     readiness.drain();
-    expect(await readiness.report()).toEqual({ ready: false, checks: [{ name: 'draining', ok: false, reason: 'the service is stopping' }] });
+    expect(await readiness.report()).toEqual({
+      ready: false,
+      checks: [{ name: 'draining', ok: false, reason: 'the service is stopping' }],
+    });
   });
 
   it('takes each name once', () => {

@@ -35,14 +35,19 @@ export class Readiness {
 
   /** Runs all checks side by side; never throws, and takes no longer than the bound of one. */
   async report(): Promise<ReadinessReport> {
-    const checks = await Promise.all([...this.#checks].map(async ([name, check]) => ({ name, ...(await this.#run(check)) })));
+    const checks = await Promise.all(
+      [...this.#checks].map(async ([name, check]) => ({ name, ...(await this.#run(check)) })),
+    );
     if (this.#draining) checks.push({ name: 'draining', ok: false, reason: 'the service is stopping' });
     return { ready: checks.every((check) => check.ok), checks };
   }
 
   async #run(check: ReadinessCheck): Promise<CheckResult> {
     const { promise: late, resolve } = Promise.withResolvers<CheckResult>();
-    const timer = setTimeout(() => resolve({ ok: false, reason: `no answer within ${this.#timeoutMs} ms` }), this.#timeoutMs);
+    const timer = setTimeout(
+      () => resolve({ ok: false, reason: `no answer within ${this.#timeoutMs} ms` }),
+      this.#timeoutMs,
+    );
     try {
       return await Promise.race([Promise.resolve().then(check), late]);
     } catch (error) {

@@ -27,7 +27,9 @@ export class RouteTable {
 function patternOf(url: string): RegExp {
   const source = url
     .split('/')
-    .map((segment) => (segment.includes(':') ? '[^/]+' : segment.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')))
+    .map((segment) =>
+      segment.includes(':') ? '[^/]+' : segment.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*'),
+    )
     .join('/');
   return new RegExp(`^${source}/?$`);
 }

@@ -26,10 +26,14 @@ afterEach(async () => {
 
 function start(env: Record<string, string> = {}): Fixture {
   const { NODE_OPTIONS: _options, ...own } = process.env;
-  const child = spawn(process.execPath, ['--import', path.join(FOLDER, 'typescript-source.mjs'), path.join(FOLDER, 'fixture-service.mjs')], {
-    env: { ...own, PORT: '0', LOG_LEVEL: 'info', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--import', path.join(FOLDER, 'typescript-source.mjs'), path.join(FOLDER, 'fixture-service.mjs')],
+    {
+      env: { ...own, PORT: '0', LOG_LEVEL: 'info', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let out = '';
   let err = '';
   const ready = Promise.withResolvers<string>();
@@ -70,13 +74,19 @@ function start(env: Record<string, string> = {}): Fixture {
   return fixture;
 }
 
-const trailOf = (fixture: Fixture): string[] => [...fixture.stderr().matchAll(/^trail (\w+)$/gm)].map((match) => match[1] ?? '');
+const trailOf = (fixture: Fixture): string[] =>
+  [...fixture.stderr().matchAll(/^trail (\w+)$/gm)].map((match) => match[1] ?? '');
 
 describe('a service process', () => {
   it('says in one JSON line where it listens, stays up while NATS is away, and drains on SIGTERM in order', async () => {
     const fixture = start();
     const url = await fixture.url;
-    expect(JSON.parse(fixture.stdout())).toMatchObject({ ready: true, service: 'gateway', version: '0.0.1', port: Number(new URL(url).port) });
+    expect(JSON.parse(fixture.stdout())).toMatchObject({
+      ready: true,
+      service: 'gateway',
+      version: '0.0.1',
+      port: Number(new URL(url).port),
+    });
     expect((await fetch(new URL('/health', url))).status).toBe(200);
     expect((await fetch(new URL('/ready', url))).status).toBe(503); // and the connection stays open
     fixture.kill('SIGTERM');
@@ -133,7 +143,9 @@ describe('a service process', () => {
     const fixture = start({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
     const url = await fixture.url;
     await (await fetch(new URL('/health', url))).text();
-    await (await fetch(new URL('/nowhere', url), { headers: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` } })).text();
+    await (
+      await fetch(new URL('/nowhere', url), { headers: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` } })
+    ).text();
     fixture.kill('SIGTERM');
     expect(await fixture.exited).toBe(0);
     await new Promise((resolve) => receiver.close(resolve));

@@ -78,7 +78,8 @@ export async function runService(options: RunServiceOptions): Promise<RunningSer
     bodyParser: false, // Fastify's own JSON parser; Nest would also take forms
     abortOnError: false,
   });
-  if (options.strategy !== undefined) app.connectMicroservice({ strategy: options.strategy }, { inheritAppConfig: true });
+  if (options.strategy !== undefined)
+    app.connectMicroservice({ strategy: options.strategy }, { inheritAppConfig: true });
   await options.configure?.(app);
   await app.listen(config.PORT, config.HOST);
   await app.startAllMicroservices();
@@ -103,11 +104,12 @@ export async function runService(options: RunServiceOptions): Promise<RunningSer
 class ServiceRoot {}
 
 async function drain(options: RunServiceOptions, app: NestFastifyApplication, logger: Logger): Promise<void> {
-  const step = async (what: string, action: () => Promise<unknown> | unknown): Promise<void> => {
+  const step = async (what: string, action: () => unknown): Promise<void> => {
     const { promise: late, resolve } = Promise.withResolvers<'late'>();
     const timer = setTimeout(() => resolve('late'), DRAIN_STEP_MS);
     try {
-      if ((await Promise.race([Promise.resolve().then(action), late])) === 'late') logger.warn(`${what} did not end within ${DRAIN_STEP_MS} ms`);
+      if ((await Promise.race([Promise.resolve().then(action), late])) === 'late')
+        logger.warn(`${what} did not end within ${DRAIN_STEP_MS} ms`);
     } catch (error) {
       logger.error({ err: error }, `${what} failed`);
     } finally {

@@ -16,12 +16,18 @@ function fieldPath(part: RequestPart, path: readonly PropertyKey[]): string {
 
 /** The branch of a union that the value was meant for: of the right kind as a whole, and with the fewest complaints. */
 function closest(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
-  const ofItsKind = branches.filter((branch) => branch.every((issue) => issue.path.length > 0 || issue.code === 'unrecognized_keys'));
+  const ofItsKind = branches.filter((branch) =>
+    branch.every((issue) => issue.path.length > 0 || issue.code === 'unrecognized_keys'),
+  );
   return ofItsKind.toSorted((a, b) => a.length - b.length)[0];
 }
 
 /** Every complaint of zod, one for each field, unknown fields by their own names. */
-export function fieldErrors(issues: readonly Issue[], part: RequestPart, base: readonly PropertyKey[] = []): FieldError[] {
+export function fieldErrors(
+  issues: readonly Issue[],
+  part: RequestPart,
+  base: readonly PropertyKey[] = [],
+): FieldError[] {
   return issues.flatMap((issue): FieldError[] => {
     const path = [...base, ...issue.path];
     if (issue.code === 'unrecognized_keys') {
@@ -42,7 +48,11 @@ export function fieldErrors(issues: readonly Issue[], part: RequestPart, base: r
  * The value as the schema makes it.
  * @throws ProblemError `validation-failed` that names every bad field
  */
-export function parseRequest<Schema extends z.ZodType>(schema: Schema, value: unknown, part: RequestPart): z.infer<Schema> {
+export function parseRequest<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  part: RequestPart,
+): z.infer<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const errors = fieldErrors(result.error.issues, part);

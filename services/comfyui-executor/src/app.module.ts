@@ -3,7 +3,14 @@ import { readFileSync } from 'node:fs';
 import { FsBlobStore } from '@anime/blob-store';
 import { openLog } from '@anime/event-store';
 import { JetStreamStrategy, startStatusReporter } from '@anime/messaging';
-import { consumerObserver, createLogger, createMetrics, exposeConsumers, Readiness, type RunServiceOptions } from '@anime/service-runtime';
+import {
+  consumerObserver,
+  createLogger,
+  createMetrics,
+  exposeConsumers,
+  Readiness,
+  type RunServiceOptions,
+} from '@anime/service-runtime';
 import { z } from 'zod';
 import type { ComfyuiExecutorConfig } from './config.js';
 import { consumers } from './consumers.js';
@@ -28,7 +35,13 @@ export function composeComfyuiExecutor(config: ComfyuiExecutorConfig): RunServic
   const executors = config.COMFYUI_URLS.map(
     (server) => new Executor({ server, studio: config.ANIME_STUDIO, log, blobs, claim: instance, logger }),
   );
-  const strategy = new JetStreamStrategy({ log, table: consumers(executors), service: NAME, logger, observer: consumerObserver(metrics) });
+  const strategy = new JetStreamStrategy({
+    log,
+    table: consumers(executors),
+    service: NAME,
+    logger,
+    observer: consumerObserver(metrics),
+  });
   exposeConsumers(metrics, () => strategy.consumers());
 
   readiness.add('log', () => ({ ok: log.state().connected, reason: log.state().reason }));

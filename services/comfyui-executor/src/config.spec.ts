@@ -17,15 +17,25 @@ describe('COMFYUI_URLS', () => {
     ]);
   });
 
-  it.each(['', 'gpu', 'a=', '=http://a:1', 'Big=http://a:1', 'a=http://a:1,a=http://b:1', 'comfyui-2=http://a:1,http://b:1', 'ftp://a', 'http://a:1,,http://b:1'])(
-    'refuses %j',
-    (text) => {
-      expect(parseServers(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    '',
+    'gpu',
+    'a=',
+    '=http://a:1',
+    'Big=http://a:1',
+    'a=http://a:1,a=http://b:1',
+    'comfyui-2=http://a:1,http://b:1',
+    'ftp://a',
+    'http://a:1,,http://b:1',
+  ])('refuses %j', (text) => {
+    expect(parseServers(text)).toBeUndefined();
+  });
 
   it('is the local server when it is not set, and is named among the bad variables', () => {
-    expect(readConfig(ComfyuiExecutorConfig, {})).toMatchObject({ PORT: 8333, COMFYUI_URLS: [{ name: 'comfyui-1', url: 'http://127.0.0.1:8188' }] });
+    expect(readConfig(ComfyuiExecutorConfig, {})).toMatchObject({
+      PORT: 8333,
+      COMFYUI_URLS: [{ name: 'comfyui-1', url: 'http://127.0.0.1:8188' }],
+    });
     expect(() => readConfig(ComfyuiExecutorConfig, { COMFYUI_URLS: 'nonsense', PORT: 'x' })).toThrow('2 variable(s)');
   });
 });

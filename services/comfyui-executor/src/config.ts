@@ -16,7 +16,9 @@ export function parseServers(text: string): readonly ComfyServer[] | undefined {
     const [, name = `comfyui-${index + 1}`, url = ''] = /^(?:([^=:/]*)=)?(.*)$/.exec(part.trim()) ?? [];
     return { name: name.trim(), url: url.trim() };
   });
-  const valid = servers.every(({ name, url }) => Slug.safeParse(name).success && /^https?:\/\/\S+$/.test(url) && URL.canParse(url));
+  const valid = servers.every(
+    ({ name, url }) => Slug.safeParse(name).success && /^https?:\/\/\S+$/.test(url) && URL.canParse(url),
+  );
   const distinct = new Set(servers.map(({ name }) => name)).size === servers.length;
   return valid && distinct ? servers : undefined;
 }
@@ -29,7 +31,9 @@ const Servers = z
     return servers ?? [];
   })
   .prefault('http://127.0.0.1:8188')
-  .describe('ComfyUI addresses separated by commas, http://host:port or name=http://host:port with distinct kebab-case names');
+  .describe(
+    'ComfyUI addresses separated by commas, http://host:port or name=http://host:port with distinct kebab-case names',
+  );
 
 /** What the comfyui-executor reads from the environment. */
 export const ComfyuiExecutorConfig = z.object({ ...baseConfig(8333), ...blobsConfig, COMFYUI_URLS: Servers });

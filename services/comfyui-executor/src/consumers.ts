@@ -22,8 +22,15 @@ export function consumers(executors: readonly Executor[]): ConsumerTable {
       // A cancel must be answered whatever came after it.
       isCurrent: async (event) => !isEvent(event, JobAssignedV1) || executor.journal.isCurrent(event),
       handle: (event, context): Promise<Outcome> => {
-        if (!executor.holds) return Promise.resolve({ kind: 'retry', error: new Error(`another process holds executor ${executor.name}`), delayMs: 500 });
-        return isEvent(event, JobAssignedV1) ? executor.runner.onAssigned(event, context) : executor.runner.onCancelOrdered(event, context);
+        if (!executor.holds)
+          return Promise.resolve({
+            kind: 'retry',
+            error: new Error(`another process holds executor ${executor.name}`),
+            delayMs: 500,
+          });
+        return isEvent(event, JobAssignedV1)
+          ? executor.runner.onAssigned(event, context)
+          : executor.runner.onCancelOrdered(event, context);
       },
       park: async (event, error, deliveries) => {
         if (isOrder(event)) await executor.runner.park(event, error, deliveries);

@@ -5,7 +5,13 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ComfyClient, verdictOf } from '@anime/comfyui-client';
 import { startSimulator, type Simulator } from '@anime/comfyui-simulator';
-import { ExecutorHeartbeatV1, ExecutorRegisteredV1, JobAttemptFailedV1, JobExecutedV1, type ExecutorHeartbeat } from '@anime/contracts';
+import {
+  ExecutorHeartbeatV1,
+  ExecutorRegisteredV1,
+  JobAttemptFailedV1,
+  JobExecutedV1,
+  type ExecutorHeartbeat,
+} from '@anime/contracts';
 import { executorIdOf, isEvent, openLog, promptIdOf, provision, type JetStreamLog } from '@anime/event-store';
 import { subscribeLive } from '@anime/messaging';
 import { eventually, freePort, spawnService, useNats, type ServiceProcess } from '@anime/testing';
@@ -54,19 +60,34 @@ async function executor(name: string, url: string, until: 'ready' | 'listening' 
   const service = await spawnService({
     entry,
     until,
-    env: { NATS_URL: (await nats.server()).url, COMFYUI_URLS: `${name}=${url}`, ANIME_BLOBS_DIR: path.join(dir, 'blobs'), LOG_LEVEL: 'warn' },
+    env: {
+      NATS_URL: (await nats.server()).url,
+      COMFYUI_URLS: `${name}=${url}`,
+      ANIME_BLOBS_DIR: path.join(dir, 'blobs'),
+      LOG_LEVEL: 'warn',
+    },
   });
   open.push(service);
   return service;
 }
 
 const untilTrail = (jobs: JobLog, jobId: string, trail: readonly string[], timeoutMs = 30_000): Promise<boolean> =>
-  eventually(async () => JSON.stringify(await jobs.trail(jobId)) === JSON.stringify(trail), { what: `the trail is ${trail.join(', ')}`, timeoutMs });
+  eventually(async () => JSON.stringify(await jobs.trail(jobId)) === JSON.stringify(trail), {
+    what: `the trail is ${trail.join(', ')}`,
+    timeoutMs,
+  });
 
-const untilSampling = (server: Simulator): Promise<boolean> => eventually(() => server.counters.samplerRuns > 0, { what: 'the sampler runs' });
+const untilSampling = (server: Simulator): Promise<boolean> =>
+  eventually(() => server.counters.samplerRuns > 0, { what: 'the sampler runs' });
 
-const Ready = z.object({ ready: z.boolean(), checks: z.array(z.object({ name: z.string(), ok: z.boolean(), reason: z.string().nullable() })) });
-async function readiness(service: ServiceProcess, check: string): Promise<{ readonly status: number; readonly reason: string | null }> {
+const Ready = z.object({
+  ready: z.boolean(),
+  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), reason: z.string().nullable() })),
+});
+async function readiness(
+  service: ServiceProcess,
+  check: string,
+): Promise<{ readonly status: number; readonly reason: string | null }> {
   const response = await fetch(new URL('/ready', service.url));
   const { checks } = Ready.parse(await response.json());
   return { status: response.status, reason: checks.find(({ name }) => name === check)?.reason ?? null };
@@ -77,17 +98,22 @@ describe('the comfyui-executor', () => {
     const { name, executorId, jobs } = stage();
     const server = await simulator();
     const heartbeats: ExecutorHeartbeat[] = [];
-    subscribeLive(await nats.connection(), ExecutorHeartbeatV1, (heartbeat) => heartbeats.push(heartbeat), { params: { executorId } });
+    subscribeLive(await nats.connection(), ExecutorHeartbeatV1, (heartbeat) => heartbeats.push(heartbeat), {
+      params: { executorId },
+    });
     const service = await executor(name, server.url);
     const registered = await log.lastOfAggregate('executor', executorId);
-    if (registered?.status !== 'event' || !isEvent(registered.event, ExecutorRegisteredV1)) throw new Error('not registered');
+    if (registered?.status !== 'event' || !isEvent(registered.event, ExecutorRegisteredV1))
+      throw new Error('not registered');
     expect(registered.event.data).toMatchObject({ name, comfyuiVersion: '0.33.0', simulator: true });
 
     const jobId = await jobs.accept();
     await jobs.assign(jobId);
     await untilTrail(jobs, jobId, ['started', 'executed']);
     expect((await jobs.fact(JobExecutedV1, jobId)).outputs).toMatchObject([{ node: '9', mediaType: 'image/png' }]);
-    await eventually(() => heartbeats.some(({ reachable, queue }) => reachable && queue !== null), { what: 'a heartbeat with the queue' });
+    await eventually(() => heartbeats.some(({ reachable, queue }) => reachable && queue !== null), {
+      what: 'a heartbeat with the queue',
+    });
 
     await service.restart();
     expect(await log.lastOfAggregate('executor', executorId)).toEqual(registered);
@@ -139,10 +165,13 @@ describe('the comfyui-executor', () => {
     const { name, jobs } = stage();
     const port = await freePort();
     const service = await executor(name, `http://127.0.0.1:${port}`, 'listening');
-    const before = await eventually(async () => {
-      const found = await readiness(service, `comfyui ${name}`);
-      return found.reason?.includes('does not answer') === true && found;
-    }, { what: 'the reason is known' });
+    const before = await eventually(
+      async () => {
+        const found = await readiness(service, `comfyui ${name}`);
+        return found.reason?.includes('does not answer') === true && found;
+      },
+      { what: 'the reason is known' },
+    );
     expect(before).toMatchObject({ status: 503, reason: expect.stringContaining(`127.0.0.1:${port}`) });
     const server = await simulator(port);
     await eventually(async () => (await readiness(service, '')).status === 200, { what: 'ready', timeoutMs: 15_000 });
@@ -163,14 +192,20 @@ describe('the comfyui-executor', () => {
     const foreign = { promptId: randomUUID(), clientId: randomUUID(), graph: imageGraph({ seed: 2 }), tags: {} };
     await client.submit(foreign);
     await executor(name, server.url);
-    await eventually(async () => {
-      const look = await client.look(late.promptId);
-      return look.state === 'ended' && verdictOf(look.ended).kind === 'interrupted';
-    }, { what: 'the late prompt is stopped' });
-    await eventually(async () => {
-      const look = await client.look(foreign.promptId);
-      return look.state === 'ended' && verdictOf(look.ended).kind === 'success';
-    }, { what: 'the other one runs to its end' });
+    await eventually(
+      async () => {
+        const look = await client.look(late.promptId);
+        return look.state === 'ended' && verdictOf(look.ended).kind === 'interrupted';
+      },
+      { what: 'the late prompt is stopped' },
+    );
+    await eventually(
+      async () => {
+        const look = await client.look(foreign.promptId);
+        return look.state === 'ended' && verdictOf(look.ended).kind === 'success';
+      },
+      { what: 'the other one runs to its end' },
+    );
     await client.close();
   }, 60_000);
 
@@ -179,10 +214,13 @@ describe('the comfyui-executor', () => {
     const server = await simulator();
     const first = await executor(name, server.url);
     const second = await executor(name, server.url, 'listening');
-    const waiting = await eventually(async () => {
-      const found = await readiness(second, `comfyui ${name}`);
-      return found.reason?.includes('another process') === true && found;
-    }, { what: 'the second knows the first' });
+    const waiting = await eventually(
+      async () => {
+        const found = await readiness(second, `comfyui ${name}`);
+        return found.reason?.includes('another process') === true && found;
+      },
+      { what: 'the second knows the first' },
+    );
     expect(waiting.status).toBe(503);
     const jobId = await jobs.accept({ graph: imageGraph({ steps: 400 }) });
     await jobs.assign(jobId);

@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { constants, mkdir, mkdtemp, open, readdir, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FsBlobStore } from '@anime/blob-store';
@@ -66,6 +66,13 @@ async function filesBelow(folder: string): Promise<string[]> {
   return entries.filter((entry) => !entry.isDirectory()).map((entry) => path.join(entry.parentPath, entry.name));
 }
 
+/** The writing end of a pipe, once somebody reads it; what is written must fit the pipe's 64 KiB. */
+async function openForReader(pipe: string): Promise<FileHandle> {
+  return eventually(() => open(pipe, constants.O_WRONLY | constants.O_NONBLOCK), {
+    what: 'the process reads the blob',
+  });
+}
+
 describe('the file-organizer process', () => {
   it('killed in the middle of a file leaves half of it to nobody, and files it once after its restart', async () => {
     const picture = await noisePng(200, 200);
@@ -77,7 +84,7 @@ describe('the file-organizer process', () => {
     execFileSync('mkfifo', [file]);
     await using service = await spawnService({ entry: ENTRY, env: environment() });
     const executed = await appendExecutedJob(log, [executedOutput(blob)]);
-    const pipe = await open(file, 'w'); // returns once the process reads
+    const pipe = await openForReader(file);
     await pipe.write(picture.subarray(0, 50_000));
     const incoming = path.join(root, 'library', '.incoming');
     await eventually(

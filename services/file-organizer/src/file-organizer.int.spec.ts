@@ -23,7 +23,7 @@ import {
 import { JetStreamStrategy, type ConsumerRow } from '@anime/messaging';
 import { createLogger, readConfig, runService, type RunningService } from '@anime/service-runtime';
 import { eventually, useNats } from '@anime/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import sharp from 'sharp';
 import { LibraryFolder } from './adapters/library/library-folder.js';
 import { StagingFolder } from './adapters/library/staging-folder.js';
@@ -32,6 +32,9 @@ import { FileOrganizerConfig } from './config.js';
 import { consumers } from './consumers.js';
 import { appendExecutedJob, executedOutput, GRAPH_HASH, TRACE } from './testing/executed-job.js';
 import { animatedWebp, png } from './testing/pictures.js';
+
+// A wait that fails shall say what it waited for, before Jest's own limit ends the test.
+jest.setTimeout(20_000);
 
 const nats = useNats();
 const RETRIES = { maxDeliveries: 3, backoffMs: [20] };

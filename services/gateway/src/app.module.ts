@@ -3,7 +3,14 @@ import { FsBlobStore } from '@anime/blob-store';
 import type { ServiceStatus } from '@anime/contracts';
 import { deriveId, openLog, studioId, uuidv7, type JetStreamLog } from '@anime/event-store';
 import { JetStreamStrategy, startStatusReporter } from '@anime/messaging';
-import { consumerObserver, createLogger, createMetrics, exposeConsumers, Readiness, type RunServiceOptions } from '@anime/service-runtime';
+import {
+  consumerObserver,
+  createLogger,
+  createMetrics,
+  exposeConsumers,
+  Readiness,
+  type RunServiceOptions,
+} from '@anime/service-runtime';
 import { z } from 'zod';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
@@ -103,10 +110,17 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   readiness.add('templates', () => registration.check());
 
   const live = new LiveStatus();
-  void followLive(log, live, (reason, subject) => logger.debug({ reason, subject }, 'a live message was dropped'), stopping.signal);
+  void followLive(
+    log,
+    live,
+    (reason, subject) => logger.debug({ reason, subject }, 'a live message was dropped'),
+    stopping.signal,
+  );
   const own = async (): Promise<ServiceStatus> => {
     const { ready, checks } = await readiness.report();
-    const rows = strategy.consumers().map(({ name, kind, position, lag, state, reason }) => ({ name, kind, position, lag, state, reason }));
+    const rows = strategy
+      .consumers()
+      .map(({ name, kind, position, lag, state, reason }) => ({ name, kind, position, lag, state, reason }));
     return { service: NAME, instance, version, startedAt, ready, checks: [...checks], consumers: rows, at: now() };
   };
   const system = new SystemQuery({ log, reads, live, own });
@@ -147,7 +161,10 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
 }
 
 /** Whether "accepted" survives a power cut: a cluster's replicas see to it, a single server only when it syncs each write. */
-async function durability(log: JetStreamLog, synced: boolean): Promise<{ readonly ok: boolean; readonly reason: string | null }> {
+async function durability(
+  log: JetStreamLog,
+  synced: boolean,
+): Promise<{ readonly ok: boolean; readonly reason: string | null }> {
   if (synced || !log.state().connected) return { ok: true, reason: null };
   const { info } = await log.connected();
   if (info?.cluster !== undefined) return { ok: true, reason: null };

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { constants, mkdtemp, open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FsBlobStore } from '@anime/blob-store';
@@ -46,6 +46,13 @@ async function scored(jobId: string): Promise<(EventOf<typeof JobScoredV1> & Rec
   return found;
 }
 
+/** The writing end of a pipe, once somebody reads it; what is written must fit the pipe's 64 KiB. */
+async function openForReader(pipe: string): Promise<FileHandle> {
+  return eventually(() => open(pipe, constants.O_WRONLY | constants.O_NONBLOCK), {
+    what: 'the process reads the blob',
+  });
+}
+
 describe('the quality-scorer process', () => {
   it('killed while it measures gives one score after its restart', async () => {
     const blobs = new FsBlobStore(root);
@@ -64,7 +71,7 @@ describe('the quality-scorer process', () => {
       env: { NATS_URL: natsUrl, ANIME_BLOBS_DIR: root, LOG_LEVEL: 'warn' },
     });
     const executed = await appendExecuted(log, [executedOutput(blob)]);
-    const pipe = await open(file, 'w'); // returns once the process reads
+    const pipe = await openForReader(file);
     await pipe.write(picture.subarray(0, 1_000));
     await service.kill('SIGKILL');
     await pipe.close();

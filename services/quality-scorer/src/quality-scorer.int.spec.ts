@@ -17,7 +17,7 @@ import { JetStreamStrategy, type ConsumerRow } from '@anime/messaging';
 import { createScorer } from '@anime/quality-metrics';
 import { createLogger, readConfig, runService, type RunningService } from '@anime/service-runtime';
 import { eventually, useNats } from '@anime/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { composeQualityScorer } from './app.module.js';
 import { QualityScorerConfig } from './config.js';
 import { consumers } from './consumers.js';
@@ -25,6 +25,9 @@ import { scorerBuildOf } from './domain/scoring/scorer-build.js';
 import { appendExecuted, executedOutput, TRACE } from './testing/executed-attempt.js';
 
 const GOLDEN = new URL('../../../libs/quality-metrics/golden/', import.meta.url);
+// A wait that fails shall say what it waited for, before Jest's own limit ends the test.
+jest.setTimeout(20_000);
+
 const nats = useNats();
 const RETRIES = { maxDeliveries: 3, backoffMs: [20] };
 let natsUrl: string;

@@ -174,7 +174,7 @@ export class TestStudio implements AsyncDisposable {
     this.#simulator = simulator;
     this.#made.push(() => simulator.stop());
     await Promise.all(
-      (options.services ?? SERVICES).map(async (name) => {
+      (options.services ?? SERVICES.filter((s) => s !== 'progress-relay')).map(async (name) => {
         this.#services.set(name, await this.startService(name, options.env));
       }),
     );

@@ -26,14 +26,19 @@ export function runBlobStoreConformance(name: string, factory: () => Promise<Blo
     it('names a blob by the SHA-256 of its content and gives the content back, however it was cut into chunks', async () => {
       const store = await factory();
       await fc.assert(
-        fc.asyncProperty(fc.uint8Array({ maxLength: 5_000 }), fc.integer({ min: 1, max: 1_000 }), fc.boolean(), async (content, size, streamed) => {
-          const sha256 = createHash('sha256').update(content).digest('hex');
-          const stored = await store.put(streamed ? cut(content, size) : content);
-          expect(stored).toEqual({ sha256, size: content.byteLength });
-          expect(Buffer.compare(await store.get(sha256), content)).toBe(0);
-          expect(Buffer.compare(await collect(store.stream(sha256)), content)).toBe(0);
-          expect(await store.has(sha256)).toEqual({ size: content.byteLength });
-        }),
+        fc.asyncProperty(
+          fc.uint8Array({ maxLength: 5_000 }),
+          fc.integer({ min: 1, max: 1_000 }),
+          fc.boolean(),
+          async (content, size, streamed) => {
+            const sha256 = createHash('sha256').update(content).digest('hex');
+            const stored = await store.put(streamed ? cut(content, size) : content);
+            expect(stored).toEqual({ sha256, size: content.byteLength });
+            expect(Buffer.compare(await store.get(sha256), content)).toBe(0);
+            expect(Buffer.compare(await collect(store.stream(sha256)), content)).toBe(0);
+            expect(await store.has(sha256)).toEqual({ size: content.byteLength });
+          },
+        ),
         { numRuns: 30 },
       );
     });
@@ -69,7 +74,9 @@ export function runBlobStoreConformance(name: string, factory: () => Promise<Blo
     it('stores the same content once for any number of concurrent puts', async () => {
       const store = await factory();
       const content = randomBytes(300_000);
-      const all = await Promise.all(Array.from({ length: 12 }, (_, i) => store.put(i % 2 === 0 ? content : cut(content, 7_001))));
+      const all = await Promise.all(
+        Array.from({ length: 12 }, (_, i) => store.put(i % 2 === 0 ? content : cut(content, 7_001))),
+      );
       expect(new Set(all.map((blob) => blob.sha256)).size).toBe(1);
       expect(Buffer.compare(await store.get(all[0]?.sha256 ?? ''), content)).toBe(0);
     });
@@ -78,7 +85,8 @@ export function runBlobStoreConformance(name: string, factory: () => Promise<Blo
       const store = await factory();
       const contents = Array.from({ length: 20 }, () => randomBytes(10_000));
       const blobs = await Promise.all(contents.map((content) => store.put(content)));
-      for (const [i, blob] of blobs.entries()) expect(Buffer.compare(await store.get(blob.sha256), contents[i] ?? Buffer.alloc(0))).toBe(0);
+      for (const [i, blob] of blobs.entries())
+        expect(Buffer.compare(await store.get(blob.sha256), contents[i] ?? Buffer.alloc(0))).toBe(0);
     });
 
     it('takes and gives a stream of 160 MiB in flat memory', async () => {

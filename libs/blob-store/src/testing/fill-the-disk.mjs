@@ -30,4 +30,6 @@ const error = await store.put(tooMuch()).then(
 const temporaryFiles = (await readdir(path.join(dir, 'tmp'))).length;
 const { sha256 } = await store.put(Buffer.from('small'));
 const small = Buffer.from(await store.get(sha256)).toString() === 'small' ? 'stored' : 'lost';
-process.stdout.write(JSON.stringify({ done: 'done', code: error?.code, errno: error?.cause?.code, temporaryFiles, small }));
+process.stdout.write(
+  JSON.stringify({ done: 'done', code: error?.code, errno: error?.cause?.code, temporaryFiles, small }),
+);

@@ -71,7 +71,12 @@ export class AggregateCache<State, Event extends RecordedEvent = RecordedEvent> 
   /** Takes an event that this process has just appended behind `before`, so that the next load need not read it. */
   appended(id: string, before: Loaded<State>, event: Event): void {
     const unsaved = (this.#folded.get(id)?.unsaved ?? 0) + 1;
-    this.#keep(id, { state: this.decider.evolve(before.state, event), position: event.position, eventId: event.id, unsaved });
+    this.#keep(id, {
+      state: this.decider.evolve(before.state, event),
+      position: event.position,
+      eventId: event.id,
+      unsaved,
+    });
   }
 
   forget(id: string): void {
@@ -79,13 +84,14 @@ export class AggregateCache<State, Event extends RecordedEvent = RecordedEvent> 
   }
 
   async #fold(id: string, known: Folded<State> | undefined, last: LogEntry): Promise<Folded<State>> {
-    const bases = [known, await this.#snapshot(id, known, last.position), undefined];
-    for (const base of bases) {
-      if (base !== undefined && base.position > last.position) continue;
+    for (const base of [known, await this.#snapshot(id, known, last.position)]) {
+      if (base === undefined || base.position > last.position) continue;
       const folded = await this.#foldOn(id, base);
       if (folded !== undefined) return folded;
     }
-    throw new ProblemError('internal', `${this.aggregate} ${id} cannot be folded`);
+    const folded = await this.#foldOn(id, undefined);
+    if (folded === undefined) throw new ProblemError('internal', `${this.aggregate} ${id} cannot be folded`);
+    return folded;
   }
 
   /** @returns undefined when `base` turns out to come from another log */
@@ -100,7 +106,10 @@ export class AggregateCache<State, Event extends RecordedEvent = RecordedEvent> 
         continue;
       }
       if (entry.status === 'newer') {
-        throw new ProblemError('newer-contract', `${this.aggregate} ${id} has a ${entry.name} at position ${entry.position}, newer than this build knows`);
+        throw new ProblemError(
+          'newer-contract',
+          `${this.aggregate} ${id} has a ${entry.name} at position ${entry.position}, newer than this build knows`,
+        );
       }
       const state = entry.status === 'event' ? this.decider.evolve(folded.state, entry.event as Event) : folded.state;
       folded = { state, position: entry.position, eventId: idOf(entry), unsaved: folded.unsaved + 1 };

@@ -22,7 +22,9 @@ export async function appendDecision(
 
 /** A refusal as a problem of its code; a code that the catalogue lacks is a fault of the decider. */
 export function refusal({ code, message }: Refused): ProblemError {
-  return isProblemCode(code) ? new ProblemError(code, message) : new ProblemError('internal', `the decider refused with unknown code ${code}: ${message}`);
+  return isProblemCode(code)
+    ? new ProblemError(code, message)
+    : new ProblemError('internal', `the decider refused with unknown code ${code}: ${message}`);
 }
 
 function isProblemCode(code: string): code is ProblemCode {

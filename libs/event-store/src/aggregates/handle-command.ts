@@ -67,12 +67,19 @@ function remember<State, Command, Event extends RecordedEvent>(
 ): void {
   // A repeat lies somewhere behind us, and a decision under a term may be fenced: both are for the next load to read.
   if (decision.kind !== 'event' || appended.duplicate || meta.epoch !== undefined) return cache.forget(aggregateId);
-  const event = recordedFrom({ ...meta, contract: decision.contract, aggregateId, data: decision.data }, appended.position);
+  const event = recordedFrom(
+    { ...meta, contract: decision.contract, aggregateId, data: decision.data },
+    appended.position,
+  );
   cache.appended(aggregateId, before, event as Event);
 }
 
 /** In a cluster the unseen event may still be on its way to the replica that answers: look again for a moment. */
-async function newer<State, Event extends RecordedEvent>(cache: AggregateCache<State, Event>, id: string, position: number): Promise<Loaded<State>> {
+async function newer<State, Event extends RecordedEvent>(
+  cache: AggregateCache<State, Event>,
+  id: string,
+  position: number,
+): Promise<Loaded<State>> {
   for (let look = 1; ; look += 1) {
     const loaded = await cache.load(id);
     if (loaded.position !== position || look === TRIES) return loaded;

@@ -35,8 +35,13 @@ export function classify(message: StoredMessage, catalogue: ContractCatalogue, r
     checkOwner(contract, place);
     if (envelope.dataschema !== dataSchemaUri(contract.name)) throw new Void(`ce-dataschema is ${envelope.dataschema}`);
     const data = readData(message.data, contract);
-    if (expectedSubject(root, contract, place.id, data) !== subject) throw new Void(`${contract.name} does not belong on this subject`);
-    return { status: 'event', position, event: recorded(envelope, contract, place.id, position, upcast(contract, data, catalogue)) };
+    if (expectedSubject(root, contract, place.id, data) !== subject)
+      throw new Void(`${contract.name} does not belong on this subject`);
+    return {
+      status: 'event',
+      position,
+      event: recorded(envelope, contract, place.id, position, upcast(contract, data, catalogue)),
+    };
   } catch (error) {
     if (error instanceof Void) return { status: 'void', position, subject, reason: error.message };
     throw error;
@@ -66,7 +71,8 @@ function readEnvelope(message: StoredMessage): Envelope {
   if (specVersion !== SPEC_VERSION) throw new Void(`ce-specversion is ${specVersion ?? 'missing'}`);
   const envelope = Envelope.safeParse(fields);
   if (!envelope.success) throw new Void(`the envelope is not valid: ${issueSummary(envelope.error)}`);
-  if (messageId !== envelope.data.id) throw new Void(`${MSG_ID_HEADER} is ${messageId ?? 'missing'}, ce-id is ${envelope.data.id}`);
+  if (messageId !== envelope.data.id)
+    throw new Void(`${MSG_ID_HEADER} is ${messageId ?? 'missing'}, ce-id is ${envelope.data.id}`);
   return envelope.data;
 }
 
@@ -95,7 +101,8 @@ function unread(envelope: Envelope, place: Place, message: StoredMessage, catalo
 
 function checkOwner(contract: EventContract, place: Place): void {
   if (contract.aggregate !== place.aggregate) throw new Void(`${contract.name} is not an event of ${place.aggregate}`);
-  if (contract.producer !== place.producer) throw new Void(`${contract.name} belongs to ${contract.producer}, not to ${place.producer}`);
+  if (contract.producer !== place.producer)
+    throw new Void(`${contract.name} belongs to ${contract.producer}, not to ${place.producer}`);
 }
 
 function readData(bytes: Uint8Array, contract: EventContract): unknown {
@@ -121,13 +128,23 @@ function expectedSubject(root: string, contract: EventContract, id: string, data
 /** Brings data to the newest version of its type, one step at a time. */
 function upcast(contract: EventContract, data: unknown, catalogue: ContractCatalogue): unknown {
   let current = data;
-  for (let step = catalogue.upcasters.get(contract.name); step !== undefined; step = catalogue.upcasters.get(step.to.name)) {
+  for (
+    let step = catalogue.upcasters.get(contract.name);
+    step !== undefined;
+    step = catalogue.upcasters.get(step.to.name)
+  ) {
     current = step.upcast(current);
   }
   return current;
 }
 
-function recorded(envelope: Envelope, contract: EventContract, id: string, position: number, data: unknown): RecordedEvent {
+function recorded(
+  envelope: Envelope,
+  contract: EventContract,
+  id: string,
+  position: number,
+  data: unknown,
+): RecordedEvent {
   return {
     id: envelope.id,
     type: contract.type,

@@ -1,14 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { aggregateFilter } from '@anime/contracts';
 import { ProblemError } from '@anime/problem-details';
-import { jetstream, JetStreamApiError, type JetStreamClient, type PubAck, type StreamExpectations } from '@nats-io/jetstream';
+import {
+  jetstream,
+  JetStreamApiError,
+  type JetStreamClient,
+  type PubAck,
+  type StreamExpectations,
+} from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { encodeEvent, type EncodedEvent } from '../codec/encode-event.js';
 import { checkpointId } from '../codec/stored-message.js';
 import type { Appended, Expectation } from '../event-log.js';
 import type { NewEvent } from '../event.js';
-import { isConflict, logProblem } from './log-faults.js';
-import { unavailable, type NatsLink } from './nats-link.js';
+import { isConflict, logProblem, unavailable } from './log-faults.js';
+import type { NatsLink } from './nats-link.js';
 import { getMessage } from './stored-messages.js';
 
 export interface AppenderOptions {
@@ -81,20 +87,7 @@ export class Appender {
       expect: expectation,
       timeout: this.options.ackTimeoutMs,
     });
-    // The client leaves a request waiting for its timeout when the connection goes down.
-    return new Promise((resolve, reject) => {
-      const forget = this.link.onLost(() => reject(new Error('the connection was lost before the acknowledgement came')));
-      acknowledged.then(
-        (ack) => {
-          forget();
-          resolve(ack);
-        },
-        (error: unknown) => {
-          forget();
-          reject(error);
-        },
-      );
-    });
+    return this.link.whileUp(acknowledged);
   }
 
   #client(nc: NatsConnection): JetStreamClient {
@@ -103,21 +96,38 @@ export class Appender {
   }
 
   /** A conflict with our own event, stored by a send whose acknowledgement was lost, is success. */
-  async #afterConflict(nc: NatsConnection, event: NewEvent, expect: Expectation, scope: string, cause: Error): Promise<Appended> {
+  async #afterConflict(
+    nc: NatsConnection,
+    event: NewEvent,
+    expect: Expectation,
+    scope: string,
+    cause: Error,
+  ): Promise<Appended> {
     let after = expect.lastPosition;
     for (;;) {
-      const message = await getMessage(nc, this.options.stream, { seq: after + 1, next_by_subj: scope });
+      const message = await getMessage(nc, this.link, this.options.stream, { seq: after + 1, next_by_subj: scope });
       if (message === undefined) break;
       if (checkpointId(message) === event.id) return { position: message.position, duplicate: true };
       after = message.position;
     }
     const found = after === expect.lastPosition ? 'something else' : `position ${after}`;
-    throw new ProblemError('append-conflict', `${event.contract.name} expected position ${expect.lastPosition} last on ${scope}, found ${found}`, { cause });
+    throw new ProblemError(
+      'append-conflict',
+      `${event.contract.name} expected position ${expect.lastPosition} last on ${scope}, found ${found}`,
+      { cause },
+    );
   }
 }
 
-function expectedSubject(event: NewEvent, encoded: EncodedEvent, expect: Expectation | undefined, root: string): string {
-  return expect?.scope === 'aggregate' ? aggregateFilter(root, event.contract.aggregate, event.aggregateId) : encoded.subject;
+function expectedSubject(
+  event: NewEvent,
+  encoded: EncodedEvent,
+  expect: Expectation | undefined,
+  root: string,
+): string {
+  return expect?.scope === 'aggregate'
+    ? aggregateFilter(root, event.contract.aggregate, event.aggregateId)
+    : encoded.subject;
 }
 
 /** Everything but a clear no of the server: timeout, lost connection, JetStream not ready, the same id in process. */

@@ -5,6 +5,7 @@ import { classify } from '../codec/classify.js';
 import type { StoredMessage } from '../codec/stored-message.js';
 import { fence, TermTable } from '../codec/term-table.js';
 import type { LogEntry } from '../log-entry.js';
+import type { NatsLink } from './nats-link.js';
 import { deliveredMessage, getMessage, type MessageQuery } from './stored-messages.js';
 
 export interface SourceOptions {
@@ -20,7 +21,10 @@ export interface SourceOptions {
 export class EntrySource {
   #terms = new TermTable();
 
-  constructor(readonly options: SourceOptions) {}
+  constructor(
+    private readonly link: NatsLink,
+    readonly options: SourceOptions,
+  ) {}
 
   /** Forgets the terms: the next reader reads them anew. */
   reset(): void {
@@ -28,7 +32,7 @@ export class EntrySource {
   }
 
   get(nc: NatsConnection, query: MessageQuery): Promise<StoredMessage | undefined> {
-    return getMessage(nc, this.options.stream, query);
+    return getMessage(nc, this.link, this.options.stream, query);
   }
 
   /** The entry of a message read by itself. */

@@ -10,8 +10,9 @@ import { gather } from './gather.js';
 import type { EntrySource } from './entry-source.js';
 import { logBounds } from './log-bounds.js';
 import { logProblem } from './log-faults.js';
-import { pause, type NatsLink } from './nats-link.js';
+import type { NatsLink } from './nats-link.js';
 import { orderedMessages } from './ordered-messages.js';
+import { pause } from './pause.js';
 
 const RETRY_MS = 250;
 
@@ -57,11 +58,12 @@ export class Follower {
   async #session(nc: NatsConnection): Promise<void> {
     const { signal } = this.options;
     const { stream } = this.source.options;
-    const { first, end } = await logBounds(nc, stream);
+    const { first, end } = await logBounds(nc, this.link, stream);
     await verifyCheckpoint(nc, this.source, this.#at);
     const terms = await this.source.termsUpTo(nc, this.#at.position);
     const start = this.#at.position === 0 ? first : this.#at.position + 1;
-    if (end < start && !this.#told) await this.#hand({ entries: [], checkpoint: this.#at, caughtUp: true, end: this.#at.position });
+    if (end < start && !this.#told)
+      await this.#hand({ entries: [], checkpoint: this.#at, caughtUp: true, end: this.#at.position });
     const { messages, stop } = await orderedMessages(nc, this.link, stream, start);
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
@@ -73,7 +75,13 @@ export class Follower {
     }
   }
 
-  async #consume(nc: NatsConnection, messages: ConsumerMessages, terms: TermTable, start: number, endAtStart: number): Promise<void> {
+  async #consume(
+    nc: NatsConnection,
+    messages: ConsumerMessages,
+    terms: TermTable,
+    start: number,
+    endAtStart: number,
+  ): Promise<void> {
     let expected = start;
     let end = endAtStart;
     for await (const batch of gather(messages, this.options.maxBatch ?? 500)) {
@@ -94,7 +102,12 @@ export class Follower {
       if (this.options.signal.aborted) return;
       if (last !== undefined) {
         const checkpoint = { position: last.position, eventId: checkpointId(last) };
-        await this.#hand({ entries, checkpoint, caughtUp: batch.drained && !skipped && last.position >= end, end: Math.max(end, last.position) });
+        await this.#hand({
+          entries,
+          checkpoint,
+          caughtUp: batch.drained && !skipped && last.position >= end,
+          end: Math.max(end, last.position),
+        });
       }
       if (skipped) return this.#checkGap(nc, expected);
       if (this.options.signal.aborted || !this.link.state.connected) return;
@@ -104,7 +117,10 @@ export class Follower {
   /** A second gap at the same place is not the consumer's: the log itself lacks the message. */
   async #checkGap(nc: NatsConnection, missing: number): Promise<void> {
     if (this.#gapAt === missing && (await this.source.get(nc, { seq: missing })) === undefined) {
-      throw new ProblemError('log-incompatible', `the log lacks the message at position ${missing} though later ones are there: restore it from a backup`);
+      throw new ProblemError(
+        'log-incompatible',
+        `the log lacks the message at position ${missing} though later ones are there: restore it from a backup`,
+      );
     }
     this.#gapAt = missing;
   }
@@ -123,5 +139,7 @@ async function verifyCheckpoint(nc: NatsConnection, source: EntrySource, checkpo
   if (checkpoint.position === 0) return;
   const message = await source.get(nc, { seq: checkpoint.position });
   const found = message === undefined ? undefined : checkpointId(message);
-  if (found !== checkpoint.eventId) throw checkpointMismatch(checkpoint, found);
+  if (found === checkpoint.eventId) return;
+  source.reset(); // its terms may come from the other log, too
+  throw checkpointMismatch(checkpoint, found);
 }

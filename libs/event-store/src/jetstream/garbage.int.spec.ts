@@ -60,7 +60,14 @@ describe('garbage on an event subject', () => {
   it('on subjects of any form is void in its place', async () => {
     const { open, root } = await newStudio();
     const log = open();
-    for (const subject of ['x', 'job', `job.${JOB}`, `job.${JOB}.gateway.a.b.c`, 'jöb.é.漢', 'scheduler.x.orchestrator']) {
+    for (const subject of [
+      'x',
+      'job',
+      `job.${JOB}`,
+      `job.${JOB}.gateway.a.b.c`,
+      'jöb.é.漢',
+      'scheduler.x.orchestrator',
+    ]) {
       await publishRaw(`${root}.${subject}`, 'NATS/1.0\r\n\r\n', '{}');
     }
     await log.append(cancelRequested());

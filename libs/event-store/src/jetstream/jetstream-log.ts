@@ -17,7 +17,8 @@ import { Appender } from './appender.js';
 import { EntrySource } from './entry-source.js';
 import { Follower } from './follower.js';
 import { logBounds } from './log-bounds.js';
-import { NatsLink, type LinkState, type NatsCredentials } from './nats-link.js';
+import type { NatsCredentials } from './connection-options.js';
+import { NatsLink, type LinkState } from './nats-link.js';
 import { readRange } from './read-range.js';
 import { deliveredMessage, type MessageQuery } from './stored-messages.js';
 
@@ -59,7 +60,7 @@ export class JetStreamLog implements EventLog {
     this.catalogue = options.catalogue ?? CATALOGUE;
     this.#graceMs = options.graceMs ?? 1_000;
     this.#link = new NatsLink({ natsUrl: options.natsUrl, name: options.name, credentials: options.credentials });
-    this.#source = new EntrySource({ stream: this.stream, root: this.root, catalogue: this.catalogue });
+    this.#source = new EntrySource(this.#link, { stream: this.stream, root: this.root, catalogue: this.catalogue });
     this.#link.onEveryLoss(() => this.#source.reset());
     this.#appender = new Appender(this.#link, {
       stream: this.stream,
@@ -96,14 +97,19 @@ export class JetStreamLog implements EventLog {
     return this.#one({ last_by_subj: eventSubject(this.root, contract, aggregateId, { executorId }) });
   }
 
-  async *readAggregate(aggregate: Aggregate, aggregateId: string, options: { readonly after?: number } = {}): AsyncIterable<LogEntry> {
+  async *readAggregate(
+    aggregate: Aggregate,
+    aggregateId: string,
+    options: { readonly after?: number } = {},
+  ): AsyncIterable<LogEntry> {
     const filter = aggregateFilter(this.root, aggregate, aggregateId);
     const nc = await this.#link.within(this.#graceMs);
     const last = await this.#source.get(nc, { last_by_subj: filter });
     let position = options.after ?? 0;
     // One request for each event: aggregates are short, and each answer is safe to parse.
     while (last !== undefined && position < last.position) {
-      const message = position + 1 === last.position ? last : await this.#source.get(nc, { seq: position + 1, next_by_subj: filter });
+      const message =
+        position + 1 === last.position ? last : await this.#source.get(nc, { seq: position + 1, next_by_subj: filter });
       if (message === undefined) return;
       yield await this.#source.entry(nc, message);
       position = message.position;
@@ -126,8 +132,8 @@ export class JetStreamLog implements EventLog {
   }
 
   async end(): Promise<number> {
-    const { end } = await logBounds(await this.#link.within(this.#graceMs), this.stream);
-    return end;
+    const nc = await this.#link.within(this.#graceMs);
+    return (await logBounds(nc, this.#link, this.stream)).end;
   }
 
   async #one(query: MessageQuery): Promise<LogEntry | undefined> {

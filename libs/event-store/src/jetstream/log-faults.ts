@@ -1,6 +1,5 @@
 import { ProblemError } from '@anime/problem-details';
 import { JetStreamApiError } from '@nats-io/jetstream';
-import { messageOf, unavailable } from './nats-link.js';
 
 /** nats-server's error codes (server/errors.json) that mean: the expectation does not hold. */
 const CONFLICTS = new Set([10071, 10164]);
@@ -17,14 +16,30 @@ export function logProblem(error: unknown, doing: string): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error instanceof JetStreamApiError) {
     if (FULL.has(error.code)) {
-      return new ProblemError('log-full', `${doing}: JetStream has no room: ${error.message} (code ${error.code})`, { cause: error, retryAfter: 30 });
+      return new ProblemError('log-full', `${doing}: JetStream has no room: ${error.message} (code ${error.code})`, {
+        cause: error,
+        retryAfter: 30,
+      });
     }
-    if (error.code === MESSAGE_TOO_LARGE) return new ProblemError('event-too-large', `${doing}: ${error.message}`, { cause: error });
+    if (error.code === MESSAGE_TOO_LARGE)
+      return new ProblemError('event-too-large', `${doing}: ${error.message}`, { cause: error });
     return unavailable(`${doing}: JetStream answered: ${error.message} (code ${error.code})`, error);
   }
   // The class is not exported; the client throws it for a subject that no stream takes.
   if (error instanceof Error && error.name === 'JetStreamNotEnabled') {
-    return unavailable(`${doing}: nobody takes it: the stream does not exist (run provision) or JetStream is not ready`, error);
+    return unavailable(
+      `${doing}: nobody takes it: the stream does not exist (run provision) or JetStream is not ready`,
+      error,
+    );
   }
   return unavailable(`${doing}: ${messageOf(error)}`, error);
+}
+
+/** `log-unavailable`, worth another try in a second or two. */
+export function unavailable(detail: string, cause?: unknown): ProblemError {
+  return new ProblemError('log-unavailable', detail, { retryAfter: 2, ...(cause === undefined ? {} : { cause }) });
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

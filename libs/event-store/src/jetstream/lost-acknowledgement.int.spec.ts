@@ -50,7 +50,11 @@ describe('an acknowledgement that is lost', () => {
     await using _ = proxy;
     const event = cancelRequested();
     proxy.swallowAnswers();
-    await expect(log.append(event, CREATE_ONCE)).rejects.toMatchObject({ code: 'log-unavailable', status: 503, retryAfter: 2 });
+    await expect(log.append(event, CREATE_ONCE)).rejects.toMatchObject({
+      code: 'log-unavailable',
+      status: 503,
+      retryAfter: 2,
+    });
     proxy.release();
     expect(await log.append(event, CREATE_ONCE)).toEqual({ position: 1, duplicate: true });
   });
@@ -68,7 +72,8 @@ describe('a repeat of an append that carried an expectation', () => {
     await log.append(cancelRequested());
     const probe = { msgID: 'probe' };
     await jetstream(studio.nc).publish(`${studio.root}.probe`, '', probe);
-    const forgotten = async (): Promise<boolean> => !(await jetstream(studio.nc).publish(`${studio.root}.probe`, '', probe)).duplicate;
+    const forgotten = async (): Promise<boolean> =>
+      !(await jetstream(studio.nc).publish(`${studio.root}.probe`, '', probe)).duplicate;
     await eventually(forgotten, { what: 'the server has forgotten the ids' });
     const raw = jetstream(studio.nc).publish(`${studio.root}.job.${JOB}.gateway`, '', {
       msgID: event.id,
@@ -76,7 +81,10 @@ describe('a repeat of an append that carried an expectation', () => {
     });
     await expect(raw).rejects.toMatchObject({ code: 10071 });
     expect(await log.append(event, CREATE_ONCE)).toEqual({ position: 1, duplicate: true });
-    await expect(log.append(cancelRequested(), CREATE_ONCE)).rejects.toMatchObject({ code: 'append-conflict', message: expect.stringContaining('found position 2') });
+    await expect(log.append(cancelRequested(), CREATE_ONCE)).rejects.toMatchObject({
+      code: 'append-conflict',
+      message: expect.stringContaining('found position 2'),
+    });
   });
 
   it('is answered with duplicate by a server that still knows the id (2.11)', async () => {
@@ -130,7 +138,10 @@ describe('a server that is away', () => {
   it('says that the stream is missing, and to provision', async () => {
     const { open } = await newStudio();
     const log = open({ root: 'nobody' });
-    await expect(log.append(cancelRequested())).rejects.toMatchObject({ code: 'log-unavailable', message: expect.stringContaining('provision') });
+    await expect(log.append(cancelRequested())).rejects.toMatchObject({
+      code: 'log-unavailable',
+      message: expect.stringContaining('provision'),
+    });
   });
 });
 

@@ -1,18 +1,7 @@
-import { ProblemError } from '@anime/problem-details';
-import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
-
-export interface NatsLinkOptions {
-  /** One or more addresses, separated by commas; user and password may be part of the first. */
-  readonly natsUrl: string;
-  /** Shown by the server's monitoring. */
-  readonly name: string;
-  readonly credentials?: NatsCredentials | undefined;
-}
-
-export interface NatsCredentials {
-  readonly user: string;
-  readonly pass: string;
-}
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connectionOptions, type NatsLinkOptions } from './connection-options.js';
+import { messageOf, unavailable } from './log-faults.js';
+import { pause } from './pause.js';
 
 export interface LinkState {
   readonly connected: boolean;
@@ -54,6 +43,22 @@ export class NatsLink {
     return () => this.#lostListeners.delete(listener);
   }
 
+  /**
+   * The outcome of a request, or an error as soon as the connection is lost: the client itself would wait for the timeout,
+   * as it neither sends nor gives up what was asked meanwhile.
+   */
+  async whileUp<T>(request: Promise<T>): Promise<T> {
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    const fail = (): void => reject(new Error('the connection was lost before the answer came'));
+    const forget = this.onLost(fail);
+    if (!this.#state.connected) fail();
+    try {
+      return await Promise.race([request, lost]);
+    } finally {
+      forget();
+    }
+  }
+
   /** Calls `listener` each time the connection goes down. */
   onEveryLoss(listener: () => void): void {
     this.#everyLoss.push(listener);
@@ -71,7 +76,8 @@ export class NatsLink {
     });
     try {
       const connection = await Promise.race([this.#up.promise, late]);
-      if (connection === undefined) throw unavailable(`NATS is not connected: ${this.#state.reason ?? 'lost just now'}`);
+      if (connection === undefined)
+        throw unavailable(`NATS is not connected: ${this.#state.reason ?? 'lost just now'}`);
       return connection;
     } finally {
       clearTimeout(timer);
@@ -133,53 +139,6 @@ export class NatsLink {
     }
     this.#state = { connected: false, reason };
   }
-}
-
-export function connectionOptions({ natsUrl, name, credentials }: NatsLinkOptions): ConnectionOptions {
-  const servers = natsUrl.split(',').map((address) => address.trim());
-  const login = credentials ?? loginOf(servers[0] ?? '');
-  return {
-    servers: servers.map((address) => address.replace(/^(\w+:\/\/)[^@/]*@/, '$1')),
-    name,
-    ...login,
-    timeout: 5_000,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-    reconnectJitter: 100,
-    pingInterval: 10_000,
-    maxPingOut: 2,
-    // A user that the server does not know yet may be known after its next reload.
-    ignoreAuthErrorAbort: true,
-  };
-}
-
-function loginOf(address: string): NatsCredentials | undefined {
-  const match = /^\w+:\/\/([^:@/]+):([^@/]*)@/.exec(address);
-  const [, user, pass] = match ?? [];
-  return user === undefined || pass === undefined ? undefined : { user: decodeURIComponent(user), pass: decodeURIComponent(pass) };
-}
-
-/** `log-unavailable`, worth another try in a second or two. */
-export function unavailable(detail: string, cause?: unknown): ProblemError {
-  return new ProblemError('log-unavailable', detail, { retryAfter: 2, ...(cause === undefined ? {} : { cause }) });
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** Waits, or returns early when the signal aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
 }
 
 interface Deferred<T> {

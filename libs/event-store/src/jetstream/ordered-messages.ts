@@ -10,7 +10,15 @@ const PREFETCH = 500;
  * What the client says when it is about to mend its consumer by itself, behind our back: on a stream that was deleted and
  * made anew it would go on in another log. Such a reader ends, and the next one checks its place first.
  */
-const MENDING = new Set(['reset', 'ordered_consumer_recreated', 'consumer_not_found', 'consumer_deleted', 'stream_not_found', 'heartbeats_missed', 'no_responders']);
+const MENDING = new Set([
+  'reset',
+  'ordered_consumer_recreated',
+  'consumer_not_found',
+  'consumer_deleted',
+  'stream_not_found',
+  'heartbeats_missed',
+  'no_responders',
+]);
 
 export interface OrderedMessages {
   readonly messages: ConsumerMessages;
@@ -22,10 +30,15 @@ export interface OrderedMessages {
  * Every message of the stream from `start` on, without a filter, which is the cheapest way to read at any size. Ends when
  * stopped, when the connection is lost, and when the server's consumer is gone.
  */
-export async function orderedMessages(nc: NatsConnection, link: NatsLink, stream: string, start: number): Promise<OrderedMessages> {
+export async function orderedMessages(
+  nc: NatsConnection,
+  link: NatsLink,
+  stream: string,
+  start: number,
+): Promise<OrderedMessages> {
   try {
     const options = { opt_start_seq: start, deliver_policy: 'by_start_sequence', inactive_threshold: 60_000 } as const;
-    const consumer = await jetstream(nc).consumers.get(stream, options);
+    const consumer = await link.whileUp(jetstream(nc).consumers.get(stream, options));
     const messages = await consumer.consume({ max_messages: PREFETCH, expires: 10_000, idle_heartbeat: 2_000 });
     const stop = (): void => {
       forget();

@@ -3,8 +3,8 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { LogEntry } from '../log-entry.js';
 import type { EntrySource } from './entry-source.js';
 import { logBounds } from './log-bounds.js';
-import { logProblem } from './log-faults.js';
-import { unavailable, type NatsLink } from './nats-link.js';
+import { logProblem, unavailable } from './log-faults.js';
+import type { NatsLink } from './nats-link.js';
 import { orderedMessages } from './ordered-messages.js';
 
 /**
@@ -18,7 +18,7 @@ export async function* readRange(
   options: { readonly after: number; readonly to?: number },
 ): AsyncIterable<LogEntry> {
   const { stream } = source.options;
-  const { first, end } = await logBounds(nc, stream);
+  const { first, end } = await logBounds(nc, link, stream);
   const to = Math.min(end, options.to ?? end);
   let expected = Math.max(first, options.after + 1);
   if (expected > to) return;
@@ -26,7 +26,8 @@ export async function* readRange(
   const { messages, stop } = await orderedMessages(nc, link, stream, expected);
   try {
     for await (const delivered of messages) {
-      if (delivered.seq !== expected) throw new ProblemError('log-incompatible', `the log lacks the message at position ${expected}`);
+      if (delivered.seq !== expected)
+        throw new ProblemError('log-incompatible', `the log lacks the message at position ${expected}`);
       yield source.next(delivered, terms).entry;
       if (expected === to) return;
       expected += 1;

@@ -4,6 +4,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { ProblemError } from '@anime/problem-details';
 import type { StoredMessage } from '../codec/stored-message.js';
 import { logProblem } from './log-faults.js';
+import type { NatsLink } from './nats-link.js';
 
 /** Which one message: by place, the last on a filter, or the first at or behind a place on a filter. */
 export type MessageQuery =
@@ -25,17 +26,28 @@ const REQUEST_TIMEOUT_MS = 4_000;
  * @returns undefined when there is no such message
  * @throws ProblemError `log-unavailable`, `log-incompatible` (no such stream)
  */
-export async function getMessage(nc: NatsConnection, stream: string, query: MessageQuery): Promise<StoredMessage | undefined> {
+export async function getMessage(
+  nc: NatsConnection,
+  link: NatsLink,
+  stream: string,
+  query: MessageQuery,
+): Promise<StoredMessage | undefined> {
   let response: GetResponse;
   try {
-    const reply = await nc.request(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify(query), { timeout: REQUEST_TIMEOUT_MS });
+    const request = nc.request(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify(query), {
+      timeout: REQUEST_TIMEOUT_MS,
+    });
+    const reply = await link.whileUp(request);
     response = reply.json<GetResponse>();
   } catch (error) {
     throw logProblem(error, 'reading the log');
   }
   const { error, message } = response;
   if (error?.err_code === NO_MESSAGE_FOUND) return undefined;
-  if (message === undefined) throw new ProblemError('log-unavailable', `reading ${stream}: ${error?.description ?? 'no answer'}`, { retryAfter: 2 });
+  if (message === undefined)
+    throw new ProblemError('log-unavailable', `reading ${stream}: ${error?.description ?? 'no answer'}`, {
+      retryAfter: 2,
+    });
   const block = message.hdrs === undefined ? undefined : Buffer.from(message.hdrs, 'base64');
   return {
     position: message.seq,

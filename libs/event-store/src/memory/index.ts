@@ -1,1 +1,2 @@
-export { MemoryLog, type MemoryLogOptions, type RawMessage } from './memory-log.js';
+export { MemoryLog, type MemoryLogOptions } from './memory-log.js';
+export type { RawMessage } from './memory-storage.js';

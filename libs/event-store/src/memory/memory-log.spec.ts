@@ -7,7 +7,12 @@ import { MemoryLog } from './memory-log.js';
 
 runEventLogConformance('MemoryLog', async () => {
   const log = new MemoryLog({ catalogue: SAMPLED_V2 });
-  return { log, root: log.root, putRaw: (message) => log.putRaw(message), readBy: (catalogue) => log.withCatalogue(catalogue) };
+  return {
+    log,
+    root: log.root,
+    putRaw: (message) => log.putRaw(message),
+    readBy: (catalogue) => log.withCatalogue(catalogue),
+  };
 });
 
 describe('MemoryLog', () => {
@@ -22,7 +27,11 @@ describe('MemoryLog', () => {
   it('stops a running reader with checkpoint-mismatch when an older copy is put in its place', async () => {
     const log = new MemoryLog();
     await log.append(cancelRequested());
-    const following = log.follow({ after: START, signal: new AbortController().signal, onBatch: async () => log.restoreTo(0) });
+    const following = log.follow({
+      after: START,
+      signal: new AbortController().signal,
+      onBatch: async () => log.restoreTo(0),
+    });
     await expect(following).rejects.toMatchObject({ code: 'checkpoint-mismatch' });
     expect((await followAll(log)).entries).toEqual([]);
   });

@@ -12,6 +12,7 @@ import { classify } from '../codec/classify.js';
 import { encodeEvent } from '../codec/encode-event.js';
 import { checkpointId, MSG_ID_HEADER, type StoredMessage } from '../codec/stored-message.js';
 import { fence, TermTable } from '../codec/term-table.js';
+import { matches, type RawMessage, type Storage } from './memory-storage.js';
 import { checkpointMismatch } from '../checkpoint-mismatch.js';
 import type { Appended, Checkpoint, EventLog, Expectation, FollowOptions } from '../event-log.js';
 import type { NewEvent } from '../event.js';
@@ -20,22 +21,6 @@ import type { LogEntry } from '../log-entry.js';
 export interface MemoryLogOptions {
   readonly catalogue?: ContractCatalogue;
   readonly root?: string;
-}
-
-/** A message put into the log as it is, past every check. */
-export interface RawMessage {
-  readonly subject: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly data?: Uint8Array | string;
-}
-
-interface Storage {
-  readonly messages: StoredMessage[];
-  /** Position of each `Nats-Msg-Id`. */
-  readonly ids: Map<string, number>;
-  readonly wakers: Set<() => void>;
-  /** Raised when messages were taken away, so that no reader keeps terms that are gone. */
-  generation: number;
 }
 
 /** The log in memory, for tests of deciders, projections and handlers: same classification, fencing, expectations and errors. */
@@ -60,7 +45,8 @@ export class MemoryLog implements EventLog {
   /** Stores a message as it is; returns its position. */
   async putRaw(message: RawMessage): Promise<number> {
     const headers = new Map(Object.entries(message.headers ?? {}));
-    const data = typeof message.data === 'string' ? new TextEncoder().encode(message.data) : (message.data ?? new Uint8Array());
+    const data =
+      typeof message.data === 'string' ? new TextEncoder().encode(message.data) : (message.data ?? new Uint8Array());
     return this.#put(message.subject, headers, data);
   }
 
@@ -79,10 +65,16 @@ export class MemoryLog implements EventLog {
     if (own !== undefined) return { position: own, duplicate: true };
     const { expect } = options;
     if (expect !== undefined) {
-      const scope = expect.scope === 'subject' ? encoded.subject : aggregateFilter(this.root, event.contract.aggregate, event.aggregateId);
+      const scope =
+        expect.scope === 'subject'
+          ? encoded.subject
+          : aggregateFilter(this.root, event.contract.aggregate, event.aggregateId);
       const last = this.#last(scope)?.position ?? 0;
       if (last !== expect.lastPosition) {
-        throw new ProblemError('append-conflict', `${event.contract.name} expected position ${expect.lastPosition} last on ${scope}, found ${last}`);
+        throw new ProblemError(
+          'append-conflict',
+          `${event.contract.name} expected position ${expect.lastPosition} last on ${scope}, found ${last}`,
+        );
       }
     }
     const position = this.#put(encoded.subject, new Map([...encoded.headers, [MSG_ID_HEADER, event.id]]), encoded.data);
@@ -93,11 +85,19 @@ export class MemoryLog implements EventLog {
     return this.#entryOf(this.#last(aggregateFilter(this.root, aggregate, aggregateId)));
   }
 
-  async lastOnSubject(contract: EventContract, aggregateId: string, executorId?: string): Promise<LogEntry | undefined> {
+  async lastOnSubject(
+    contract: EventContract,
+    aggregateId: string,
+    executorId?: string,
+  ): Promise<LogEntry | undefined> {
     return this.#entryOf(this.#last(eventSubject(this.root, contract, aggregateId, { executorId })));
   }
 
-  async *readAggregate(aggregate: Aggregate, aggregateId: string, options: { readonly after?: number } = {}): AsyncIterable<LogEntry> {
+  async *readAggregate(
+    aggregate: Aggregate,
+    aggregateId: string,
+    options: { readonly after?: number } = {},
+  ): AsyncIterable<LogEntry> {
     const filter = aggregateFilter(this.root, aggregate, aggregateId);
     const subjects = (message: StoredMessage): boolean => matches(message.subject, filter);
     for (const message of this.#storage.messages.slice(options.after ?? 0).filter(subjects)) yield this.#entry(message);
@@ -160,7 +160,8 @@ export class MemoryLog implements EventLog {
     if (this.#terms.generation !== generation) this.#terms = { table: new TermTable(), generation };
     const { table } = this.#terms;
     for (const message of messages.slice(table.completeTo, position)) {
-      if (message.subject.startsWith(`${this.root}.scheduler.`)) table.add(classify(message, this.catalogue, this.root));
+      if (message.subject.startsWith(`${this.root}.scheduler.`))
+        table.add(classify(message, this.catalogue, this.root));
     }
     table.completeUpTo(position);
     return table;
@@ -184,8 +185,4 @@ export class MemoryLog implements EventLog {
       signal.addEventListener('abort', wake);
     });
   }
-}
-
-function matches(subject: string, filter: string): boolean {
-  return filter.endsWith('.>') ? subject.startsWith(filter.slice(0, -1)) && subject.length > filter.length - 1 : subject === filter;
 }

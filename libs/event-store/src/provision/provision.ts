@@ -1,10 +1,20 @@
 import { ProblemError, type FieldError } from '@anime/problem-details';
 import { JetStreamApiError, type ConsumerConfig, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { connectionOptions, messageOf, unavailable, type NatsCredentials } from '../jetstream/nats-link.js';
+import { connectionOptions, type NatsCredentials } from '../jetstream/connection-options.js';
+import { messageOf, unavailable } from '../jetstream/log-faults.js';
 import { drift } from './drift.js';
 import { checkedManager } from './server-check.js';
-import { durableRequest, durableSettings, streamSettings, topology, type DurableSettings, type DurableShape, type StreamSettings, type Topology } from './settings.js';
+import {
+  durableRequest,
+  durableSettings,
+  streamSettings,
+  topology,
+  type DurableSettings,
+  type DurableShape,
+  type StreamSettings,
+  type Topology,
+} from './settings.js';
 
 /** Where to provision: an open connection, or an address to connect to for the time of the call. */
 export type ProvisionTarget =
@@ -39,7 +49,10 @@ export function provision(options: ProvisionOptions): Promise<ProvisionReport> {
     }
     // Asked again: a server may store other settings than it was given.
     const after = await inspect(manager, names);
-    refuse([...after.differences, ...after.missing.map((thing) => ({ path: thing, message: `${thing} was not made` }))]);
+    refuse([
+      ...after.differences,
+      ...after.missing.map((thing) => ({ path: thing, message: `${thing} was not made` })),
+    ]);
     return { created: before.missing, found: before.found };
   });
 }
@@ -51,7 +64,10 @@ export function provision(options: ProvisionOptions): Promise<ProvisionReport> {
 export function verifyProvisioned(options: ProvisionOptions): Promise<void> {
   return withManager(options, async (manager) => {
     const { differences, missing } = await inspect(manager, topology(options));
-    refuse([...missing.map((thing) => ({ path: thing, message: `${thing} does not exist (run provision)` })), ...differences]);
+    refuse([
+      ...missing.map((thing) => ({ path: thing, message: `${thing} does not exist (${repair(thing)})` })),
+      ...differences,
+    ]);
   });
 }
 
@@ -95,11 +111,13 @@ async function inspect(manager: JetStreamManager, names: Topology): Promise<Insp
     return actual === undefined;
   };
   for (const settings of streamSettings(names)) {
-    if (compare(`stream ${settings.name}`, settings, await streamConfig(manager, settings.name))) missingStreams.push(settings);
+    if (compare(`stream ${settings.name}`, settings, await streamConfig(manager, settings.name)))
+      missingStreams.push(settings);
   }
   for (const { name, description } of names.durables) {
     const settings = durableSettings(name, { description });
-    if (compare(`durable ${name}`, settings, await durableConfig(manager, names.stream, name))) missingDurables.push(settings);
+    if (compare(`durable ${name}`, settings, await durableConfig(manager, names.stream, name)))
+      missingDurables.push(settings);
   }
   return { missingStreams, missingDurables, missing, found, differences };
 }
@@ -108,7 +126,11 @@ async function streamConfig(manager: JetStreamManager, name: string): Promise<St
   return absent(async () => (await manager.streams.info(name)).config);
 }
 
-async function durableConfig(manager: JetStreamManager, stream: string, name: string): Promise<ConsumerConfig | undefined> {
+async function durableConfig(
+  manager: JetStreamManager,
+  stream: string,
+  name: string,
+): Promise<ConsumerConfig | undefined> {
   return absent(async () => (await manager.consumers.info(stream, name)).config);
 }
 
@@ -116,16 +138,27 @@ async function absent<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
     return await look();
   } catch (error) {
-    if (error instanceof JetStreamApiError && (error.code === STREAM_NOT_FOUND || error.code === CONSUMER_NOT_FOUND)) return undefined;
+    if (error instanceof JetStreamApiError && (error.code === STREAM_NOT_FOUND || error.code === CONSUMER_NOT_FOUND))
+      return undefined;
     throw error;
   }
 }
 
+/** The one command that makes what is missing; a durable's start is a choice that somebody has to make. */
+function repair(thing: string): string {
+  const [kind, name] = thing.split(' ');
+  return kind === 'durable' ? `anime consumers create ${name} --from-now|--from-start` : 'anime provision';
+}
+
 function refuse(differences: readonly FieldError[]): void {
   if (differences.length === 0) return;
-  throw new ProblemError('log-incompatible', `NATS is not as this build needs it: ${differences.map(({ message }) => message).join('; ')}.`, {
-    errors: differences,
-  });
+  throw new ProblemError(
+    'log-incompatible',
+    `NATS is not as this build needs it: ${differences.map(({ message }) => message).join('; ')}.`,
+    {
+      errors: differences,
+    },
+  );
 }
 
 async function withManager<T>(target: ProvisionTarget, use: (manager: JetStreamManager) => Promise<T>): Promise<T> {
@@ -142,10 +175,16 @@ async function withManager<T>(target: ProvisionTarget, use: (manager: JetStreamM
   }
 }
 
-async function open(target: { readonly natsUrl: string; readonly credentials?: NatsCredentials | undefined }): Promise<NatsConnection> {
+async function open(target: {
+  readonly natsUrl: string;
+  readonly credentials?: NatsCredentials | undefined;
+}): Promise<NatsConnection> {
   try {
     return await connect({ ...connectionOptions({ ...target, name: 'provision' }), maxReconnectAttempts: 0 });
   } catch (error) {
-    throw unavailable(`NATS cannot be reached at ${target.natsUrl.replace(/\/\/[^@/]*@/, '//')}: ${messageOf(error)}`, error);
+    throw unavailable(
+      `NATS cannot be reached at ${target.natsUrl.replace(/\/\/[^@/]*@/, '//')}: ${messageOf(error)}`,
+      error,
+    );
   }
 }

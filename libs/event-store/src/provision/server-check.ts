@@ -1,7 +1,7 @@
 import { ProblemError } from '@anime/problem-details';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { messageOf } from '../jetstream/nats-link.js';
+import { messageOf } from '../jetstream/log-faults.js';
 
 /** Expectations over a subject filter, and consumers that this build needs, came with this version. */
 const OLDEST = { major: 2, minor: 11 };
@@ -14,7 +14,10 @@ export function checkServerVersion(version: string): void {
   const match = /^v?(\d+)\.(\d+)\./.exec(version);
   const [major, minor] = [Number(match?.[1] ?? -1), Number(match?.[2] ?? -1)];
   if (major > OLDEST.major || (major === OLDEST.major && minor >= OLDEST.minor)) return;
-  throw new ProblemError('log-incompatible', `nats-server ${version} is too old: ${OLDEST.major}.${OLDEST.minor} or newer is needed.`);
+  throw new ProblemError(
+    'log-incompatible',
+    `nats-server ${version} is too old: ${OLDEST.major}.${OLDEST.minor} or newer is needed.`,
+  );
 }
 
 /**

@@ -123,5 +123,9 @@ export function durableSettings(name: string, shape: DurableShape = {}): Durable
 /** The same as a request to create it: the client makes an invalid subject of a filter that is ''. */
 export function durableRequest(settings: DurableSettings, from: 'now' | 'start'): DurableSettings {
   const { filter_subject, ...rest } = settings;
-  return { ...rest, ...(filter_subject === '' || filter_subject === undefined ? {} : { filter_subject }), deliver_policy: from === 'now' ? 'new' : 'all' };
+  return {
+    ...rest,
+    ...(filter_subject === '' || filter_subject === undefined ? {} : { filter_subject }),
+    deliver_policy: from === 'now' ? 'new' : 'all',
+  };
 }

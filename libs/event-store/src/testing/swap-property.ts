@@ -24,7 +24,8 @@ export function swapProperty<State, Command, Event extends RecordedEvent>(
   options: SwapOptions<State>,
 ): void {
   const view = options.view ?? ((state: State): unknown => state);
-  const fold = (events: readonly NewEvent[]): unknown => view(recordAll<Event>(events).reduce(decider.evolve, decider.initial));
+  const fold = (events: readonly NewEvent[]): unknown =>
+    view(recordAll<Event>(events).reduce(decider.evolve, decider.initial));
   fc.assert(
     fc.property(options.history, options.pair, (history, [first, second]) => {
       deepStrictEqual(fold([...history, second, first]), fold([...history, first, second]));

@@ -5,7 +5,12 @@ import { uuidv7 } from '../ids.js';
 export type TestMeta = Partial<EventMeta>;
 
 /** A new event for a test: what the test does not care about is filled in (a new id, a fixed time, its own correlation). */
-export function testEvent<C extends EventContract>(contract: C, aggregateId: string, data: EventData<C>, meta: TestMeta = {}): NewEvent<C> {
+export function testEvent<C extends EventContract>(
+  contract: C,
+  aggregateId: string,
+  data: EventData<C>,
+  meta: TestMeta = {},
+): NewEvent<C> {
   const id = meta.id ?? uuidv7();
   return {
     contract,

@@ -13,7 +13,11 @@ const PROBLEM = {
 };
 const ACKNOWLEDGED = { jobId: '0199f0f0-0000-7000-8000-000000000001', position: 3 };
 
-function answer(status: number, body: unknown, type = status < 400 ? 'application/json' : 'application/problem+json'): Response {
+function answer(
+  status: number,
+  body: unknown,
+  type = status < 400 ? 'application/json' : 'application/problem+json',
+): Response {
   return new Response(JSON.stringify(body), { status, headers: { 'content-type': type } });
 }
 
@@ -32,15 +36,28 @@ describe('the check of answers', () => {
     ['a field too much', answer(202, { ...ACKNOWLEDGED, extra: 1 }), /must NOT have additional properties/],
     ['a field too little', answer(202, { jobId: ACKNOWLEDGED.jobId }), /must have required property 'position'/],
     ['a value of another form', answer(202, { ...ACKNOWLEDGED, jobId: '1' }), /must match pattern/],
-    ['a problem that the operation does not have', answer(409, { ...PROBLEM, code: 'append-conflict' }), /must be equal to one of the allowed values/],
+    [
+      'a problem that the operation does not have',
+      answer(409, { ...PROBLEM, code: 'append-conflict' }),
+      /must be equal to one of the allowed values/,
+    ],
     ['a status in the body that is not its own', answer(409, { ...PROBLEM, status: 404 }), /must be equal to constant/],
   ])('does not let pass %s', async (_what, response, complaint) => {
     await expect(new AnswerCheck().validateAnswer('cancelJob', response)).rejects.toThrow(complaint);
   });
 
   it('demands the headers that the document promises', async () => {
-    const body = { ...ACKNOWLEDGED, status: 'requested', type: 'image', seed: 1, template: { id: 'a', version: 1 }, links: { self: '', events: '', cancel: '' } };
-    await expect(new AnswerCheck().validateAnswer('generateImage', answer(202, body))).rejects.toThrow('without Location');
+    const body = {
+      ...ACKNOWLEDGED,
+      status: 'requested',
+      type: 'image',
+      seed: 1,
+      template: { id: 'a', version: 1 },
+      links: { self: '', events: '', cancel: '' },
+    };
+    await expect(new AnswerCheck().validateAnswer('generateImage', answer(202, body))).rejects.toThrow(
+      'without Location',
+    );
   });
 
   it('remembers what was called', async () => {

@@ -26,7 +26,7 @@ export class AnswerCheck {
     this.#ajv.addSchema(document, 'openapi');
     this.#operations = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({
-        id: String(operation['operationId']),
+        id: operation.operationId,
         method,
         path,
         matches: new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`),
@@ -49,14 +49,19 @@ export class AnswerCheck {
     this.#called.add(operationId);
     const where = `${operationId} answered ${response.status}`;
     const described = answerOf(this.#document, operation, response.status);
-    if (described === undefined) throw new Error(`${where}, which its document does not have: ${await response.clone().text()}`);
+    if (described === undefined)
+      throw new Error(`${where}, which its document does not have: ${await response.clone().text()}`);
     const mediaType = (response.headers.get('content-type') ?? '').split(';')[0] ?? '';
-    if (!described.mediaTypes.includes(mediaType)) throw new Error(`${where} as ${mediaType}, not as ${described.mediaTypes.join(' or ')}`);
+    if (!described.mediaTypes.includes(mediaType))
+      throw new Error(`${where} as ${mediaType}, not as ${described.mediaTypes.join(' or ')}`);
     const missing = described.requiredHeaders.filter((name) => !response.headers.has(name));
     if (missing.length > 0) throw new Error(`${where} without ${missing.join(', ')}`);
     const validate = this.#validator(operation, response.status, mediaType);
     const body: unknown = await response.clone().json();
-    if (!validate(body)) throw new Error(`${where} with a body that does not fit: ${this.#ajv.errorsText(validate.errors)}: ${JSON.stringify(body)}`);
+    if (!validate(body))
+      throw new Error(
+        `${where} with a body that does not fit: ${this.#ajv.errorsText(validate.errors)}: ${JSON.stringify(body)}`,
+      );
   }
 
   /** A `fetch` whose every answer from an operation of the document is checked. */
@@ -65,7 +70,9 @@ export class AnswerCheck {
       const request = new Request(input, init);
       const { pathname } = new URL(request.url);
       const response = await fetch(request);
-      const operation = this.#operations.find(({ method, matches }) => method === request.method.toLowerCase() && matches.test(pathname));
+      const operation = this.#operations.find(
+        ({ method, matches }) => method === request.method.toLowerCase() && matches.test(pathname),
+      );
       if (operation !== undefined) await this.validateAnswer(operation.id, response);
       return response;
     };
@@ -93,7 +100,9 @@ interface OpenApiResponse {
 }
 
 function answerOf(document: OpenApiDocument, { path, method }: Operation, status: number): DescribedAnswer | undefined {
-  const responses = document.paths[path]?.[method]?.['responses'] as Readonly<Record<string, OpenApiResponse>> | undefined;
+  const responses = document.paths[path]?.[method]?.['responses'] as
+    | Readonly<Record<string, OpenApiResponse>>
+    | undefined;
   const answer = responses?.[String(status)];
   if (answer === undefined) return undefined;
   return {

@@ -7,7 +7,12 @@ import { DONE, type ConsumerTable, type Outcome, type ReactorContext, type React
 import { JetStreamStrategy } from '../jetstream-strategy.js';
 import type { MessagingLogger } from '../messaging-logger.js';
 
-export const quietLogger: MessagingLogger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+export const quietLogger: MessagingLogger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
 
 /** A stream of its own on the file's server, its logs and its services; all ended after each test. */
 export interface ReactorStudio {
@@ -17,7 +22,12 @@ export interface ReactorStudio {
   /** Another process's connection. */
   open(catalogue?: ContractCatalogue): Promise<JetStreamLog>;
   createDurable(name?: string, ackWaitMs?: number): Promise<void>;
-  append<C extends EventContract>(contract: C, data: EventData<C>, aggregateId?: string, meta?: TestMeta): Promise<number>;
+  append<C extends EventContract>(
+    contract: C,
+    data: EventData<C>,
+    aggregateId?: string,
+    meta?: TestMeta,
+  ): Promise<number>;
   /** Appends `count` events without data, each of its own job unless one is given. */
   appendMany(count: number, aggregateId?: string): Promise<void>;
   serve(table: ConsumerTable, options?: { log?: JetStreamLog; drainMs?: number }): JetStreamStrategy;
@@ -38,11 +48,23 @@ export function useReactorStudios(): () => Promise<ReactorStudio> {
   return async () => {
     const { url } = await nats.server();
     count += 1;
-    const names = { stream: `EVENTS_${count}`, root: `anime-${count}`, durables: [], progressStream: `PROGRESS_${count}`, progressRoot: `progress-${count}` };
+    const names = {
+      stream: `EVENTS_${count}`,
+      root: `anime-${count}`,
+      durables: [],
+      progressStream: `PROGRESS_${count}`,
+      progressRoot: `progress-${count}`,
+    };
     await provision({ natsUrl: url, ...names });
     const open = async (catalogue?: ContractCatalogue): Promise<JetStreamLog> => {
       const { stream, root } = names;
-      const log = openLog({ natsUrl: url, name: 'test', stream, root, ...(catalogue === undefined ? {} : { catalogue }) });
+      const log = openLog({
+        natsUrl: url,
+        name: 'test',
+        stream,
+        root,
+        ...(catalogue === undefined ? {} : { catalogue }),
+      });
       logs.push(log);
       return log;
     };
@@ -54,7 +76,8 @@ export function useReactorStudios(): () => Promise<ReactorStudio> {
       stream: names.stream,
       log,
       open,
-      createDurable: async (name = DURABLE, ackWaitMs = 30_000) => void (await createDurable(name, { natsUrl: url, stream: names.stream, from: 'start', ackWaitMs })),
+      createDurable: async (name = DURABLE, ackWaitMs = 30_000) =>
+        void (await createDurable(name, { natsUrl: url, stream: names.stream, from: 'start', ackWaitMs })),
       append,
       appendMany: async (many, aggregateId) => {
         for (let i = 0; i < many; i += 1) await append(JobCancelRequestedV1, {}, aggregateId);
@@ -84,7 +107,10 @@ export interface Recorder {
   positions(): number[];
 }
 
-export function recorder(handle: (event: RecordedEvent, context: ReactorContext) => Promise<Outcome> = async () => DONE, options: Partial<ReactorRow> = {}): Recorder {
+export function recorder(
+  handle: (event: RecordedEvent, context: ReactorContext) => Promise<Outcome> = async () => DONE,
+  options: Partial<ReactorRow> = {},
+): Recorder {
   const handled: Recorder['handled'] = [];
   const parked: Recorder['parked'] = [];
   const row: ReactorRow = {

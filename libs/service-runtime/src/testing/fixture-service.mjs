@@ -27,5 +27,5 @@ await runMain('gateway', async () => {
     onDrain: () => trail('resources'),
     log: { close: async () => trail('log') },
   });
-  if (fixture === 'rejects') setTimeout(() => Promise.reject(new Error('nobody caught this')), 10);
+  if (fixture === 'rejects') setTimeout(() => void Promise.reject(new Error('nobody caught this')), 10);
 });

@@ -91,7 +91,13 @@ export class AttemptJournal {
       if (decision.kind !== 'claim') return decision;
       try {
         // The id holds the claim: an equal id would make the log take another process's claim for a repeat of its own.
-        await this.#append(JobStartedV1, assigned, deriveId(assigned.id, 'started', claim), { attempt, executorId, promptId, claim }, lastPosition);
+        await this.#append(
+          JobStartedV1,
+          assigned,
+          deriveId(assigned.id, 'started', claim),
+          { attempt, executorId, promptId, claim },
+          lastPosition,
+        );
         return { kind: 'claim' };
       } catch (error) {
         if (!isProblem(error, 'append-conflict') || tries === CLAIM_TRIES) throw error;
@@ -115,7 +121,8 @@ export class AttemptJournal {
     if (last === undefined || last.status === 'event') return last?.event;
     let order: RecordedEvent | undefined;
     for await (const entry of this.#log.readAggregate('job', jobId)) {
-      if (entry.status === 'event' && isOrder(entry.event) && entry.event.data.executorId === executorId) order = entry.event;
+      if (entry.status === 'event' && isOrder(entry.event) && entry.event.data.executorId === executorId)
+        order = entry.event;
     }
     return order;
   }
@@ -141,13 +148,22 @@ export class AttemptJournal {
     data: EventData<C>,
     lastPosition?: number,
   ): Promise<void> {
-    const event = { contract, aggregateId: cause.aggregateId, data, id, time: this.#now().toISOString(), actor: ACTOR, ...causedBy(cause) };
+    const event = {
+      contract,
+      aggregateId: cause.aggregateId,
+      data,
+      id,
+      time: this.#now().toISOString(),
+      actor: ACTOR,
+      ...causedBy(cause),
+    };
     await this.#log.append(event, lastPosition === undefined ? {} : { expect: { scope: 'subject', lastPosition } });
   }
 }
 
 function factOf(event: RecordedEvent): AttemptFact[] {
   if (isEvent(event, JobStartedV1)) return [{ kind: 'started', attempt: event.data.attempt, claim: event.data.claim }];
-  if (isEvent(event, JobExecutedV1) || isEvent(event, JobAttemptFailedV1)) return [{ kind: 'ended', attempt: event.data.attempt }];
+  if (isEvent(event, JobExecutedV1) || isEvent(event, JobAttemptFailedV1))
+    return [{ kind: 'ended', attempt: event.data.attempt }];
   return [];
 }

@@ -1,5 +1,13 @@
 import type { BlobStore } from '@anime/blob-store';
-import { cachedNodes, executionMs, filesOf, verdictOf, type ComfyClient, type ComfySocket, type EndedPrompt } from '@anime/comfyui-client';
+import {
+  cachedNodes,
+  executionMs,
+  filesOf,
+  verdictOf,
+  type ComfyClient,
+  type ComfySocket,
+  type EndedPrompt,
+} from '@anime/comfyui-client';
 import { ApiGraph, type EventData, type JobExecutedV1, type Progress } from '@anime/contracts';
 import { loadBody } from '@anime/event-store';
 import { isProblem } from '@anime/problem-details';
@@ -79,12 +87,15 @@ export class AttemptRun {
     const { journal, slots, claim } = this.#options;
     const before = await journal.claimable(this.#assigned);
     if (before.kind === 'over') return { kind: 'dropped' };
-    const mayBeThere = before.kind === 'adopt' && (before.claim !== claim || this.#posted.has(this.#assigned.data.promptId));
+    const mayBeThere =
+      before.kind === 'adopt' && (before.claim !== claim || this.#posted.has(this.#assigned.data.promptId));
     const plan = await this.#plan(mayBeThere);
     if ('class' in plan) return { kind: 'failed', failure: plan };
     plan.progress.enter('waiting');
     // What is on the server already takes its place there, whether or not there is room.
-    const giveBack = mayBeThere ? slots.force() : await slots.take(AbortSignal.any([this.#signal, this.#cancelled.signal]));
+    const giveBack = mayBeThere
+      ? slots.force()
+      : await slots.take(AbortSignal.any([this.#signal, this.#cancelled.signal]));
     if (giveBack === undefined) return { kind: this.#signal.aborted ? 'left' : 'dropped' };
     try {
       const end = await this.#runOnServer(plan, mayBeThere);
@@ -102,7 +113,8 @@ export class AttemptRun {
     const jobId = this.#assigned.aggregateId;
     const accepted = await journal.accepted(jobId);
     const variant = accepted.variants.find((candidate) => candidate.name === name);
-    if (variant === undefined) return failure('internal', 'variant-unknown', `The job was accepted without a variant ${name}`);
+    if (variant === undefined)
+      return failure('internal', 'variant-unknown', `The job was accepted without a variant ${name}`);
     let body: ApiGraph;
     try {
       body = await loadBody(variant.graph, blobs, ApiGraph);
@@ -126,7 +138,8 @@ export class AttemptRun {
       socket,
       promptId: this.#assigned.data.promptId,
       onMessage: (message) => plan.progress.onMessage(message),
-      onLook: (look) => plan.progress.enter(look.state === 'pending' || look.state === 'absent' ? 'waiting' : 'running'),
+      onLook: (look) =>
+        plan.progress.enter(look.state === 'pending' || look.state === 'absent' ? 'waiting' : 'running'),
     });
     this.#cancelled.signal.addEventListener('abort', () => follower.cancel(), { once: true });
     const submitted = mayBeThere ? 'uncertain' : await this.#claimAndSubmit(plan);
@@ -134,7 +147,7 @@ export class AttemptRun {
     this.#submitted = true;
     // A cancel may have come between the last look and the POST, also to another process.
     if (this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned))) follower.cancel();
-    return this.#endOf(await follower.follow(submitted === 'queued', this.#signal), plan);
+    return await this.#endOf(await follower.follow(submitted === 'queued', this.#signal), plan);
   }
 
   /** @returns whether the prompt was queued, or may have been; an End when it was not */
@@ -164,7 +177,8 @@ export class AttemptRun {
     if (followed === undefined) return { kind: 'left' };
     if (followed.kind === 'stopped') return { kind: 'dropped' };
     if (followed.kind === 'vanished') {
-      const message = 'The server knows the prompt neither in its queue nor in its history: it was deleted, or the server restarted';
+      const message =
+        'The server knows the prompt neither in its queue nor in its history: it was deleted, or the server restarted';
       return { kind: 'failed', failure: failure('transient', 'vanished', message) };
     }
     const verdict = verdictOf(followed.ended);
@@ -175,11 +189,22 @@ export class AttemptRun {
         return { kind: 'failed', failure: failureOfException(verdict.error) };
       case 'interrupted': {
         // The answer to a cancel is the cancel's own; the order may have gone to another process than this one.
-        if (this.#cancelled.signal.aborted || !(await this.#options.journal.isCurrent(this.#assigned))) return { kind: 'dropped' };
-        return { kind: 'failed', failure: failure('transient', 'interrupted', 'The prompt was interrupted on the server, but nobody ordered it here') };
+        if (this.#cancelled.signal.aborted || !(await this.#options.journal.isCurrent(this.#assigned)))
+          return { kind: 'dropped' };
+        return {
+          kind: 'failed',
+          failure: failure(
+            'transient',
+            'interrupted',
+            'The prompt was interrupted on the server, but nobody ordered it here',
+          ),
+        };
       }
       case 'unknown':
-        return { kind: 'failed', failure: failure('internal', 'no-verdict', 'The server says that the prompt ended, but not how') };
+        return {
+          kind: 'failed',
+          failure: failure('internal', 'no-verdict', 'The server says that the prompt ended, but not how'),
+        };
     }
   }
 

@@ -19,7 +19,10 @@ afterAll(async () => {
 /** Takes a good second at 5 ms a step. */
 const LONG = 250;
 
-async function untilSampling(simulator: { readonly counters: { readonly samplerRuns: number } }, runs = 1): Promise<void> {
+async function untilSampling(
+  simulator: { readonly counters: { readonly samplerRuns: number } },
+  runs = 1,
+): Promise<void> {
   await eventually(() => simulator.counters.samplerRuns >= runs, { what: 'the sampler runs' });
 }
 
@@ -42,7 +45,9 @@ describe('a job that runs well', () => {
     const executed = await jobs.fact(JobExecutedV1, jobId);
     expect(executed).toMatchObject({ attempt: 1, variant: 'normal', cached: false });
     expect(executed.executionMs).toBeGreaterThan(0);
-    expect(executed.outputs).toMatchObject([{ node: '9', index: 0, kind: 'image', role: 'main', mediaType: 'image/png', filename: '9_00001_.png' }]);
+    expect(executed.outputs).toMatchObject([
+      { node: '9', index: 0, kind: 'image', role: 'main', mediaType: 'image/png', filename: '9_00001_.png' },
+    ]);
     const [output] = executed.outputs;
     const picture = await sharp(await harness.blobs.get(output?.blob ?? '')).metadata();
     expect([picture.width, picture.height, picture.format]).toEqual([64, 64, 'png']);
@@ -66,7 +71,10 @@ describe('a job that runs well', () => {
     const simulator = await harness.simulator();
     const graph = imageGraph();
     const text = graph['7']?.inputs ?? {};
-    const jobId = await jobs.accept({ graph: { ...graph, '7': { class_type: 'CLIPTextEncode', inputs: { ...text, text: 'bad '.repeat(20_000) } } }, blobs: harness.blobs });
+    const jobId = await jobs.accept({
+      graph: { ...graph, '7': { class_type: 'CLIPTextEncode', inputs: { ...text, text: 'bad '.repeat(20_000) } } },
+      blobs: harness.blobs,
+    });
     expect(await harness.life(simulator.url).run(await jobs.assign(jobId))).toEqual(DONE);
     expect(await jobs.trail(jobId)).toEqual(['started', 'executed']);
   });
@@ -81,9 +89,16 @@ describe('a job that runs well', () => {
     const seconds = (performance.now() - began) / 1000;
     const fractions = life.progress.map(({ fraction }) => fraction);
     expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
-    expect(life.progress.map(({ phase }) => phase).filter((phase, at, all) => phase !== all[at - 1])).toEqual(['waiting', 'running', 'downloading', 'ended']);
+    expect(life.progress.map(({ phase }) => phase).filter((phase, at, all) => phase !== all[at - 1])).toEqual([
+      'waiting',
+      'running',
+      'downloading',
+      'ended',
+    ]);
     expect(life.progress.at(-1)).toMatchObject({ jobId, attempt: 1, fraction: 1 });
-    expect(life.progress.some(({ nodeTitle, step, steps }) => nodeTitle === 'Paint' && step !== null && steps === LONG)).toBe(true);
+    expect(
+      life.progress.some(({ nodeTitle, step, steps }) => nodeTitle === 'Paint' && step !== null && steps === LONG),
+    ).toBe(true);
     expect(life.progress.length).toBeLessThanOrEqual(4 * seconds + 5);
     expect(life.progress.length).toBeGreaterThan(5);
   });
@@ -92,7 +107,9 @@ describe('a job that runs well', () => {
     const { jobs } = harness;
     const simulator = await harness.simulator();
     const life = harness.life(simulator.url);
-    const jobIds = await Promise.all([1, 2, 3, 4].map((seed) => jobs.accept({ graph: imageGraph({ steps: 40, seed }) })));
+    const jobIds = await Promise.all(
+      [1, 2, 3, 4].map((seed) => jobs.accept({ graph: imageGraph({ steps: 40, seed }) })),
+    );
     const runs = await Promise.all(jobIds.map(async (jobId) => ({ done: life.run(await jobs.assign(jobId)) })));
     await untilSampling(simulator);
     await eventually(() => simulator.counters.promptsPosted === 2, { what: 'the second waits on the server' });
@@ -187,14 +204,20 @@ describe('a ComfyUI that fails', () => {
     const jobId = await jobs.accept({ graph: imageGraph({ checkpoint: 'simulated-anime-v2.safetensors' }) });
     await harness.life(simulator.url).run(await jobs.assign(jobId));
     const failed = await jobs.fact(JobAttemptFailedV1, jobId);
-    expect(failed).toMatchObject({ class: 'missing-model', reason: 'submission-refused', evidence: { nodeId: '4', httpStatus: 400 } });
+    expect(failed).toMatchObject({
+      class: 'missing-model',
+      reason: 'submission-refused',
+      evidence: { nodeId: '4', httpStatus: 400 },
+    });
     expect(failed.message).toContain('nearest that it has: simulated-anime-v1.safetensors');
   });
 
   it('does not have the node: missing-node names it and the nearest', async () => {
     const { jobs } = harness;
     const simulator = await harness.simulator();
-    const jobId = await jobs.accept({ graph: { ...imageGraph(), '8': { class_type: 'VAEDecodeTurbo', inputs: { samples: ['3', 0], vae: ['4', 2] } } } });
+    const jobId = await jobs.accept({
+      graph: { ...imageGraph(), '8': { class_type: 'VAEDecodeTurbo', inputs: { samples: ['3', 0], vae: ['4', 2] } } },
+    });
     await harness.life(simulator.url).run(await jobs.assign(jobId));
     const failed = await jobs.fact(JobAttemptFailedV1, jobId);
     expect(failed).toMatchObject({ class: 'missing-node', evidence: { nodeType: 'VAEDecodeTurbo' } });
@@ -203,7 +226,11 @@ describe('a ComfyUI that fails', () => {
 
   it('raises in a node: the class and the whole evidence are recorded', async () => {
     const { jobs } = harness;
-    const failNode = { class_type: 'KSampler', exception_type: 'RuntimeError', message: 'mat1 and mat2 shapes cannot be multiplied' };
+    const failNode = {
+      class_type: 'KSampler',
+      exception_type: 'RuntimeError',
+      message: 'mat1 and mat2 shapes cannot be multiplied',
+    };
     const simulator = await harness.simulator({ faults: { failNode } });
     const jobId = await jobs.accept();
     expect(await harness.life(simulator.url).run(await jobs.assign(jobId))).toEqual(DONE);
@@ -219,7 +246,11 @@ describe('a ComfyUI that fails', () => {
 
   it('runs out of memory: oom', async () => {
     const { jobs } = harness;
-    const failNode = { class_type: 'KSampler', exception_type: 'torch.OutOfMemoryError', message: 'Allocation on device 0' };
+    const failNode = {
+      class_type: 'KSampler',
+      exception_type: 'torch.OutOfMemoryError',
+      message: 'Allocation on device 0',
+    };
     const simulator = await harness.simulator({ faults: { failNode } });
     const jobId = await jobs.accept();
     await harness.life(simulator.url).run(await jobs.assign(jobId));
@@ -263,7 +294,10 @@ describe('a cancel', () => {
     const { jobs } = harness;
     const simulator = await harness.simulator();
     const life = harness.life(simulator.url);
-    const [runs, waits] = [await jobs.accept({ graph: imageGraph({ steps: LONG }) }), await jobs.accept({ graph: imageGraph({ seed: 2 }) })];
+    const [runs, waits] = [
+      await jobs.accept({ graph: imageGraph({ steps: LONG }) }),
+      await jobs.accept({ graph: imageGraph({ seed: 2 }) }),
+    ];
     const running = life.run(await jobs.assign(runs));
     await untilSampling(simulator);
     const waiting = life.run(await jobs.assign(waits));

@@ -47,7 +47,8 @@ export class AttemptRunner {
   async onAssigned(assigned: Assigned, context: Pick<ReactorContext, 'signal'>): Promise<Outcome> {
     const { promptId } = assigned.data;
     // A redelivered message must not run beside the handler that lost it and is about to stop.
-    for (let other = this.#running.get(promptId); other !== undefined; other = this.#running.get(promptId)) await other.finished;
+    for (let other = this.#running.get(promptId); other !== undefined; other = this.#running.get(promptId))
+      await other.finished;
     const { promise: finished, resolve } = Promise.withResolvers<void>();
     const run = new AttemptRun(this.#options, this.#posted, assigned, context.signal);
     const running: Running = { jobId: assigned.aggregateId, run, finished, recorded: false };
@@ -80,7 +81,10 @@ export class AttemptRunner {
     if (context.signal.aborted) return stopping();
     if (running?.recorded !== true && !(await journal.hasEnded(ordered.aggregateId, attempt))) {
       const later = 'The attempt was cancelled; ComfyUI does not answer, so its prompt is stopped as soon as it does';
-      await journal.failed(ordered, failure('cancelled', 'cancelled', stopped ? 'The attempt was cancelled as ordered' : later));
+      await journal.failed(
+        ordered,
+        failure('cancelled', 'cancelled', stopped ? 'The attempt was cancelled as ordered' : later),
+      );
     }
     return stopped ? DONE : { kind: 'retry', error: new Error('ComfyUI does not answer'), delayMs: CANCEL_RETRY_MS };
   }
@@ -88,7 +92,10 @@ export class AttemptRunner {
   /** Gives an order up: the attempt ends as `internal`, its dead letter. */
   async park(order: Order, error: unknown, deliveries: number): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
-    await this.#options.journal.failed(order, failure('internal', 'parked', `Given up after ${deliveries} deliveries: ${reason}`));
+    await this.#options.journal.failed(
+      order,
+      failure('internal', 'parked', `Given up after ${deliveries} deliveries: ${reason}`),
+    );
   }
 
   /** @returns false when the server does not answer */

@@ -45,8 +45,18 @@ async function fetchOutput(
     try {
       const head: number[] = [];
       const { sha256, size } = await blobs.put(keepingHead(client.download(file), head, signal));
-      if (size === 0) return failure('transient', 'output-missing', `${file.filename} of node ${node} is empty`, { nodeId: node });
-      return { node, index, kind, role, blob: sha256, size, mediaType: mediaTypeOf(Uint8Array.from(head)), filename: file.filename };
+      if (size === 0)
+        return failure('transient', 'output-missing', `${file.filename} of node ${node} is empty`, { nodeId: node });
+      return {
+        node,
+        index,
+        kind,
+        role,
+        blob: sha256,
+        size,
+        mediaType: mediaTypeOf(Uint8Array.from(head)),
+        filename: file.filename,
+      };
     } catch (error) {
       if (signal.aborted) return undefined;
       if (error instanceof FileMissingError) {
@@ -63,14 +73,25 @@ async function fetchOutput(
 }
 
 function unreadable(node: string, filename: string, error: Error): Failure {
-  return failure('transient', 'output-unreadable', `${filename} of node ${node} cannot be downloaded: ${error.message}`, {
-    nodeId: node,
-    ...(error instanceof UnexpectedAnswerError ? { httpStatus: error.answerStatus, response: responseEvidence(error.answerBody) } : {}),
-  });
+  return failure(
+    'transient',
+    'output-unreadable',
+    `${filename} of node ${node} cannot be downloaded: ${error.message}`,
+    {
+      nodeId: node,
+      ...(error instanceof UnexpectedAnswerError
+        ? { httpStatus: error.answerStatus, response: responseEvidence(error.answerBody) }
+        : {}),
+    },
+  );
 }
 
 /** Passes the chunks on and keeps the first bytes; stops in mid-stream when the service drains. */
-async function* keepingHead(chunks: AsyncIterable<Uint8Array>, head: number[], signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* keepingHead(
+  chunks: AsyncIterable<Uint8Array>,
+  head: number[],
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
     signal.throwIfAborted();
     if (head.length < SNIFF_LENGTH) head.push(...chunk.subarray(0, SNIFF_LENGTH - head.length));

@@ -58,7 +58,17 @@ export class ProgressPublisher {
     const { jobId, attempt, graph, resumed, publish } = this.#options;
     if (resumed && this.#progress.fraction < HIGHEST_WHILE_RUNNING) return;
     const { phase, fraction, node, step, steps } = this.#progress;
-    publish({ jobId, attempt, phase, fraction, node, nodeTitle: nodeTitle(graph, node), step, steps, at: new Date().toISOString() });
+    publish({
+      jobId,
+      attempt,
+      phase,
+      fraction,
+      node,
+      nodeTitle: nodeTitle(graph, node),
+      step,
+      steps,
+      at: new Date().toISOString(),
+    });
   }
 }
 
@@ -80,7 +90,10 @@ function reportOf(message: PromptMessage): ProgressReport | undefined {
     case 'progress_state': {
       // Nodes that a node expanded into have ids like 2.0.0.3: they are part of node 2, which reports for itself.
       const own = Object.entries(message.data.nodes).filter(([id]) => !id.includes('.'));
-      return { kind: 'nodes', shares: own.map(([node, { state, value, max }]) => ({ node, share: shareOf(state, value, max) })) };
+      return {
+        kind: 'nodes',
+        shares: own.map(([node, { state, value, max }]) => ({ node, share: shareOf(state, value, max) })),
+      };
     }
     default:
       return undefined;

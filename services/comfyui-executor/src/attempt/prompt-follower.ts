@@ -111,7 +111,11 @@ export class PromptFollower implements Disposable {
     // `executing` without a node comes when history has the entry. The verdicts come a moment before that, and an
     // error need not be final, so they only make the looks more frequent.
     if (message.type === 'executing' && message.data.node === null) this.#settle();
-    if (message.type === 'execution_success' || message.type === 'execution_error' || message.type === 'execution_interrupted') {
+    if (
+      message.type === 'execution_success' ||
+      message.type === 'execution_error' ||
+      message.type === 'execution_interrupted'
+    ) {
       this.#settling = true;
       if (this.#cancelled) this.#wake.call();
     }

@@ -31,7 +31,13 @@ export async function submitPrompt(client: ComfyClient, submission: Submission):
       case 'refused':
         return {
           kind: 'failed',
-          failure: await explained(client, submission.graph, result.status, result.refusal.error, result.refusal.node_errors),
+          failure: await explained(
+            client,
+            submission.graph,
+            result.status,
+            result.refusal.error,
+            result.refusal.node_errors,
+          ),
         };
     }
   } catch (error) {
@@ -42,7 +48,11 @@ export async function submitPrompt(client: ComfyClient, submission: Submission):
 }
 
 /** aiohttp's plain 500 may come after the prompt went into the queue (contract of ComfyUI §1.1), so it is looked up. */
-async function afterUnexpectedAnswer(client: ComfyClient, promptId: string, error: UnexpectedAnswerError): Promise<Submitted> {
+async function afterUnexpectedAnswer(
+  client: ComfyClient,
+  promptId: string,
+  error: UnexpectedAnswerError,
+): Promise<Submitted> {
   try {
     if ((await client.look(promptId)).state !== 'absent') return { kind: 'uncertain' };
   } catch (lookError) {
@@ -67,7 +77,11 @@ async function explained(
 }
 
 /** The names that a message about something missing can suggest; empty when the server does not tell. */
-async function availableNames(client: ComfyClient, refused: RefusedPrompt, graph: ApiGraph): Promise<readonly string[]> {
+async function availableNames(
+  client: ComfyClient,
+  refused: RefusedPrompt,
+  graph: ApiGraph,
+): Promise<readonly string[]> {
   try {
     if (missingNodeOf(refused) !== undefined) return await client.nodeClasses();
     const model = missingModelOf(refused, graph);

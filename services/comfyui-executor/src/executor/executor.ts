@@ -55,7 +55,14 @@ export class Executor {
     this.journal = new AttemptJournal(log);
     this.#client = new ComfyClient({ baseUrl: server.url });
     this.#socket = new ComfySocket({ baseUrl: server.url });
-    this.#lease = new KvLease({ log, bucket: LEASES_BUCKET, key: `executor-${this.id}`, holder: claim, ttlMs: LEASE_TTL_MS, logger });
+    this.#lease = new KvLease({
+      log,
+      bucket: LEASES_BUCKET,
+      key: `executor-${this.id}`,
+      holder: claim,
+      ttlMs: LEASE_TTL_MS,
+      logger,
+    });
     this.#watch = new ServerWatch(
       this.#client,
       (queued) => this.#onAnswer(queued),
@@ -98,7 +105,8 @@ export class Executor {
   readonly check = (): { readonly ok: boolean; readonly reason: string | null } => {
     const { reachable, reason } = this.#watch.state;
     if (!reachable) return { ok: false, reason };
-    if (!this.holds) return { ok: false, reason: `another process holds executor ${this.name}, or NATS cannot say who does` };
+    if (!this.holds)
+      return { ok: false, reason: `another process holds executor ${this.name}, or NATS cannot say who does` };
     if (!this.#registered) return { ok: false, reason: this.#fault ?? `executor ${this.name} is not registered yet` };
     return { ok: true, reason: null };
   };
@@ -146,7 +154,10 @@ export class Executor {
       const tags = Tags.safeParse(extraData['anime']).data;
       if (tags === undefined || tags.executorId !== this.id || this.runner.isRunning(promptId)) continue;
       if (!(await this.journal.isAbandoned(tags.jobId, tags.attempt, this.id))) continue;
-      this.#options.logger.warn({ promptId, jobId: tags.jobId, attempt: tags.attempt }, 'stops a late prompt of an attempt that has ended');
+      this.#options.logger.warn(
+        { promptId, jobId: tags.jobId, attempt: tags.attempt },
+        'stops a late prompt of an attempt that has ended',
+      );
       await this.#client.cancel(promptId);
     }
   }
@@ -156,7 +167,15 @@ export class Executor {
     if (!this.holds || !log.state().connected) return;
     const { reachable, reason, queue } = this.#watch.state;
     const { id: executorId, name } = this;
-    const heartbeat: ExecutorHeartbeat = { executorId, name, reachable, reason, jobId: this.runner.currentJobId, queue, at: new Date().toISOString() };
+    const heartbeat: ExecutorHeartbeat = {
+      executorId,
+      name,
+      reachable,
+      reason,
+      jobId: this.runner.currentJobId,
+      queue,
+      at: new Date().toISOString(),
+    };
     try {
       publishLive(await log.connected(), ExecutorHeartbeatV1, { executorId }, heartbeat);
     } catch (error) {

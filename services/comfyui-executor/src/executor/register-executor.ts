@@ -12,7 +12,12 @@ export const EXECUTOR_ACK_WAIT_MS = 10_000;
  * here. A registered executor whose durable is gone is not repaired silently; its consumer says how.
  * @returns true when it was registered now, false when it had been
  */
-export async function registerExecutor(log: JetStreamLog, client: ComfyClient, executorId: string, name: string): Promise<boolean> {
+export async function registerExecutor(
+  log: JetStreamLog,
+  client: ComfyClient,
+  executorId: string,
+  name: string,
+): Promise<boolean> {
   if ((await log.lastOfAggregate('executor', executorId)) !== undefined) return false;
   const stats = await client.systemStats();
   await createDurable(executorDurable(executorId), {
@@ -32,7 +37,10 @@ export async function registerExecutor(log: JetStreamLog, client: ComfyClient, e
   };
   const meta = { id, time: new Date().toISOString(), correlationId: id, actor: 'service:comfyui-executor' };
   try {
-    await log.append({ contract: ExecutorRegisteredV1, aggregateId: executorId, data, ...meta }, { expect: { scope: 'aggregate', lastPosition: 0 } });
+    await log.append(
+      { contract: ExecutorRegisteredV1, aggregateId: executorId, data, ...meta },
+      { expect: { scope: 'aggregate', lastPosition: 0 } },
+    );
     return true;
   } catch (error) {
     // Another process of the same name was faster.

@@ -22,7 +22,11 @@ export class ServerWatch {
   #timer: NodeJS.Timeout | undefined;
 
   /** @param onAnswer called with all prompts of the queue after each answer; its errors go to `onError` */
-  constructor(client: ComfyClient, onAnswer: (queued: readonly QueuedPrompt[]) => Promise<void>, onError: (error: unknown) => void) {
+  constructor(
+    client: ComfyClient,
+    onAnswer: (queued: readonly QueuedPrompt[]) => Promise<void>,
+    onError: (error: unknown) => void,
+  ) {
     this.#client = client;
     this.#onAnswer = onAnswer;
     this.#onError = onError;
@@ -31,7 +35,11 @@ export class ServerWatch {
   get state(): ServerState {
     const silentMs = this.#askedAtMs === undefined ? 0 : performance.now() - this.#askedAtMs;
     if (silentMs < PATIENCE_MS) return this.#state;
-    return { reachable: false, reason: `ComfyUI at ${this.#client.baseUrl} has not answered for ${Math.floor(silentMs / 1000)} s`, queue: null };
+    return {
+      reachable: false,
+      reason: `ComfyUI at ${this.#client.baseUrl} has not answered for ${Math.floor(silentMs / 1000)} s`,
+      queue: null,
+    };
   }
 
   start(): void {

@@ -7,7 +7,11 @@ export interface ImageGraphOptions {
 }
 
 /** A small text-to-image graph of core nodes; node 9 saves. */
-export function imageGraph({ steps = 4, seed = 1, checkpoint = 'simulated-anime-v1.safetensors' }: ImageGraphOptions = {}): ApiGraph {
+export function imageGraph({
+  steps = 4,
+  seed = 1,
+  checkpoint = 'simulated-anime-v1.safetensors',
+}: ImageGraphOptions = {}): ApiGraph {
   return {
     '3': {
       class_type: 'KSampler',

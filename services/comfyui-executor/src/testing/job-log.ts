@@ -7,7 +7,15 @@ import {
   type EventContract,
   type EventData,
 } from '@anime/contracts';
-import { isEvent, promptIdOf, spillBody, uuidv7, type BodyBlobs, type EventLog, type RecordedEvent } from '@anime/event-store';
+import {
+  isEvent,
+  promptIdOf,
+  spillBody,
+  uuidv7,
+  type BodyBlobs,
+  type EventLog,
+  type RecordedEvent,
+} from '@anime/event-store';
 import { graphHash } from '@anime/workflow-engine';
 import type { Assigned, CancelOrdered } from '../attempt/attempt-journal.js';
 import { imageGraph, IMAGE_OUTPUTS, IMAGE_WEIGHTS } from './graphs.js';
@@ -61,7 +69,11 @@ export class JobLog {
   }
 
   async orderCancel(jobId: string, attempt = 1): Promise<CancelOrdered> {
-    await this.#append(JobCancelOrderedV1, jobId, { attempt, executorId: this.executorId, promptId: promptIdOf(jobId, attempt) });
+    await this.#append(JobCancelOrderedV1, jobId, {
+      attempt,
+      executorId: this.executorId,
+      promptId: promptIdOf(jobId, attempt),
+    });
     const event = await this.#lastOrder(jobId);
     if (!isEvent(event, JobCancelOrderedV1)) throw new Error(`the last order is ${event.type}`);
     return event;
@@ -69,7 +81,12 @@ export class JobLog {
 
   /** A claim of a process that no longer lives. */
   async startedBy(claim: string, jobId: string, attempt = 1): Promise<void> {
-    await this.#append(JobStartedV1, jobId, { attempt, executorId: this.executorId, promptId: promptIdOf(jobId, attempt), claim });
+    await this.#append(JobStartedV1, jobId, {
+      attempt,
+      executorId: this.executorId,
+      promptId: promptIdOf(jobId, attempt),
+      claim,
+    });
   }
 
   /** What executors recorded about the job, in order. */

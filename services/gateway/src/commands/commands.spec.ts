@@ -26,7 +26,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const register = (template: TemplateFile) => registerTemplate({ log, blobs, studio: 'studio', now: () => NOW }, template);
+const register = (template: TemplateFile) =>
+  registerTemplate({ log, blobs, studio: 'studio', now: () => NOW }, template);
 
 async function entries(): Promise<LogEntry[]> {
   const found: LogEntry[] = [];
@@ -54,7 +55,10 @@ describe('the built-in templates', () => {
     if (template === undefined) throw new Error('no template');
     await register(template);
     const changed = { ...template, manifest: { ...template.manifest, vramGb: template.manifest.vramGb + 1 } };
-    await expect(register(changed)).rejects.toMatchObject({ code: 'template-changed', message: expect.stringMatching(/manifest.*v2/) });
+    await expect(register(changed)).rejects.toMatchObject({
+      code: 'template-changed',
+      message: expect.stringMatching(/manifest.*v2/),
+    });
     expect(await log.end()).toBe(1);
   });
 
@@ -79,12 +83,17 @@ describe('the built-in templates', () => {
     const { templates, faults } = await readTemplateFolder(copy);
     expect(templates.map(({ manifest }) => manifest.id)).not.toContain('text-to-image');
     expect(templates.length).toBeGreaterThan(0);
-    expect(faults).toEqual([expect.stringMatching(/^text-to-image\/v1: the manifest names text-to-image@7, its folder text-to-image@1/)]);
+    expect(faults).toEqual([
+      expect.stringMatching(/^text-to-image\/v1: the manifest names text-to-image@7, its folder text-to-image@1/),
+    ]);
   });
 });
 
 describe('the commands of jobs', () => {
-  async function commands(checkpoint?: string, endInReadModel: () => Promise<'completed' | undefined> = async () => undefined): Promise<JobCommands> {
+  async function commands(
+    checkpoint?: string,
+    endInReadModel: () => Promise<'completed' | undefined> = async () => undefined,
+  ): Promise<JobCommands> {
     const templates = new TemplateRegistry();
     for (const template of await builtIn()) templates.add({ data: await register(template) });
     templates.markCaughtUp();
@@ -99,7 +108,16 @@ describe('the commands of jobs', () => {
     const last = await log.lastOfAggregate('job', submitted.jobId);
     expect(last).toMatchObject({
       status: 'event',
-      event: { type: 'job.requested', actor: ACTOR, time: NOW, data: { project: null, seedSource: 'drawn', parameters: { prompt: 'a fox', width: 512, checkpoint: 'studio.safetensors' } } },
+      event: {
+        type: 'job.requested',
+        actor: ACTOR,
+        time: NOW,
+        data: {
+          project: null,
+          seedSource: 'drawn',
+          parameters: { prompt: 'a fox', width: 512, checkpoint: 'studio.safetensors' },
+        },
+      },
     });
     expect(last?.status === 'event' && last.event.correlationId === last.event.id).toBe(true);
     expect(Number.isSafeInteger(submitted.job.seed)).toBe(true);
@@ -107,14 +125,18 @@ describe('the commands of jobs', () => {
 
   it('carry the correlation id that the caller gave', async () => {
     const correlationId = uuidv7();
-    const { jobId } = await (await commands()).submit({ type: 'image', parameters: { prompt: 'a fox' }, correlationId });
+    const { jobId } = await (
+      await commands()
+    ).submit({ type: 'image', parameters: { prompt: 'a fox' }, correlationId });
     expect(await log.lastOfAggregate('job', jobId)).toMatchObject({ event: { correlationId } });
   });
 
   it('name every parameter that the template does not take, and store nothing', async () => {
     const jobs = await commands();
     const before = await log.end();
-    await expect(jobs.submit({ type: 'image', parameters: { prompt: 'a fox', frames: 8, steps: 9_999 } })).rejects.toMatchObject({
+    await expect(
+      jobs.submit({ type: 'image', parameters: { prompt: 'a fox', frames: 8, steps: 9_999 } }),
+    ).rejects.toMatchObject({
       code: 'parameter-invalid',
       errors: [{ path: '/frames' }, { path: '/steps' }],
     });
@@ -125,9 +147,18 @@ describe('the commands of jobs', () => {
     const jobs = await commands();
     const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } });
     const { position } = await jobs.cancel(jobId);
-    expect(await log.lastOfAggregate('job', jobId)).toMatchObject({ position, event: { type: 'job.cancel-requested' } });
+    expect(await log.lastOfAggregate('job', jobId)).toMatchObject({
+      position,
+      event: { type: 'job.cancel-requested' },
+    });
     await expect(jobs.cancel(uuidv7())).rejects.toMatchObject({ code: 'job-not-found' });
-    await log.append({ ...FACTS, id: uuidv7(), contract: JobCompletedV1, aggregateId: jobId, data: { attempt: 1, verdict: 'passed' } });
+    await log.append({
+      ...FACTS,
+      id: uuidv7(),
+      contract: JobCompletedV1,
+      aggregateId: jobId,
+      data: { attempt: 1, verdict: 'passed' },
+    });
     await expect(jobs.cancel(jobId)).rejects.toMatchObject({ code: 'job-ended' });
   });
 

@@ -17,6 +17,7 @@ import { decideJob } from '../domain/job/job.decide.js';
 import { evolveJob } from '../domain/job/job.evolve.js';
 import { NO_JOB, type JobEnd, type JobState } from '../domain/job/job.state.js';
 import type { TemplateRegistry } from '../templates/template-registry.js';
+import { lookAtLog } from '../time-limit.js';
 
 /** A request for a picture or a clip, of the right form; whether its template takes it is not known yet. */
 export interface SubmitJob {
@@ -62,10 +63,17 @@ export class JobCommands {
   async submit(command: SubmitJob): Promise<SubmittedJob> {
     const { templates, checkpoint } = this.#deps;
     const manifest = await templates.resolve(command.template, command.type);
-    const resolved = resolveParameters(manifest, command.parameters, { drawSeed: () => drawSeed(manifest), checkpoint });
+    const resolved = resolveParameters(manifest, command.parameters, {
+      drawSeed: () => drawSeed(manifest),
+      checkpoint,
+    });
     if (!resolved.ok) {
       const errors = resolved.errors.map(({ parameter, message }) => ({ path: `/${parameter}`, message }));
-      throw new ProblemError('parameter-invalid', `${manifest.id}@${manifest.version} does not take ${errors.length} of the parameters`, { errors });
+      throw new ProblemError(
+        'parameter-invalid',
+        `${manifest.id}@${manifest.version} does not take ${errors.length} of the parameters`,
+        { errors },
+      );
     }
     const job: EventData<typeof JobRequestedV1> = {
       type: command.type,
@@ -78,7 +86,10 @@ export class JobCommands {
     const jobId = uuidv7();
     // A new id has no events: nothing is loaded, and the expectation makes it create-once.
     const decision = decideJob({ kind: 'RequestJob', job }, NO_JOB);
-    const { position } = await this.#append(decision, jobId, command.correlationId, { scope: 'aggregate', lastPosition: 0 });
+    const { position } = await this.#append(decision, jobId, command.correlationId, {
+      scope: 'aggregate',
+      lastPosition: 0,
+    });
     return { jobId, position, job };
   }
 
@@ -95,7 +106,7 @@ export class JobCommands {
   /** The last event decides nearly always (0.2 ms); facts that came after the end hide it there, but not in the read-model. */
   async #stateOf(jobId: string): Promise<JobState> {
     const { log, endInReadModel } = this.#deps;
-    const last = await log.lastOfAggregate('job', jobId);
+    const last = await lookAtLog(log.lastOfAggregate('job', jobId));
     if (last === undefined) return NO_JOB;
     if (last.status !== 'event') return this.#foldOf(jobId);
     const seen = evolveJob(NO_JOB, last.event);
@@ -111,8 +122,17 @@ export class JobCommands {
     return state;
   }
 
-  async #append(decision: Decision, jobId: string, correlationId: string | undefined, expect?: Expectation): Promise<Appended> {
-    const appended = await appendDecision(this.#deps.log, decision, { aggregateId: jobId, meta: this.#meta(correlationId), expect });
+  async #append(
+    decision: Decision,
+    jobId: string,
+    correlationId: string | undefined,
+    expect?: Expectation,
+  ): Promise<Appended> {
+    const appended = await appendDecision(this.#deps.log, decision, {
+      aggregateId: jobId,
+      meta: this.#meta(correlationId),
+      expect,
+    });
     if (appended === undefined) throw new ProblemError('append-conflict', `job ${jobId} is there already`);
     return appended;
   }

@@ -5,6 +5,7 @@ import { isProblem, ProblemError } from '@anime/problem-details';
 import type { JobsReadModel, JobFilter } from '../adapters/postgres/jobs-read-model.js';
 import type { JobDetail } from '../adapters/postgres/job-views.js';
 import { JOB_ENDS, type JobEnd } from '../domain/job/job.state.js';
+import { lookAtLog } from '../time-limit.js';
 import { jobLinks } from './job-links.js';
 
 /** `?after=` and `?wait=` of a request; seconds. */
@@ -60,7 +61,11 @@ export class JobQueries {
     await this.#passed({ after, wait });
     const position = await this.#reads.position();
     const { from, to } = filter;
-    const { items, nextCursor } = await this.#reads.list({ ...filter, from: from && instant(from), to: to && instant(to) });
+    const { items, nextCursor } = await this.#reads.list({
+      ...filter,
+      from: from && instant(from),
+      to: to && instant(to),
+    });
     return { jobs: items, nextCursor, position };
   }
 
@@ -106,14 +111,17 @@ export class JobQueries {
 
   async #passed({ after, wait }: Waiting): Promise<void> {
     if (after === undefined) return;
-    await this.#reads.waitFor(after, { timeoutMs: wait === undefined ? DEFAULT_WAIT_MS : wait * 1_000, signal: this.#stopping });
+    await this.#reads.waitFor(after, {
+      timeoutMs: wait === undefined ? DEFAULT_WAIT_MS : wait * 1_000,
+      signal: this.#stopping,
+    });
   }
 
   /** A job that is in the log but not in the read-model yet is not unknown: waits for the read-model to pass it. */
   async #visible(jobId: string): Promise<JobDetail> {
     const seen = await this.#reads.get(jobId);
     if (seen !== undefined) return seen;
-    const last = await this.#log.lastOfAggregate('job', jobId);
+    const last = await lookAtLog(this.#log.lastOfAggregate('job', jobId));
     if (last !== undefined) {
       await this.#reads.waitFor(last.position, { timeoutMs: DEFAULT_WAIT_MS, signal: this.#stopping });
       const job = await this.#reads.get(jobId);

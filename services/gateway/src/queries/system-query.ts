@@ -3,6 +3,7 @@ import type { SystemStatus } from '@anime/contracts/http';
 import { ProblemError } from '@anime/problem-details';
 import type { LiveStatus } from '../adapters/live/live-status.js';
 import type { JobsReadModel } from '../adapters/postgres/jobs-read-model.js';
+import { lookAtLog } from '../time-limit.js';
 
 type ReadModelStatus = SystemStatus['readModel'];
 /** How many voids and dead letters the answer names. */
@@ -26,7 +27,7 @@ export class SystemQuery {
 
   async status(): Promise<SystemStatus> {
     const [end, figures, own] = await Promise.all([
-      asked(() => this.#deps.log.end()),
+      asked(() => lookAtLog(this.#deps.log.end())),
       asked(() => this.#figures()),
       this.#deps.own(),
     ]);
@@ -37,7 +38,10 @@ export class SystemQuery {
         reachable: figures.reason === null,
         reason: figures.reason,
         position: figures.value?.position ?? null,
-        lag: end.value === undefined || figures.value === undefined ? null : Math.max(0, end.value - figures.value.position),
+        lag:
+          end.value === undefined || figures.value === undefined
+            ? null
+            : Math.max(0, end.value - figures.value.position),
         voids: figures.value?.voids ?? null,
         deadLetters: figures.value?.deadLetters ?? null,
       },
@@ -48,7 +52,11 @@ export class SystemQuery {
 
   async #figures(): Promise<Pick<ReadModelStatus, 'voids' | 'deadLetters'> & { readonly position: number }> {
     const { reads } = this.#deps;
-    const [position, voids, letters] = await Promise.all([reads.position(), reads.voids(LISTED), reads.deadLetters(LISTED)]);
+    const [position, voids, letters] = await Promise.all([
+      reads.position(),
+      reads.voids(LISTED),
+      reads.deadLetters(LISTED),
+    ]);
     return {
       position,
       voids: { ...voids.counts, recent: voids.items },

@@ -2,7 +2,11 @@ import type { EventData, TemplateManifest, WorkflowRegisteredV1 } from '@anime/c
 import { describe, expect, it } from '@jest/globals';
 import { TemplateRegistry } from './template-registry.js';
 
-function registered(slug: string, version: number, kind: 'image' | 'video' = 'image'): { data: EventData<typeof WorkflowRegisteredV1> } {
+function registered(
+  slug: string,
+  version: number,
+  kind: 'image' | 'video' = 'image',
+): { data: EventData<typeof WorkflowRegisteredV1> } {
   const manifest: TemplateManifest = {
     id: slug,
     version,
@@ -41,7 +45,12 @@ describe('the registry of templates', () => {
   it.each(['nothing', 'text-to-image@3'])('names what there is when asked for %s', async (name) => {
     await expect(registry().resolve(name, 'image')).rejects.toMatchObject({
       code: 'template-not-found',
-      errors: [{ path: '/template', message: 'must be one of text-to-animation@1, text-to-image@1, text-to-image@10, text-to-image@2' }],
+      errors: [
+        {
+          path: '/template',
+          message: 'must be one of text-to-animation@1, text-to-image@1, text-to-image@10, text-to-image@2',
+        },
+      ],
     });
   });
 
@@ -62,7 +71,10 @@ describe('the registry of templates', () => {
   });
 
   it('says that it does not know yet, rather than that there is none, until it has read the log', async () => {
-    await expect(new TemplateRegistry().resolve('text-to-image', 'image')).rejects.toMatchObject({ code: 'log-unavailable', retryAfter: 2 });
+    await expect(new TemplateRegistry().resolve('text-to-image', 'image')).rejects.toMatchObject({
+      code: 'log-unavailable',
+      retryAfter: 2,
+    });
   });
 
   it('keeps the first registration of a version', async () => {

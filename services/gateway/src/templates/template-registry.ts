@@ -61,13 +61,22 @@ export class TemplateRegistry {
     if (manifest === undefined) {
       const known = this.known();
       throw new ProblemError('template-not-found', `there is no template ${name}`, {
-        errors: [{ path: '/template', message: known.length === 0 ? 'no template is registered' : `must be one of ${known.join(', ')}` }],
+        errors: [
+          {
+            path: '/template',
+            message: known.length === 0 ? 'no template is registered' : `must be one of ${known.join(', ')}`,
+          },
+        ],
       });
     }
     if (manifest.kind !== type) {
-      throw new ProblemError('parameter-invalid', `${manifest.id}@${manifest.version} makes ${named(manifest.kind)}, not ${named(type)}`, {
-        errors: [{ path: '/template', message: `must be a template that makes ${named(type)}` }],
-      });
+      throw new ProblemError(
+        'parameter-invalid',
+        `${manifest.id}@${manifest.version} makes ${named(manifest.kind)}, not ${named(type)}`,
+        {
+          errors: [{ path: '/template', message: `must be a template that makes ${named(type)}` }],
+        },
+      );
     }
     return manifest;
   }

@@ -14,7 +14,11 @@ export interface TestGateway extends AsyncDisposable {
   /** Every answer is held against the OpenAPI document. */
   readonly client: GatewayClient;
   /** Sends anything, also what the client's types forbid; the answer is held against the document all the same. */
-  send(method: string, path: string, options?: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }): Promise<Answer>;
+  send(
+    method: string,
+    path: string,
+    options?: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> },
+  ): Promise<Answer>;
   /** The same log, through a connection of the test's own. */
   readonly log: JetStreamLog;
 }
@@ -68,7 +72,10 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     },
   };
   if (options.untilReady !== false) {
-    await eventually(async () => (await fetch(`${service.url}/ready`)).ok, { what: 'the gateway is ready', timeoutMs: 20_000 });
+    await eventually(async () => (await fetch(`${service.url}/ready`)).ok, {
+      what: 'the gateway is ready',
+      timeoutMs: 20_000,
+    });
   }
   return gateway;
 }

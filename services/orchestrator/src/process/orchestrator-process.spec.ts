@@ -44,7 +44,6 @@ class Studio {
   now = new Date('2026-01-01T00:00:00.000Z');
   readonly errors: unknown[] = [];
   process = this.orchestrator();
-  #read = 0;
 
   orchestrator(leader: string = uuidv7(), mayLead: () => boolean = () => true): OrchestratorProcess {
     const leadership = new Leadership({ log: this.log, schedulerId: schedulerIdOf('studio'), leader, mayLead, now: () => this.now });

@@ -62,7 +62,11 @@ export function followCases(factory: ConformanceFactory): void {
   it('passes on what the handler throws', async () => {
     const { log } = await factory();
     await log.append(cancelRequested());
-    const failing = log.follow({ after: START, signal: new AbortController().signal, onBatch: () => Promise.reject(new Error('no room for rows')) });
+    const failing = log.follow({
+      after: START,
+      signal: new AbortController().signal,
+      onBatch: () => Promise.reject(new Error('no room for rows')),
+    });
     await expect(failing).rejects.toThrow('no room for rows');
   });
 

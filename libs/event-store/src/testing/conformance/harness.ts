@@ -1,6 +1,6 @@
 import type { ContractCatalogue } from '@anime/contracts';
 import type { EventLog } from '../../event-log.js';
-import type { RawMessage } from '../../memory/memory-log.js';
+import type { RawMessage } from '../../memory/memory-storage.js';
 
 /** One empty log under test, and the ways past its front door. */
 export interface ConformanceLog {

@@ -14,7 +14,13 @@ export function readCases(factory: ConformanceFactory): void {
     const { log } = await factory();
     expect(await collect(log.read({ after: 0 }))).toEqual([]);
     for (let n = 0; n < 5; n += 1) await log.append(cancelRequested());
-    expect(outline(await collect(log.read({ after: 0 })))).toEqual(['1 event', '2 event', '3 event', '4 event', '5 event']);
+    expect(outline(await collect(log.read({ after: 0 })))).toEqual([
+      '1 event',
+      '2 event',
+      '3 event',
+      '4 event',
+      '5 event',
+    ]);
     expect(outline(await collect(log.read({ after: 2, to: 4 })))).toEqual(['3 event', '4 event']);
     expect(await collect(log.read({ after: 5 }))).toEqual([]);
     expect(await collect(log.read({ after: 99 }))).toEqual([]);
@@ -41,8 +47,14 @@ export function readCases(factory: ConformanceFactory): void {
     await log.append(started(1));
     await log.append(cancelRequested(OTHER_JOB));
     expect(await log.lastOfAggregate('job', JOB)).toMatchObject({ position: 3, event: { type: 'job.started' } });
-    expect(await log.lastOnSubject(JobCancelRequestedV1, JOB)).toMatchObject({ position: 1, event: { type: 'job.cancel-requested' } });
-    expect(await log.lastOnSubject(JobAssignedV1, JOB, EXECUTOR)).toMatchObject({ position: 2, event: { data: { attempt: 1 } } });
+    expect(await log.lastOnSubject(JobCancelRequestedV1, JOB)).toMatchObject({
+      position: 1,
+      event: { type: 'job.cancel-requested' },
+    });
+    expect(await log.lastOnSubject(JobAssignedV1, JOB, EXECUTOR)).toMatchObject({
+      position: 2,
+      event: { data: { attempt: 1 } },
+    });
     expect(await log.lastOnSubject(JobAssignedV1, JOB, OTHER_JOB)).toBeUndefined();
   });
 
@@ -59,16 +71,28 @@ export function readCases(factory: ConformanceFactory): void {
     await log.append(newer);
     const judged = (catalogue: ContractCatalogue): Promise<(LogEntry | undefined)[]> => everyWay(readBy(catalogue), 1);
     for (const entry of await judged(SAMPLED_V1)) {
-      expect(entry).toMatchObject({ status: 'newer', position: 1, name: 'job.sampled.v2', type: 'job.sampled', eventId: newer.id });
+      expect(entry).toMatchObject({
+        status: 'newer',
+        position: 1,
+        name: 'job.sampled.v2',
+        type: 'job.sampled',
+        eventId: newer.id,
+      });
     }
-    for (const entry of await judged(SAMPLED_UNKNOWN)) expect(entry).toMatchObject({ status: 'unknown', name: 'job.sampled.v2', eventId: newer.id });
+    for (const entry of await judged(SAMPLED_UNKNOWN))
+      expect(entry).toMatchObject({ status: 'unknown', name: 'job.sampled.v2', eventId: newer.id });
   });
 
   it('calls garbage on an event subject void with the reason, wherever it is read', async () => {
     const { log, root, putRaw } = await factory();
     await putRaw({ subject: `${root}.job.${JOB}.gateway`, data: '{"not":"ours"}' });
     for (const entry of await everyWay(log, 1)) {
-      expect(entry).toEqual({ status: 'void', position: 1, subject: `${root}.job.${JOB}.gateway`, reason: 'ce-specversion is missing' });
+      expect(entry).toEqual({
+        status: 'void',
+        position: 1,
+        subject: `${root}.job.${JOB}.gateway`,
+        reason: 'ce-specversion is missing',
+      });
     }
   });
 
@@ -80,7 +104,8 @@ export function readCases(factory: ConformanceFactory): void {
     await log.append(assigned(2, 1));
     const fenced = { status: 'fenced', position: 4, term: 2, event: { data: { attempt: 2 } } };
     // A reader that has read nothing yet must learn the earlier terms by itself.
-    for (const reader of [log, readBy(SAMPLED_V1)]) expect(await reader.lastOfAggregate('job', JOB)).toMatchObject(fenced);
+    for (const reader of [log, readBy(SAMPLED_V1)])
+      expect(await reader.lastOfAggregate('job', JOB)).toMatchObject(fenced);
     expect(await collect(readBy(SAMPLED_V1).read({ after: 3 }))).toMatchObject([fenced]);
     expect(outline(await collect(readBy(SAMPLED_V1).readAggregate('job', JOB)))).toEqual(['2 event', '4 fenced']);
     expect(outline(await collect(log.read({ after: 0 })))).toEqual(['1 event', '2 event', '3 event', '4 fenced']);

@@ -15,16 +15,32 @@ export function cancelRequested(job = JOB, meta: TestMeta = {}): NewEvent<typeof
 }
 
 export function started(attempt: number, job = JOB): NewEvent<typeof JobStartedV1> {
-  return testEvent(JobStartedV1, job, { attempt, executorId: EXECUTOR, promptId: deriveId(job, String(attempt)), claim: deriveId(job, 'claim') });
+  return testEvent(JobStartedV1, job, {
+    attempt,
+    executorId: EXECUTOR,
+    promptId: deriveId(job, String(attempt)),
+    claim: deriveId(job, 'claim'),
+  });
 }
 
 export function assigned(attempt: number, epoch: number, job = JOB): NewEvent<typeof JobAssignedV1> {
-  const data = { attempt, executorId: EXECUTOR, promptId: deriveId(job, String(attempt)), variant: 'normal' as const, vramGb: 4 };
+  const data = {
+    attempt,
+    executorId: EXECUTOR,
+    promptId: deriveId(job, String(attempt)),
+    variant: 'normal' as const,
+    vramGb: 4,
+  };
   return testEvent(JobAssignedV1, job, data, { epoch });
 }
 
 export function termStarted(epoch: number): NewEvent<typeof SchedulerTermStartedV1> {
-  return testEvent(SchedulerTermStartedV1, SCHEDULER, { epoch, leader: deriveId(PARENT, 'leader', String(epoch)) }, { epoch });
+  return testEvent(
+    SchedulerTermStartedV1,
+    SCHEDULER,
+    { epoch, leader: deriveId(PARENT, 'leader', String(epoch)) },
+    { epoch },
+  );
 }
 
 /** Status and position of each entry, for short expectations. */

@@ -3,7 +3,7 @@ import { useNats, type TestNats } from '@anime/testing';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { openLog, type JetStreamLog, type JetStreamLogOptions } from '../../jetstream/jetstream-log.js';
-import type { RawMessage } from '../../memory/memory-log.js';
+import type { RawMessage } from '../../memory/memory-storage.js';
 import { streamSettings, topology } from '../../provision/settings.js';
 import { SAMPLED_V2 } from '../sampled-contracts.js';
 
@@ -12,6 +12,8 @@ export interface Studio {
   readonly stream: string;
   readonly root: string;
   readonly nc: NatsConnection;
+  /** A new connection, for after a restart: what a client sends while it is disconnected is lost and waits for its timeout. */
+  readonly connect: () => Promise<NatsConnection>;
   /** Opens a log on it, closed after the file's tests. */
   readonly open: (options?: Partial<JetStreamLogOptions>) => JetStreamLog;
   readonly putRaw: (message: RawMessage) => Promise<number>;
@@ -37,6 +39,7 @@ export function useStudios(nats: TestNats = useNats()): () => Promise<Studio> {
       stream,
       root,
       nc,
+      connect: () => nats.connection(),
       open: (options = {}) => {
         const log = openLog({ natsUrl: url, name: 'test', stream, root, catalogue: SAMPLED_V2, ...options });
         logs.push(log);

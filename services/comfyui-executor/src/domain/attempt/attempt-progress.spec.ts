@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { isWorthPublishing, nodeTitle, WAITING, withPhase, withReport, type ProgressReport } from './attempt-progress.js';
+import {
+  isWorthPublishing,
+  nodeTitle,
+  WAITING,
+  withPhase,
+  withReport,
+  type ProgressReport,
+} from './attempt-progress.js';
 
 const WEIGHTS = { '3': 0.8, '4': 0.1, '8': 0.1 };
 const node = fc.constantFrom('3', '4', '8', '9');
@@ -35,11 +42,18 @@ describe('withReport', () => {
   it('forgets the step when another node begins, and keeps it when the same one is named again', () => {
     const stepped = withReport(WAITING, { kind: 'step', node: '3', step: 2, steps: 4 }, WEIGHTS);
     expect(withReport(stepped, { kind: 'node', node: '3' }, WEIGHTS)).toMatchObject({ step: 2, steps: 4 });
-    expect(withReport(stepped, { kind: 'node', node: '8' }, WEIGHTS)).toMatchObject({ node: '8', step: null, steps: null });
+    expect(withReport(stepped, { kind: 'node', node: '8' }, WEIGHTS)).toMatchObject({
+      node: '8',
+      step: null,
+      steps: null,
+    });
   });
 
   it('shows no step of a node that has only one', () => {
-    expect(withReport(WAITING, { kind: 'step', node: '4', step: 1, steps: 1 }, WEIGHTS)).toMatchObject({ step: null, steps: null });
+    expect(withReport(WAITING, { kind: 'step', node: '4', step: 1, steps: 1 }, WEIGHTS)).toMatchObject({
+      step: null,
+      steps: null,
+    });
   });
 
   it('never falls and never says more than 99 % before the end, whatever comes in whatever order', () => {
@@ -64,7 +78,10 @@ describe('withPhase', () => {
   it('never goes back: a look that was under way when the prompt began to run changes nothing', () => {
     const running = withPhase(WAITING, 'running');
     expect(withPhase(running, 'waiting')).toBe(running);
-    expect(withPhase(withPhase(running, 'downloading'), 'running')).toMatchObject({ phase: 'downloading', fraction: 0.99 });
+    expect(withPhase(withPhase(running, 'downloading'), 'running')).toMatchObject({
+      phase: 'downloading',
+      fraction: 0.99,
+    });
   });
 });
 
@@ -85,7 +102,15 @@ describe('isWorthPublishing', () => {
 
 describe('nodeTitle', () => {
   it('prefers the author’s title to the class', () => {
-    const graph = { '3': { class_type: 'KSampler', inputs: {}, _meta: { title: 'Paint' } }, '4': { class_type: 'VAEDecode', inputs: {} } };
-    expect([nodeTitle(graph, '3'), nodeTitle(graph, '4'), nodeTitle(graph, '5'), nodeTitle(graph, null)]).toEqual(['Paint', 'VAEDecode', null, null]);
+    const graph = {
+      '3': { class_type: 'KSampler', inputs: {}, _meta: { title: 'Paint' } },
+      '4': { class_type: 'VAEDecode', inputs: {} },
+    };
+    expect([nodeTitle(graph, '3'), nodeTitle(graph, '4'), nodeTitle(graph, '5'), nodeTitle(graph, null)]).toEqual([
+      'Paint',
+      'VAEDecode',
+      null,
+      null,
+    ]);
   });
 });

@@ -23,7 +23,14 @@ export interface AttemptProgress {
 }
 
 /** Nothing is known yet: the prompt waits. */
-export const WAITING: AttemptProgress = { phase: 'waiting', fraction: 0, node: null, step: null, steps: null, done: {} };
+export const WAITING: AttemptProgress = {
+  phase: 'waiting',
+  fraction: 0,
+  node: null,
+  step: null,
+  steps: null,
+  done: {},
+};
 
 /** The last hundredth is kept for fetching the outputs, so that 1 means ended. */
 export const HIGHEST_WHILE_RUNNING = 0.99;
@@ -40,7 +47,11 @@ export function withReport(
   const running: AttemptProgress = { ...progress, phase: progress.phase === 'waiting' ? 'running' : progress.phase };
   switch (report.kind) {
     case 'cached':
-      return withShares(running, report.nodes.map((node) => ({ node, share: 1 })), weights);
+      return withShares(
+        running,
+        report.nodes.map((node) => ({ node, share: 1 })),
+        weights,
+      );
     case 'nodes':
       return withShares(running, report.shares, weights);
     case 'node':
@@ -49,7 +60,11 @@ export function withReport(
       const stepped = withStep(running, report);
       return report.node === null
         ? stepped
-        : withShares(stepped, [{ node: report.node, share: report.steps > 0 ? report.step / report.steps : 0 }], weights);
+        : withShares(
+            stepped,
+            [{ node: report.node, share: report.steps > 0 ? report.step / report.steps : 0 }],
+            weights,
+          );
     }
   }
 }

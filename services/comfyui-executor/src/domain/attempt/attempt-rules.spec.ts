@@ -70,7 +70,10 @@ describe('wantedFiles', () => {
   it('takes the output files of the accepted nodes, numbered, and no previews', () => {
     const found = wantedFiles(outputs, () => [file('t.png', 'temp'), file('a.png'), file('b.png')]);
     expect(found.missing).toEqual([]);
-    expect(found.files.map(({ index, file: { filename } }) => [index, filename])).toEqual([[0, 'a.png'], [1, 'b.png']]);
+    expect(found.files.map(({ index, file: { filename } }) => [index, filename])).toEqual([
+      [0, 'a.png'],
+      [1, 'b.png'],
+    ]);
   });
 
   it('names the node that made nothing', () => {
@@ -108,6 +111,9 @@ describe('mediaTypeOf', () => {
 
 describe('nearest', () => {
   it('puts the most alike first and leaves out what has nothing in common', () => {
-    expect(nearest('sdxl_base.safetensors', ['sd15.safetensors', 'SDXL_base_1.0.safetensors', 'xyz'], 5)).toEqual(['SDXL_base_1.0.safetensors', 'sd15.safetensors']);
+    expect(nearest('sdxl_base.safetensors', ['sd15.safetensors', 'SDXL_base_1.0.safetensors', 'xyz'], 5)).toEqual([
+      'SDXL_base_1.0.safetensors',
+      'sd15.safetensors',
+    ]);
   });
 });

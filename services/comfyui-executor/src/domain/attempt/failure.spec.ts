@@ -5,7 +5,12 @@ import { failureOfException, type NodeException } from './failure.js';
 import { failureOfRefusal, missingModelOf, type RefusedPrompt } from './refusal.js';
 
 interface Recorded {
-  readonly refusals: Readonly<Record<string, { readonly error: NonNullable<RefusedPrompt['error']>; readonly node_errors: RefusedPrompt['nodeErrors'] }>>;
+  readonly refusals: Readonly<
+    Record<
+      string,
+      { readonly error: NonNullable<RefusedPrompt['error']>; readonly node_errors: RefusedPrompt['nodeErrors'] }
+    >
+  >;
   readonly errors: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 const recorded = JSON.parse(
@@ -74,7 +79,11 @@ describe('failureOfException', () => {
 describe('failureOfRefusal', () => {
   it('names a missing node and the nearest that there are', () => {
     const failed = failureOfRefusal(refusal('unknown node class'), {}, ['SaveImage', 'NoiseNode', 'NoSuchNodes']);
-    expect(failed).toMatchObject({ class: 'missing-node', reason: 'submission-refused', evidence: { nodeId: '7', nodeType: 'NoSuchNode', httpStatus: 400 } });
+    expect(failed).toMatchObject({
+      class: 'missing-node',
+      reason: 'submission-refused',
+      evidence: { nodeId: '7', nodeType: 'NoSuchNode', httpStatus: 400 },
+    });
     expect(failed.message).toBe('The server has no node NoSuchNode; the nearest that it has: NoSuchNodes, NoiseNode');
   });
 
@@ -90,16 +99,21 @@ describe('failureOfRefusal', () => {
 
   it('does not take an unknown sampler for a missing model', () => {
     const failed = failureOfRefusal(refusal('unknown sampler (list longer than 20 -> input_config null)'), {}, []);
-    expect(failed).toMatchObject({ class: 'invalid', message: "KSampler (node 3): Value not in list: sampler_name: 'bogus' not in (list of length 44)" });
+    expect(failed).toMatchObject({
+      class: 'invalid',
+      message: "KSampler (node 3): Value not in list: sampler_name: 'bogus' not in (list of length 44)",
+    });
   });
 
-  it.each(['no outputs', 'steps 0: value_smaller_than_min', 'LoadImage of missing file: custom_validation_failed', 'cycle'])(
-    'calls "%s" invalid, with the server’s own words',
-    (name) => {
-      const failed = failureOfRefusal(refusal(name), {}, []);
-      expect(failed.class).toBe('invalid');
-      expect(failed.message.length).toBeGreaterThan(10);
-      expect(FailureEvidence.parse(failed.evidence).response).toContain(refusal(name).error?.type);
-    },
-  );
+  it.each([
+    'no outputs',
+    'steps 0: value_smaller_than_min',
+    'LoadImage of missing file: custom_validation_failed',
+    'cycle',
+  ])('calls "%s" invalid, with the server’s own words', (name) => {
+    const failed = failureOfRefusal(refusal(name), {}, []);
+    expect(failed.class).toBe('invalid');
+    expect(failed.message.length).toBeGreaterThan(10);
+    expect(FailureEvidence.parse(failed.evidence).response).toContain(refusal(name).error?.type);
+  });
 });

@@ -15,7 +15,12 @@ const TRACEBACK_LINE_LIMIT = 4_000;
 const TRACEBACK_LIMIT = 100;
 
 /** A failure without evidence from the server. */
-export function failure(failureClass: FailureClass, reason: string, message: string, evidence: FailureEvidence = {}): Failure {
+export function failure(
+  failureClass: FailureClass,
+  reason: string,
+  message: string,
+  evidence: FailureEvidence = {},
+): Failure {
   return { class: failureClass, reason, message, evidence };
 }
 

@@ -40,7 +40,9 @@ export interface MissingModel {
 const MODEL_FILE = /\.(safetensors|sft|ckpt|pt|pth|bin|gguf|onnx)$/i;
 
 /** The class that the server does not know, if that is why it refused. */
-export function missingNodeOf(refused: RefusedPrompt): { readonly node: string | null; readonly classType: string | null } | undefined {
+export function missingNodeOf(
+  refused: RefusedPrompt,
+): { readonly node: string | null; readonly classType: string | null } | undefined {
   if (refused.error?.type !== 'missing_node_type') return undefined;
   const { node_id: node, class_type: classType } = refused.error.extra_info ?? {};
   return { node: typeof node === 'string' ? node : null, classType: typeof classType === 'string' ? classType : null };
@@ -66,7 +68,10 @@ export function missingModelOf(refused: RefusedPrompt, graph: ApiGraph): Missing
  * @param available names that the server has, of nodes or of models as the refusal needs; empty when they are unknown
  */
 export function failureOfRefusal(refused: RefusedPrompt, graph: ApiGraph, available: readonly string[]): Failure {
-  const evidence = { httpStatus: refused.status, response: responseEvidence({ error: refused.error, node_errors: refused.nodeErrors }) };
+  const evidence = {
+    httpStatus: refused.status,
+    response: responseEvidence({ error: refused.error, node_errors: refused.nodeErrors }),
+  };
   const missingNode = missingNodeOf(refused);
   if (missingNode !== undefined) {
     const name = missingNode.classType ?? 'without a class';
@@ -80,14 +85,21 @@ export function failureOfRefusal(refused: RefusedPrompt, graph: ApiGraph, availa
   const model = missingModelOf(refused, graph);
   if (model !== undefined) {
     const message = `${model.classType} (node ${model.node}): the server has no ${model.wanted} for ${model.input}${suggestion(model.wanted, available)}`;
-    return failure('missing-model', 'submission-refused', message, { ...evidence, nodeId: model.node, nodeType: model.classType });
+    return failure('missing-model', 'submission-refused', message, {
+      ...evidence,
+      nodeId: model.node,
+      nodeType: model.classType,
+    });
   }
   return failure('invalid', 'submission-refused', describe(refused), evidence);
 }
 
 function describe(refused: RefusedPrompt): string {
   const parts = Object.entries(refused.nodeErrors).flatMap(([node, { class_type: classType, errors }]) =>
-    errors.map(({ message, details }) => `${classType ?? 'node'} (node ${node}): ${message}${details === '' ? '' : `: ${details}`}`),
+    errors.map(
+      ({ message, details }) =>
+        `${classType ?? 'node'} (node ${node}): ${message}${details === '' ? '' : `: ${details}`}`,
+    ),
   );
   if (parts.length > 0) return parts.slice(0, 10).join('; ');
   return refused.error === null ? 'The server refused the graph' : refused.error.message;

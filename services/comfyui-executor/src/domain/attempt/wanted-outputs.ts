@@ -43,7 +43,11 @@ export function wantedFiles(
  * Whether ComfyUI ran nothing: every node that the outputs need was answered from the cache. Nodes that no output needs
  * are never run and never listed.
  */
-export function isFullyCached(graph: ApiGraph, outputs: readonly { readonly node: string }[], cached: readonly string[]): boolean {
+export function isFullyCached(
+  graph: ApiGraph,
+  outputs: readonly { readonly node: string }[],
+  cached: readonly string[],
+): boolean {
   const listed = new Set(cached);
   const needed = new Set<string>();
   const visit = (node: string): void => {

@@ -1,5 +1,11 @@
 import type { JobType } from '@anime/contracts';
-import { ROUTES, type GenerateVideoRequest, type Job, type JobAcknowledged, type RouteInput } from '@anime/contracts/http';
+import {
+  ROUTES,
+  type GenerateVideoRequest,
+  type Job,
+  type JobAcknowledged,
+  type RouteInput,
+} from '@anime/contracts/http';
 import { Controller, Inject, Post, Res } from '@nestjs/common';
 import { JobCommands } from '../../commands/job-commands.js';
 import { JobQueries } from '../../queries/job-queries.js';
@@ -11,7 +17,10 @@ type Generate = typeof ROUTES.generate;
 type GenerateImage = typeof ROUTES.generateImage;
 type GenerateVideo = typeof ROUTES.generateVideo;
 /** What the three requests have in common once the type is known. */
-type Wanted = Pick<RouteInput<GenerateVideo>, 'query' | 'headers'> & { readonly type: JobType; readonly body: GenerateVideoRequest };
+type Wanted = Pick<RouteInput<GenerateVideo>, 'query' | 'headers'> & {
+  readonly type: JobType;
+  readonly body: GenerateVideoRequest;
+};
 
 @Controller()
 export class GenerateController {
@@ -21,17 +30,26 @@ export class GenerateController {
   ) {}
 
   @Post(nestPath(ROUTES.generateImage))
-  image(@RequestOf(ROUTES.generateImage) request: RouteInput<GenerateImage>, @Res({ passthrough: true }) reply: Reply): Promise<Job | JobAcknowledged> {
+  image(
+    @RequestOf(ROUTES.generateImage) request: RouteInput<GenerateImage>,
+    @Res({ passthrough: true }) reply: Reply,
+  ): Promise<Job | JobAcknowledged> {
     return this.#submit({ ...request, type: 'image' }, reply);
   }
 
   @Post(nestPath(ROUTES.generateVideo))
-  video(@RequestOf(ROUTES.generateVideo) request: RouteInput<GenerateVideo>, @Res({ passthrough: true }) reply: Reply): Promise<Job | JobAcknowledged> {
+  video(
+    @RequestOf(ROUTES.generateVideo) request: RouteInput<GenerateVideo>,
+    @Res({ passthrough: true }) reply: Reply,
+  ): Promise<Job | JobAcknowledged> {
     return this.#submit({ ...request, type: 'video' }, reply);
   }
 
   @Post(nestPath(ROUTES.generate))
-  either(@RequestOf(ROUTES.generate) request: RouteInput<Generate>, @Res({ passthrough: true }) reply: Reply): Promise<Job | JobAcknowledged> {
+  either(
+    @RequestOf(ROUTES.generate) request: RouteInput<Generate>,
+    @Res({ passthrough: true }) reply: Reply,
+  ): Promise<Job | JobAcknowledged> {
     const { type, ...body } = request.body;
     return this.#submit({ ...request, type, body }, reply);
   }

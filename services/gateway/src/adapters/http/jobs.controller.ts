@@ -1,4 +1,12 @@
-import { ROUTES, type CancelAcknowledged, type Job, type JobPage, type JobTrail, type Queue, type RouteInput } from '@anime/contracts/http';
+import {
+  ROUTES,
+  type CancelAcknowledged,
+  type Job,
+  type JobPage,
+  type JobTrail,
+  type Queue,
+  type RouteInput,
+} from '@anime/contracts/http';
 import { Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
 import { JobCommands } from '../../commands/job-commands.js';
 import { JobQueries } from '../../queries/job-queries.js';

@@ -25,7 +25,9 @@ export function readRequest<R extends Route>(route: R, request: RawRequest): Rou
   const read = (schema: z.ZodType, value: unknown, part: RequestPart): unknown => {
     const result = schema.safeParse(value);
     // In a body the path leads to the place; elsewhere the name of the parameter says enough.
-    const issues = result.error?.issues.map((issue) => (part === 'body' ? issue : { ...issue, path: issue.path.slice(0, 1) }));
+    const issues = result.error?.issues.map((issue) =>
+      part === 'body' ? issue : { ...issue, path: issue.path.slice(0, 1) },
+    );
     errors.push(...fieldErrors(issues ?? [], part));
     return result.data;
   };

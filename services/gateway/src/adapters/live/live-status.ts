@@ -29,7 +29,9 @@ export class LiveStatus {
 
   /** Instances heard lately, by service. */
   services(): readonly ServiceStatus[] {
-    return this.#recent(this.#services).sort((a, b) => compare(`${a.service} ${a.startedAt}`, `${b.service} ${b.startedAt}`));
+    return this.#recent(this.#services).sort((a, b) =>
+      compare(`${a.service} ${a.startedAt}`, `${b.service} ${b.startedAt}`),
+    );
   }
 
   /** Executors heard lately, by name. */

@@ -6,8 +6,7 @@ import { NO_JOB, type JobState } from './job.state.js';
 /** What somebody may want of a job. */
 export type JobCommand =
   /** Template, version, parameters and seed are resolved before. */
-  | { readonly kind: 'RequestJob'; readonly job: EventData<typeof JobRequestedV1> }
-  | { readonly kind: 'RequestCancel' };
+  { readonly kind: 'RequestJob'; readonly job: EventData<typeof JobRequestedV1> } | { readonly kind: 'RequestCancel' };
 
 /** Decides one command on one job. A request for a job that is there already had its effect. */
 export function decideJob(

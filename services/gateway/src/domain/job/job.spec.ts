@@ -37,7 +37,16 @@ function event(type: string): RecordedEvent {
 }
 const after = (...types: string[]) => types.map(event).reduce(evolveJob, NO_JOB);
 const ENDS = ['job.completed', 'job.failed', 'job.cancelled', 'job.rejected'];
-const OPEN = ['job.requested', 'job.accepted', 'job.assigned', 'job.started', 'job.executed', 'job.scored', 'job.organised', 'job.cancel-requested'];
+const OPEN = [
+  'job.requested',
+  'job.accepted',
+  'job.assigned',
+  'job.started',
+  'job.executed',
+  'job.scored',
+  'job.organised',
+  'job.cancel-requested',
+];
 
 describe('a request for a job', () => {
   it('leads to job.requested with everything resolved', () => {
@@ -64,9 +73,17 @@ describe('the wish to cancel a job', () => {
 
   it('is refused once the job has ended, also when facts arrived after the end', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...ENDS), fc.array(fc.constantFrom(...OPEN)), fc.array(fc.constantFrom(...OPEN)), (end, before, late) => {
-        expect(decideJob(CANCEL, after(...before, end, ...late))).toMatchObject({ kind: 'refused', code: 'job-ended' });
-      }),
+      fc.property(
+        fc.constantFrom(...ENDS),
+        fc.array(fc.constantFrom(...OPEN)),
+        fc.array(fc.constantFrom(...OPEN)),
+        (end, before, late) => {
+          expect(decideJob(CANCEL, after(...before, end, ...late))).toMatchObject({
+            kind: 'refused',
+            code: 'job-ended',
+          });
+        },
+      ),
     );
   });
 });

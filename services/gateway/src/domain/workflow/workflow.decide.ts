@@ -14,7 +14,10 @@ export interface WorkflowCommand {
  * Decides one command on one template. A version never changes once it is registered, because jobs name it: the same
  * content again leads to nothing, other content is refused.
  */
-export function decideWorkflow(command: WorkflowCommand, workflow: WorkflowState): Decision<typeof WorkflowRegisteredV1> {
+export function decideWorkflow(
+  command: WorkflowCommand,
+  workflow: WorkflowState,
+): Decision<typeof WorkflowRegisteredV1> {
   const { slug, version, manifest, graphHash } = command.template;
   const known = workflow.versions[version];
   if (known === undefined) return decided(WorkflowRegisteredV1, command.template);

@@ -46,7 +46,11 @@ const register = (given: Registered) => decideWorkflow({ kind: 'RegisterWorkflow
 describe('the registration of a template', () => {
   it('stores a version that is not known yet', () => {
     const second = { ...template, version: 2, manifest: { ...manifest, version: 2 } };
-    expect(decideWorkflow({ kind: 'RegisterWorkflow', template }, NO_WORKFLOW)).toEqual({ kind: 'event', contract: WorkflowRegisteredV1, data: template });
+    expect(decideWorkflow({ kind: 'RegisterWorkflow', template }, NO_WORKFLOW)).toEqual({
+      kind: 'event',
+      contract: WorkflowRegisteredV1,
+      data: template,
+    });
     expect(register(second)).toMatchObject({ kind: 'event', data: { version: 2 } });
   });
 

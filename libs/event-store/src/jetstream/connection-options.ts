@@ -1,0 +1,41 @@
+import type { ConnectionOptions } from '@nats-io/transport-node';
+
+export interface NatsLinkOptions {
+  /** One or more addresses, separated by commas; user and password may be part of the first. */
+  readonly natsUrl: string;
+  /** Shown by the server's monitoring. */
+  readonly name: string;
+  readonly credentials?: NatsCredentials | undefined;
+}
+
+export interface NatsCredentials {
+  readonly user: string;
+  readonly pass: string;
+}
+
+/** How every connection of the product behaves: reconnects for ever, notices a silent peer within 30 s. */
+export function connectionOptions({ natsUrl, name, credentials }: NatsLinkOptions): ConnectionOptions {
+  const servers = natsUrl.split(',').map((address) => address.trim());
+  const login = credentials ?? loginOf(servers[0] ?? '');
+  return {
+    servers: servers.map((address) => address.replace(/^(\w+:\/\/)[^@/]*@/, '$1')),
+    name,
+    ...login,
+    timeout: 5_000,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 100,
+    pingInterval: 10_000,
+    maxPingOut: 2,
+    // A user that the server does not know yet may be known after its next reload.
+    ignoreAuthErrorAbort: true,
+  };
+}
+
+function loginOf(address: string): NatsCredentials | undefined {
+  const match = /^\w+:\/\/([^:@/]+):([^@/]*)@/.exec(address);
+  const [, user, pass] = match ?? [];
+  return user === undefined || pass === undefined
+    ? undefined
+    : { user: decodeURIComponent(user), pass: decodeURIComponent(pass) };
+}

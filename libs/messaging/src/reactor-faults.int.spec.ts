@@ -1,0 +1,183 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { CATALOGUE, createCatalogue, defineEvent, defineUpcaster, JobCancelRequestedV1 } from '@anime/contracts';
+import { uuidv7, type Batch, type Checkpoint } from '@anime/event-store';
+import { testEvent } from '@anime/event-store/testing';
+import { eventually } from '@anime/testing';
+import { z } from 'zod';
+import { DONE, type ProjectionRow } from './consumer-table.js';
+import { DURABLE, recorder, useReactorStudios } from './testing/reactor-studio.js';
+
+jest.setTimeout(60_000);
+const studios = useReactorStudios();
+const never = (): Promise<never> => new Promise(() => undefined);
+
+describe('a reactor survives', () => {
+  it('its own crash: another process gets what it had not acknowledged', async () => {
+    const studio = await studios();
+    await studio.createDurable(DURABLE, 500);
+    const first = recorder(async (event) => (event.position === 1 ? DONE : never()), { ackWaitMs: 500 });
+    const doomed = await studio.open();
+    studio.serve([first.row], { log: doomed, drainMs: 0 });
+    await studio.appendMany(3);
+    await eventually(() => first.handled.length === 3, { what: 'the first process has all three' });
+    await doomed.close(); // no drain: it says nothing to the server any more
+    const second = recorder();
+    studio.serve([second.row]);
+    await eventually(() => second.handled.length === 2, { what: 'the second process got the two' });
+    expect(second.handled.map(({ position, deliveries }) => [position, deliveries]).sort()).toEqual([
+      [2, 2],
+      [3, 2],
+    ]);
+  });
+
+  it('its own drain: what is unfinished goes to another process at once, not after the ack wait', async () => {
+    const studio = await studios();
+    await studio.createDurable(DURABLE, 30_000);
+    const aborted: number[] = [];
+    const first = recorder(
+      (event, { signal }) => {
+        signal.addEventListener('abort', () => aborted.push(event.position));
+        return event.position === 1
+          ? never()
+          : new Promise((resolve) =>
+              signal.addEventListener('abort', () => resolve({ kind: 'retry', error: signal.reason })),
+            );
+      },
+      { concurrency: 2 },
+    );
+    const leaving = studio.serve([first.row], { log: await studio.open(), drainMs: 200 });
+    await studio.appendMany(5);
+    await eventually(() => first.handled.length === 2, { what: 'two are being handled and three wait' });
+    const began = performance.now();
+    await leaving.close();
+    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(aborted.sort((a, b) => a - b)).toEqual([1, 2]);
+    expect(leaving.consumers()[0]).toMatchObject({ state: 'stopped', reason: null });
+    const second = recorder();
+    studio.serve([second.row]);
+    await eventually(() => second.handled.length === 5, { what: 'the second process got all five', timeoutMs: 5_000 });
+    expect(second.positions().sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('a durable that is not there: not ready, says what to do, and begins once it was made', async () => {
+    const studio = await studios();
+    await studio.appendMany(2);
+    const worker = recorder();
+    const service = studio.serve([worker.row]);
+    const check = await eventually(
+      () => !service.check().ok && service.consumers()[0]?.state === 'paused' && service.check(),
+      { what: 'it waits' },
+    );
+    expect(check.reason).toContain('npm run anime -- consumers create worker --from-now|--from-start');
+    await studio.createDurable();
+    await eventually(() => worker.handled.length === 2, { what: 'both were handled' });
+    expect(service.check()).toEqual({ ok: true, reason: null });
+  });
+
+  it('kill -9 of the server in the middle of the work, and handles each event once', async () => {
+    const studio = await studios();
+    await studio.createDurable(DURABLE, 2_000);
+    const worker = recorder(
+      async () => {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        return DONE;
+      },
+      { ackWaitMs: 2_000, concurrency: 3 },
+    );
+    const service = studio.serve([worker.row]);
+    await studio.appendMany(150);
+    await eventually(() => worker.handled.length >= 40, { what: 'some were handled' });
+    const server = await studio.nats.server();
+    await server.kill();
+    await eventually(() => service.consumers()[0]?.state === 'paused', { what: 'it noticed' });
+    await server.restart();
+    await eventually(() => new Set(worker.positions()).size === 150, { what: 'all were handled', timeoutMs: 20_000 });
+    await eventually(() => service.consumers()[0]?.lag === 0 && service.check().ok, {
+      what: 'everything is acknowledged',
+      timeoutMs: 20_000,
+    });
+    expect(worker.handled).toHaveLength(150);
+  });
+
+  it('starts while the server is away and begins when it comes', async () => {
+    const studio = await studios();
+    await studio.createDurable();
+    await studio.appendMany(1);
+    const server = await studio.nats.server();
+    await server.kill();
+    const worker = recorder();
+    const service = studio.serve([worker.row], { log: await studio.open() });
+    expect(service.check().ok).toBe(false);
+    await server.restart();
+    await eventually(() => worker.handled.length === 1, { what: 'it was handled', timeoutMs: 20_000 });
+  });
+
+  const shape = { type: 'job.noted', aggregate: 'job', producer: 'gateway', description: 'a fixture' } as const;
+  const NotedV1 = defineEvent({ ...shape, version: 1, data: z.strictObject({ text: z.string() }) });
+  const NotedV2 = defineEvent({ ...shape, version: 2, data: z.strictObject({ words: z.array(z.string()) }) });
+  const OLD = createCatalogue([...CATALOGUE.contracts, NotedV1]);
+  const NEW = createCatalogue(
+    [...CATALOGUE.contracts, NotedV1, NotedV2],
+    [defineUpcaster(NotedV1, NotedV2, ({ text }) => ({ words: [text] }))],
+  );
+
+  it('an event of its own type that is newer than it knows: it pauses, names it and leaves it to a newer build', async () => {
+    const studio = await studios();
+    await studio.createDurable();
+    const writer = await studio.open(NEW);
+    const old = recorder(undefined, { events: [JobCancelRequestedV1, NotedV1] });
+    const service = studio.serve([old.row], { log: await studio.open(OLD) });
+    await studio.appendMany(2);
+    await writer.append(testEvent(NotedV2, uuidv7(), { words: ['new'] }));
+    await eventually(() => service.consumers()[0]?.state === 'paused', { what: 'it pauses' });
+    expect(service.check()).toMatchObject({
+      ok: false,
+      reason: expect.stringContaining('position 3 holds job.noted.v2'),
+    });
+    await studio.appendMany(1);
+    const build = recorder(undefined, { events: [JobCancelRequestedV1, NotedV2] });
+    studio.serve([build.row], { log: await studio.open(NEW) });
+    await eventually(() => build.handled.length === 2, { what: 'the newer build handled the rest' });
+    expect(old.positions().sort((a, b) => a - b)).toEqual([1, 2]);
+    expect(build.positions().sort((a, b) => a - b)).toEqual([3, 4]);
+    expect(service.consumers()[0]?.state).toBe('paused');
+  });
+});
+
+describe('a projection row', () => {
+  it('reads on over kill -9 of the server and a restart of its own without gap or repeat', async () => {
+    const studio = await studios();
+    const written: number[] = [];
+    let checkpoint: Checkpoint = { position: 0, eventId: '' };
+    const row: ProjectionRow = {
+      kind: 'projection',
+      name: 'model',
+      events: [JobCancelRequestedV1],
+      maxBatch: 7,
+      loadCheckpoint: async () => checkpoint,
+      onBatch: async (batch: Batch) => {
+        written.push(...batch.entries.map((entry) => entry.position));
+        checkpoint = batch.checkpoint;
+      },
+    };
+    const readsTo = (position: number) =>
+      eventually(() => checkpoint.position === position, { what: `it has read to ${position}`, timeoutMs: 20_000 });
+    const first = studio.serve([row], { log: await studio.open() });
+    await studio.appendMany(60);
+    await readsTo(60);
+    const server = await studio.nats.server();
+    await server.kill();
+    await server.restart();
+    await eventually(() => studio.appendMany(1).then(() => true), { what: 'the log takes events again' });
+    await studio.appendMany(59);
+    await readsTo(120);
+    expect(first.check()).toEqual({ ok: true, reason: null });
+    await first.close();
+    await studio.appendMany(30);
+    expect(checkpoint.position).toBe(120);
+    const second = studio.serve([row], { log: await studio.open() });
+    await readsTo(150);
+    expect(written).toEqual(Array.from({ length: 150 }, (_, i) => i + 1));
+    expect(second.consumers()).toMatchObject([{ state: 'running', position: 150, lag: 0 }]);
+  });
+});

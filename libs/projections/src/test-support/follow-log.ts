@@ -1,0 +1,47 @@
+import type { Checkpoint, EventLog } from '@anime/event-store';
+import { projectionRow, type ProjectionConsumer } from '../projection-row.js';
+import type { Database } from '../database.js';
+import type { Projection } from '../definition.js';
+
+/** Reads on from the row's checkpoint to what is now the end of the log, in batches of at most `size`. */
+export async function readToEnd(row: ProjectionConsumer, log: EventLog, size = 1_000): Promise<Checkpoint> {
+  const end = await log.end();
+  let at = await row.loadCheckpoint();
+  const stop = new AbortController();
+  await log.follow({
+    after: at,
+    signal: stop.signal,
+    maxBatch: size,
+    onBatch: async (batch) => {
+      await row.onBatch(batch);
+      at = batch.checkpoint;
+      if (at.position >= end) stop.abort();
+    },
+  });
+  return at;
+}
+
+/** Follows the log as a service's consumer loop does: after every failure it begins again at a newly loaded checkpoint. */
+export function followForEver(projection: Projection, database: Database, log: EventLog, maxBatch = 7): { stop(): Promise<void>; readonly failures: unknown[] } {
+  const row = projectionRow(projection, database);
+  const abort = new AbortController();
+  const failures: unknown[] = [];
+  const loop = async (): Promise<void> => {
+    while (!abort.signal.aborted) {
+      try {
+        await log.follow({ after: await row.loadCheckpoint(), signal: abort.signal, maxBatch, onBatch: row.onBatch });
+      } catch (error) {
+        failures.push(error);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+  };
+  const running = loop();
+  return {
+    failures,
+    stop: async () => {
+      abort.abort();
+      await running;
+    },
+  };
+}

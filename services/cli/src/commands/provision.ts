@@ -1,0 +1,24 @@
+import { provision } from '@anime/event-store';
+import type { Command } from 'commander';
+import { json } from '../output/table.js';
+import type { Surroundings } from '../surroundings.js';
+import { useNats, withNats, type NatsOptions } from './nats-options.js';
+
+const HELP = `
+Creates the streams, the bucket of leases and the durable consumers that are missing, each durable from the start of the
+log. What is there stays as it is; where it differs from what this build needs, nothing is made and every difference is
+named. A nats-server older than 2.11, or without JetStream, is refused. May be run again at any time.
+`;
+
+/** `anime provision` */
+export function addProvision(root: Command, surroundings: Surroundings): void {
+  withNats(root.command('provision'))
+    .description('create in NATS what the services need, and check what is there')
+    .addHelpText('after', HELP)
+    .action(async (options: NatsOptions) => {
+      const report = await useNats(surroundings, options, (natsUrl) => provision({ natsUrl }));
+      if (options.json === true) return surroundings.out(json(report));
+      for (const thing of report.created) surroundings.out(`created  ${thing}\n`);
+      for (const thing of report.found) surroundings.out(`found    ${thing}\n`);
+    });
+}

@@ -1,0 +1,49 @@
+import type { Job, JobSummary } from '@anime/contracts/http';
+import { shortened, table } from './table.js';
+
+/** Jobs as one line each. The parts that are read of a job are the same in the client's types and in the contract. */
+export function jobsTable(jobs: readonly Readonly<JobSummary>[]): string {
+  return table(
+    ['ID', 'STATUS', 'TYPE', 'ATTEMPT', 'REQUESTED', 'PROMPT'],
+    jobs.map((job) => [job.id, job.status, job.type, String(job.attempt), job.requestedAt, shortened(job.prompt ?? '', 50)]),
+  );
+}
+
+type Shown = Pick<Job, 'id' | 'status' | 'type' | 'template' | 'prompt' | 'seed' | 'requestedAt' | 'endedAt' | 'verdict' | 'cancelRequested' | 'failure'>;
+type Parts = { readonly [Part in 'attempts' | 'files' | 'scores']: readonly Readonly<Job[Part][number]>[] };
+
+/** A job as a page of text. */
+export function describeJob(job: Readonly<Shown> & Parts): string {
+  const facts: readonly (readonly [string, string])[] = [
+    ['status', `${job.status}${job.cancelRequested ? ' (cancel requested)' : ''}`],
+    ['type', `${job.type} by ${job.template.id} version ${job.template.version}`],
+    ['prompt', job.prompt ?? 'none'],
+    ['seed', String(job.seed)],
+    ['requested', job.requestedAt],
+    ['ended', job.endedAt ?? 'not yet'],
+    ...(job.verdict === null ? [] : [['gate', job.verdict] as const]),
+    ...(job.failure === null ? [] : [['failure', `${job.failure.class}: ${job.failure.message}`] as const]),
+  ];
+  const sections = [
+    `Job ${job.id}`,
+    ...facts.map(([name, value]) => `  ${name.padEnd(10)}${value}`),
+    ...section('Attempts', job.attempts.map(attemptLine)),
+    ...section('Files, relative to the library', job.files.map((file) => `${file.path}  (${file.role}, ${file.size} bytes)`)),
+    ...section('Scores', job.scores.flatMap(({ node, index, metrics }) => metrics.map((metric) => `${node}/${index}  ${scoreLine(metric)}`))),
+  ];
+  return `${sections.join('\n')}\n`;
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${line}`)];
+}
+
+function attemptLine({ attempt, status, executorId, failure, cached }: Parts['attempts'][number]): string {
+  const where = executorId === null ? '' : ` on executor ${executorId}`;
+  const why = failure === null ? '' : `: ${failure.class}, ${failure.message}`;
+  return `${attempt}  ${status}${where}${cached === true ? ', from the cache' : ''}${why}`;
+}
+
+function scoreLine(metric: Job['scores'][number]['metrics'][number]): string {
+  return metric.status === 'measured' ? `${metric.id} ${metric.value} ${metric.unit}` : `${metric.id} unavailable: ${metric.reason}`;
+}
