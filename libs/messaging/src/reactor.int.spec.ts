@@ -63,8 +63,9 @@ describe('a reactor', () => {
     await settled(studio);
     const handled = workers
       .flatMap((worker) => worker.handled)
+      .toSorted((a, b) => a.position - b.position)
       .map(({ position, deliveries }) => [position, deliveries]);
-    expect(handled.sort()).toEqual([1, 2, 3, 4, 5, 6].map((position) => [position, 1]));
+    expect(handled).toEqual([1, 2, 3, 4, 5, 6].map((position) => [position, 1]));
   });
 
   it('tries again after the delays of the table, and after the delay that a handler asks for', async () => {

@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process';
+import { cp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { eventually } from '@anime/testing';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { TestStudio } from '../testing/test-studio.js';
+
+const REBUILD = path.join(fileURLToPath(new URL('../../../..', import.meta.url)), 'services/gateway/dist/rebuild.js');
+
+describe('an older copy of the log restored under a running read-model', () => {
+  let studio: TestStudio;
+  beforeAll(async () => {
+    studio = await TestStudio.start();
+  }, 120_000);
+  afterAll(() => studio[Symbol.asyncDispose](), 60_000);
+
+  const notReady = async (url: string): Promise<string> => {
+    const report = (await (await fetch(`${url}/ready`)).json()) as { checks: { ok: boolean; reason: string | null }[] };
+    return report.checks.filter((check) => !check.ok).map((check) => check.reason).join('; ');
+  };
+
+  it('stops the projection, which says that it must be rebuilt, and a rebuild mends it', async () => {
+    const kept = await studio.requestImage({ seed: 1, steps: 2 });
+    await studio.ended(kept);
+    const store = path.join(studio.nats.dataDir, 'jetstream');
+    const copy = path.join(studio.dir, 'older-log');
+    await studio.nats.kill();
+    await cp(store, copy, { recursive: true });
+    await studio.nats.restart();
+    const lost = await studio.requestImage({ seed: 2, steps: 2 });
+    await studio.ended(lost);
+    await studio.nats.kill();
+    await rm(store, { recursive: true });
+    await cp(copy, store, { recursive: true });
+    await studio.nats.restart();
+
+    const gateway = studio.service('gateway');
+    await eventually(async () => /rebuild/.test(await notReady(gateway.url)), { what: 'the gateway says rebuild', timeoutMs: 30_000 });
+    await gateway.restart().catch(() => undefined);
+    await eventually(async () => /rebuild/.test(await notReady(gateway.url)), { what: 'it says so after a restart too', timeoutMs: 30_000 });
+
+    const env = { ...process.env, NATS_URL: studio.nats.url, DATABASE_URL: studio.database.url };
+    await promisify(execFile)(process.execPath, [REBUILD], { env });
+    await gateway.restart();
+    expect((await studio.job(kept)).status).toBe('completed');
+    const { response } = await studio.client.GET('/api/anime/jobs/{id}', { params: { path: { id: lost } } });
+    expect(response.status).toBe(404);
+  }, 180_000);
+});
