@@ -2,7 +2,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 
 /** A message that this process has and has not settled yet. */
 export interface Held {
-  /** Place and event id: what makes two deliveries the same message. */
+  /** Place and time of storing: what makes two deliveries the same message. */
   readonly key: string;
   /** The newest delivery of it. */
   message: JsMsg;
@@ -90,6 +90,13 @@ export class HeldMessages {
     } catch {
       return false;
     }
+  }
+
+  /** Acknowledges what nobody here wants: no answer is awaited, as a lost acknowledgement only repeats this. */
+  dismiss(held: Held): void {
+    if (held.settled) return;
+    held.settled = true;
+    send(() => held.message.ack());
   }
 
   terminate(held: Held, reason: string): void {

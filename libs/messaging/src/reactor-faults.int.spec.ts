@@ -2,7 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { CATALOGUE, createCatalogue, defineEvent, defineUpcaster, JobCancelRequestedV1 } from '@anime/contracts';
 import { uuidv7, type Batch, type Checkpoint } from '@anime/event-store';
 import { testEvent } from '@anime/event-store/testing';
-import { eventually } from '@anime/testing';
+import { eventually, GARBAGE_HEADERS, publishRaw } from '@anime/testing';
 import { z } from 'zod';
 import { DONE, type ProjectionRow } from './consumer-table.js';
 import { DURABLE, recorder, useReactorStudios } from './testing/reactor-studio.js';
@@ -73,6 +73,25 @@ describe('a reactor survives', () => {
     await studio.createDurable();
     await eventually(() => worker.handled.length === 2, { what: 'both were handled' });
     expect(service.check()).toEqual({ ok: true, reason: null });
+  });
+
+  it('garbage on an event subject: void, acknowledged, and it goes on', async () => {
+    const studio = await studios();
+    await studio.createDurable();
+    const worker = recorder();
+    const service = studio.serve([worker.row]);
+    const { port } = await studio.nats.server();
+    const subject = `${studio.log.root}.job.${uuidv7()}.gateway`;
+    for (const headerBlock of Object.values(GARBAGE_HEADERS)) {
+      await studio.appendMany(1);
+      for (const data of ['', 'garbage']) await publishRaw(port, { subject, headerBlock, data });
+    }
+    await studio.appendMany(1);
+    const blocks = Object.keys(GARBAGE_HEADERS).length;
+    await eventually(() => worker.handled.length === blocks + 1, { what: 'every event was handled' });
+    await eventually(() => service.consumers()[0]?.lag === 0, { what: 'the garbage is acknowledged too' });
+    expect(worker.handled.every(({ deliveries }) => deliveries === 1)).toBe(true);
+    expect(service.consumers()).toMatchObject([{ state: 'running', skipped: { void: 2 * blocks } }]);
   });
 
   it('kill -9 of the server in the middle of the work, and handles each event once', async () => {

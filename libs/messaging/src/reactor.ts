@@ -5,7 +5,6 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { inConsumerSpan } from './consumer-span.js';
 import { ConsumerState } from './consumer-state.js';
 import type { ConsumerStatus, Outcome, ReactorContext, ReactorRow } from './consumer-table.js';
-import { DeliveredEntries } from './delivered-entry.js';
 import { DurableMissingError, fetchMessages, openDurable } from './durable-source.js';
 import { HeldMessages, type Held } from './held-messages.js';
 import { KeyedScheduler, type Slot } from './keyed-scheduler.js';
@@ -47,6 +46,8 @@ export class Reactor {
   #watched: NatsConnection | undefined;
   #consumer: Consumer | undefined;
   #keepAlive: NodeJS.Timeout | undefined;
+  /** Judges one message after the other, so that they are scheduled in the order of their arrival. */
+  #arrivals: Promise<void> = Promise.resolve();
   #newer: string | undefined;
 
   constructor(options: ReactorOptions) {
@@ -108,7 +109,6 @@ export class Reactor {
     this.#lost = new AbortController();
     this.#watch(nc);
     const { consumer, ackWaitMs } = await openDurable(nc, log.stream, row.durable);
-    const entries = await DeliveredEntries.open(nc, log);
     clearInterval(this.#keepAlive);
     this.#keepAlive = setInterval(() => this.#held.keepAlive(), Math.max(20, Math.min(ackWaitMs, row.ackWaitMs) / 3));
     this.#consumer = consumer;
@@ -117,7 +117,7 @@ export class Reactor {
     try {
       await fetchMessages(consumer, this.#held, { stop, lost: this.#lost.signal }, (message) => {
         if (stop.aborted) message.nak();
-        else this.#onMessage(message, entries);
+        else this.#onMessage(message);
       });
     } finally {
       this.#consumer = undefined;
@@ -135,22 +135,47 @@ export class Reactor {
     void nc.closed().then(() => this.#lost.abort());
   }
 
-  #onMessage(message: JsMsg, entries: DeliveredEntries): void {
-    const { row, logger } = this.#options;
-    const { entry, id } = entries.read(message);
-    const wanted = entry.status === 'event' && this.#types.has(entry.event.type) ? entry : undefined;
-    const key = wanted === undefined ? undefined : row.orderingKey?.(wanted.event);
-    const held = this.#held.take(`${entry.position}:${id}`, message);
-    if (held === undefined) return;
-    if (entry.status === 'newer' && this.#types.has(entry.type)) return this.#meetNewer(held, entry);
-    if (wanted === undefined) {
+  /** Takes a message in hand; what it is may take a request to tell, and meanwhile it is kept alive like the others. */
+  #onMessage(message: JsMsg): void {
+    // Nothing of its headers: they may be broken. Place and time of storing are the server's own.
+    const held = this.#held.take(`${message.seq}:${message.info.timestampNanos}`, message);
+    if (held !== undefined) this.#arrivals = this.#arrivals.then(() => this.#admit(held));
+  }
+
+  async #admit(held: Held): Promise<void> {
+    const entry = await this.#judge(held);
+    if (entry?.status === 'newer' && this.#types.has(entry.type)) return this.#meetNewer(held, entry);
+    if (entry?.status === 'event' && this.#types.has(entry.event.type)) return this.#submit(held, entry);
+    if (entry === undefined) this.#held.again(held, 0);
+    else {
       this.#state.countSkipped(entry.status);
-      message.ack(); // nobody here wants it: no answer awaited, and a lost one only repeats this line
-      this.#held.release(held);
-      return;
+      this.#held.dismiss(held);
     }
+    this.#held.release(held);
+  }
+
+  /** Asks until it can be told what the message is; @returns undefined when it was given back or the reactor stops. */
+  async #judge(held: Held): Promise<LogEntry | undefined> {
+    const { row, log, logger } = this.#options;
+    const backoff = new Backoff(100, 5_000);
+    for (let failed = false; !held.settled && !this.#stopping; failed = true) {
+      try {
+        const entry = await log.entryOf(held.message, this.#types);
+        if (failed && this.#consumer !== undefined) this.#state.running();
+        return entry;
+      } catch (error) {
+        this.#state.paused(messageOf(error));
+        logger.warn({ consumer: row.name, position: held.message.seq, err: error }, 'a message cannot be judged yet');
+        await pause(backoff.next(), this.#stop.signal);
+      }
+    }
+    return undefined;
+  }
+
+  #submit(held: Held, entry: Wanted): void {
+    const { row, logger } = this.#options;
     this.#scheduler
-      .submit(key, (slot) => this.#process(held, wanted, entries, slot))
+      .submit(row.orderingKey?.(entry.event), (slot) => this.#process(held, entry, slot))
       .catch((error: unknown) =>
         logger.error(
           { consumer: row.name, position: entry.position, err: error },
@@ -174,10 +199,10 @@ export class Reactor {
     this.#held.release(held);
   }
 
-  async #process(held: Held, entry: Wanted, entries: DeliveredEntries, slot: Slot): Promise<void> {
+  async #process(held: Held, entry: Wanted, slot: Slot): Promise<void> {
     const { row } = this.#options;
     for (let attempts = held.message.info.deliveryCount; !held.settled; attempts += 1) {
-      const settlement = await slot(() => this.#attempt(held, entry, entries, attempts));
+      const settlement = await slot(() => this.#attempt(held, entry, attempts));
       if (settlement.kind === 'ack') return this.#acknowledge(held, entry);
       const delayMs =
         settlement.kind === 'park' ? await this.#park(held, entry, settlement.error, attempts) : settlement.delayMs;
@@ -188,14 +213,14 @@ export class Reactor {
     }
   }
 
-  async #attempt(held: Held, entry: Wanted, entries: DeliveredEntries, attempts: number): Promise<Settlement> {
+  async #attempt(held: Held, entry: Wanted, attempts: number): Promise<Settlement> {
     if (held.settled || this.#stopping) return { kind: 'again', delayMs: 0, error: undefined };
     const { row, log, observer, logger } = this.#options;
     const began = performance.now();
     held.running = true;
     let outcome: Outcome | 'stale';
     try {
-      outcome = await inConsumerSpan(row.name, log.stream, entry.event, () => this.#handle(entry, entries, attempts));
+      outcome = await inConsumerSpan(row.name, log.stream, entry.event, () => this.#handle(entry, attempts));
     } catch (error) {
       outcome = outcomeOfThrow(error);
     } finally {
@@ -216,14 +241,9 @@ export class Reactor {
     return settlement;
   }
 
-  /** @returns `stale` when the event is fenced or no longer current */
-  async #handle(entry: Wanted, entries: DeliveredEntries, attempts: number): Promise<Outcome | 'stale'> {
+  /** @returns `stale` when the event is no longer current */
+  async #handle(entry: Wanted, attempts: number): Promise<Outcome | 'stale'> {
     const { row, deliver } = this.#options;
-    const counted = await entries.fenced(entry);
-    if (counted.status === 'fenced') {
-      this.#state.countSkipped('fenced');
-      return 'stale';
-    }
     if (row.isCurrent !== undefined && !(await row.isCurrent(entry.event))) return 'stale';
     return deliver(entry.event, { deliveries: attempts, signal: this.#stop.signal });
   }

@@ -1,5 +1,5 @@
-import type { ContractCatalogue } from '@anime/contracts';
-import type { EventLog } from '@anime/event-store';
+import type { EventLog, LogEntry } from '@anime/event-store';
+import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 
 /** Where a connection comes from: opened in the background, and for ever opened again. */
@@ -12,6 +12,6 @@ export interface NatsSource {
 /** What the transport needs of a log; `JetStreamLog` has it. */
 export interface StreamLog extends EventLog, NatsSource {
   readonly stream: string;
-  readonly root: string;
-  readonly catalogue: ContractCatalogue;
+  /** What a message that a durable delivered is; only events of these types are fenced. */
+  entryOf(message: JsMsg, types: ReadonlySet<string>): Promise<LogEntry>;
 }

@@ -5,7 +5,16 @@ import { isProblem, ProblemError } from '@anime/problem-details';
 const RETRY_AFTER = 2;
 
 const NETWORK_CODES = new Set([
-  'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
 ]);
 /**
  * SQLSTATE classes and codes that say "not now": connection exceptions, shut down or starting up, out of resources,
@@ -13,7 +22,8 @@ const NETWORK_CODES = new Set([
  */
 const AWAY_STATES = /^(08...|57P0[1-5]|53...|28...|3D000|25006)$/;
 /** What `pg` says without any code. */
-const AWAY_MESSAGES = /connection terminated|timeout exceeded when trying to connect|not queryable|query read timeout|after calling end|client was closed/i;
+const AWAY_MESSAGES =
+  /connection terminated|timeout exceeded when trying to connect|not queryable|query read timeout|after calling end|client was closed/i;
 
 /** True when the error tells of the connection or the server, not of the statement. */
 export function isConnectionError(error: unknown): boolean {

@@ -42,7 +42,10 @@ describe('a database', () => {
       await eventually(() => live.failures.length > round, { what: 'the projection notices that PostgreSQL is gone' });
       await expect(database.query('select 1')).rejects.toMatchObject({ code: 'read-model-unavailable' });
       await server.restart();
-      await eventually(async () => (await database.positionOf('tally')) === (await log.end()), { what: 'the projection has caught up', timeoutMs: 20_000 });
+      await eventually(async () => (await database.positionOf('tally')) === (await log.end()), {
+        what: 'the projection has caught up',
+        timeoutMs: 20_000,
+      });
     }
     await live.stop();
     const twin = tallyDatabase(server.url(), 'twin');
@@ -61,7 +64,13 @@ describe('PostgresSnapshotStore', () => {
     const store = new PostgresSnapshotStore(database);
     const id = jobId(1);
     expect(await store.load('job', id)).toBeUndefined();
-    const snapshot = { id, position: 7, eventId: jobId(2), foldVersion: 1, state: { status: 'odd \u0000 \uD800', list: [0.1] } };
+    const snapshot = {
+      id,
+      position: 7,
+      eventId: jobId(2),
+      foldVersion: 1,
+      state: { status: 'odd \u0000 \uD800', list: [0.1] },
+    };
     await store.save('job', snapshot);
     await store.save('job', { ...snapshot, position: 3, state: 'older' });
     expect(await store.load('job', id)).toEqual(snapshot);

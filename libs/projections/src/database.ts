@@ -96,7 +96,8 @@ export class Database {
    * @throws ProblemError 'read-model-unavailable' while PostgreSQL is away
    */
   ready(): Promise<void> {
-    if (this.closed.aborted) return Promise.reject(new ProblemError('read-model-unavailable', 'the database was closed'));
+    if (this.closed.aborted)
+      return Promise.reject(new ProblemError('read-model-unavailable', 'the database was closed'));
     this.#migrated ??= this.#migrate().catch((error: unknown) => {
       this.#migrated = undefined;
       throw asProblem(error);
@@ -165,7 +166,9 @@ export class Database {
       if (reached >= position) return;
       const left = deadline - performance.now();
       if (left <= 0 || options.signal?.aborted === true || this.closed.aborted) {
-        throw new ProblemError('position-not-reached', `${projection} has read up to ${reached}, not yet ${position}`, { retryAfter: 1 });
+        throw new ProblemError('position-not-reached', `${projection} has read up to ${reached}, not yet ${position}`, {
+          retryAfter: 1,
+        });
       }
       await this.positions.next(projection, position, Math.min(left, POSITION_POLL_MS), options.signal);
     }

@@ -61,7 +61,10 @@ export type RowChange =
 /** The rows as they are before an event; only those that `load` named may be asked for. */
 export interface Rows {
   /** @throws when `load` did not name this row: the answer would depend on what else the batch held */
-  get<Row extends object, Key extends keyof Row & string>(table: Table<Row, Key>, key: Pick<Row, Key>): Readonly<Row> | undefined;
+  get<Row extends object, Key extends keyof Row & string>(
+    table: Table<Row, Key>,
+    key: Pick<Row, Key>,
+  ): Readonly<Row> | undefined;
 }
 
 /** An entry of the log that has no effect anywhere, by a rule that holds for every reader. */

@@ -8,7 +8,9 @@ import { columnKind, currentTable, SQL_TYPES, versionsTable, type StoredTable } 
  */
 export function entitiesOf(tables: readonly TableShape[]): readonly EntitySchema[] {
   return tables.flatMap((table) =>
-    table.versioned === true ? [entityOf(currentTable(table), table), entityOf(versionsTable(table))] : [entityOf(currentTable(table), table)],
+    table.versioned === true
+      ? [entityOf(currentTable(table), table), entityOf(versionsTable(table))]
+      : [entityOf(currentTable(table), table)],
   );
 }
 

@@ -18,13 +18,19 @@ export async function hashTables(session: Session, schema: string, tables: reado
 }
 
 /** The same within a transaction that the caller has begun. */
-export async function hashStoredTables(session: Session, schema: string, tables: readonly StoredTable[]): Promise<string> {
+export async function hashStoredTables(
+  session: Session,
+  schema: string,
+  tables: readonly StoredTable[],
+): Promise<string> {
   const hash = createHash('sha256');
   const inOrder = [...tables].sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const table of inOrder) {
     hash.update(`${table.name}\n`);
     const order = table.key.map((column) => `t.${quote(column)}::text collate "C"`).join(', ');
-    await session.query(`declare hash_rows no scroll cursor for select to_jsonb(t)::text as row from ${qualified(schema, table.name)} t order by ${order}`);
+    await session.query(
+      `declare hash_rows no scroll cursor for select to_jsonb(t)::text as row from ${qualified(schema, table.name)} t order by ${order}`,
+    );
     for (;;) {
       const rows = await session.query<{ readonly row: string }>(`fetch ${ROWS_PER_FETCH} from hash_rows`);
       for (const { row } of rows) hash.update(row).update('\n');

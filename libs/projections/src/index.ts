@@ -1,5 +1,11 @@
 export * from './definition.js';
-export { createDatabase, type Database, type DatabaseOptions, type MigrationStep, type WaitOptions } from './database.js';
+export {
+  createDatabase,
+  type Database,
+  type DatabaseOptions,
+  type MigrationStep,
+  type WaitOptions,
+} from './database.js';
 export type { Session } from './session.js';
 export { ProjectionRunner } from './projection-runner.js';
 export { projectionRow, MAX_BATCH, type ProjectionConsumer } from './projection-row.js';

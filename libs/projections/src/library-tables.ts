@@ -28,5 +28,12 @@ export interface SnapshotRow {
 export const SNAPSHOTS: Table<SnapshotRow, 'aggregate' | 'id'> = {
   name: 'aggregate_snapshots',
   key: ['aggregate', 'id'],
-  columns: { aggregate: 'text', id: 'text', position: 'integer', event_id: 'text', fold_version: 'integer', state: 'text' },
+  columns: {
+    aggregate: 'text',
+    id: 'text',
+    position: 'integer',
+    event_id: 'text',
+    fold_version: 'integer',
+    state: 'text',
+  },
 };

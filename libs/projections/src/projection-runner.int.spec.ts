@@ -39,24 +39,49 @@ async function batchOf(log: MemoryLog, after = 0): Promise<Batch> {
   for await (const entry of log.read({ after })) entries.push(entry);
   const last = entries.at(-1);
   if (last?.status !== 'event') throw new Error('the log must end with an event');
-  return { entries, checkpoint: { position: last.position, eventId: last.event.id }, caughtUp: true, end: last.position };
+  return {
+    entries,
+    checkpoint: { position: last.position, eventId: last.event.id },
+    caughtUp: true,
+    end: last.position,
+  };
 }
 
-const rowsOf = (database: Database, table: string): Promise<object[]> => database.query(`select to_json(t) as row from ${database.table(table)} t order by 1::text`);
+const rowsOf = (database: Database, table: string): Promise<object[]> =>
+  database.query(`select to_json(t) as row from ${database.table(table)} t order by 1::text`);
 
 describe('ProjectionRunner', () => {
   it('writes rows, versions and checkpoint of a batch', async () => {
     const database = databaseOf('rows');
-    const log = await logWith(spoken.requested(1), spoken.cancelRequested(1), spoken.requested(1), spoken.cancelRequested(1), spoken.rejected(2));
+    const log = await logWith(
+      spoken.requested(1),
+      spoken.cancelRequested(1),
+      spoken.requested(1),
+      spoken.cancelRequested(1),
+      spoken.rejected(2),
+    );
     await readToEnd(projectionRow(tally, database), log);
     const id = jobId(1);
     expect(await database.query(`select to_json(t) as row from ${database.table('tallies')} t`)).toEqual([
-      { row: { id, count: 3, last: 'job.cancel-requested', share: 1 / 3, words: ['a lighthouse', 'cancel', 'cancel'], position: 4 } },
+      {
+        row: {
+          id,
+          count: 3,
+          last: 'job.cancel-requested',
+          share: 1 / 3,
+          words: ['a lighthouse', 'cancel', 'cancel'],
+          position: 4,
+        },
+      },
     ]);
     const versions = await database.query(
       `select "count"::int, "from_position"::int as from, "to_position"::int as to from ${database.table('tallies_versions')} order by "from_position"`,
     );
-    expect(versions).toEqual([{ count: 1, from: 1, to: 2 }, { count: 2, from: 2, to: 4 }, { count: 3, from: 4, to: null }]);
+    expect(versions).toEqual([
+      { count: 1, from: 1, to: 2 },
+      { count: 2, from: 2, to: 4 },
+      { count: 3, from: 4, to: null },
+    ]);
     expect(await database.positionOf('tally')).toBe(5);
   });
 
@@ -75,7 +100,10 @@ describe('ProjectionRunner', () => {
   it('rolls the whole batch back when the projection throws', async () => {
     const database = databaseOf('throws');
     const log = await logWith(spoken.requested(1), spoken.rejected(1));
-    const faulty: typeof tally = { ...tally, apply: (rows, event) => (event.type === JobRejectedV1.type ? fail() : tally.apply(rows, event)) };
+    const faulty: typeof tally = {
+      ...tally,
+      apply: (rows, event) => (event.type === JobRejectedV1.type ? fail() : tally.apply(rows, event)),
+    };
     const runner = new ProjectionRunner(faulty, database);
     await runner.open();
     await expect(runner.apply(await batchOf(log))).rejects.toThrow('a fault of the projection');
@@ -137,7 +165,10 @@ describe('ProjectionRunner', () => {
     const next: Projection = { ...(tally as Projection), version: 2 };
     const second = databaseOf('version');
     await database.close();
-    await expect(new ProjectionRunner(next, second).open()).rejects.toMatchObject({ code: 'checkpoint-mismatch', message: expect.stringContaining('rebuild') });
+    await expect(new ProjectionRunner(next, second).open()).rejects.toMatchObject({
+      code: 'checkpoint-mismatch',
+      message: expect.stringContaining('rebuild'),
+    });
   });
 
   it('says rebuild when the log is not the one that was read', async () => {
@@ -150,7 +181,10 @@ describe('ProjectionRunner', () => {
     await log.append(spoken.requested(2));
     const after = await row.loadCheckpoint();
     const following = log.follow({ after, signal: AbortSignal.timeout(5_000), onBatch: row.onBatch });
-    await expect(following).rejects.toMatchObject({ code: 'checkpoint-mismatch', message: expect.stringContaining('rebuild') });
+    await expect(following).rejects.toMatchObject({
+      code: 'checkpoint-mismatch',
+      message: expect.stringContaining('rebuild'),
+    });
   });
 });
 
@@ -169,7 +203,9 @@ describe('waitForPosition', () => {
 
   it('gives up after its time, saying how far the read-model is', async () => {
     const database = databaseOf('waiting');
-    await expect(database.waitForPosition('tally', 99, { timeoutMs: 50 })).rejects.toMatchObject({ code: 'position-not-reached' });
+    await expect(database.waitForPosition('tally', 99, { timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'position-not-reached',
+    });
   });
 });
 
@@ -183,9 +219,14 @@ describe('a schema', () => {
   it('frees its lock when the process that migrates is gone', async () => {
     const database = databaseOf('freed');
     await database.ready();
-    await eventually(async () => (await database.query(`select 1 from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()`)).length === 0, {
-      what: 'no advisory lock is left on a pooled connection',
-    });
+    await eventually(
+      async () =>
+        (await database.query(`select 1 from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()`))
+          .length === 0,
+      {
+        what: 'no advisory lock is left on a pooled connection',
+      },
+    );
   });
 });
 

@@ -84,7 +84,10 @@ export class ProjectionRunner {
     for (;;) {
       const session = await this.#database.session();
       try {
-        const rows = await session.query<{ readonly locked: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as locked', [name]);
+        const rows = await session.query<{ readonly locked: boolean }>(
+          'select pg_try_advisory_lock(hashtextextended($1, 0)) as locked',
+          [name],
+        );
         if (rows[0]?.locked === true) return session;
       } catch (error) {
         session.release();

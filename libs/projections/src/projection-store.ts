@@ -31,7 +31,11 @@ export class ProjectionStore {
 
   /** The checkpoint row, locked against other writers until the transaction ends if `lock`. */
   async readCheckpoint(session: Session, lock = false): Promise<StoredCheckpoint | undefined> {
-    const rows = await session.query<{ readonly version: string; readonly position: string; readonly event_id: string }>(
+    const rows = await session.query<{
+      readonly version: string;
+      readonly position: string;
+      readonly event_id: string;
+    }>(
       `select "version", "position", "event_id" from ${this.#checkpoints} where "projection" = $1${lock ? ' for update' : ''}`,
       [this.projection.name],
     );
@@ -54,7 +58,8 @@ export class ProjectionStore {
   async lockCheckpoint(session: Session, expected: Checkpoint): Promise<void> {
     const stored = await this.readCheckpoint(session, true);
     const { version } = this.projection;
-    if (stored?.position !== expected.position || stored.eventId !== expected.eventId || stored.version !== version) throw this.#moved(expected);
+    if (stored?.position !== expected.position || stored.eventId !== expected.eventId || stored.version !== version)
+      throw this.#moved(expected);
   }
 
   /**
@@ -114,7 +119,10 @@ export class ProjectionStore {
   }
 
   #moved(from: Checkpoint): ProblemError {
-    return new ProblemError('append-conflict', `the checkpoint of ${this.projection.name} no longer stands at ${from.position}: somebody else wrote it`);
+    return new ProblemError(
+      'append-conflict',
+      `the checkpoint of ${this.projection.name} no longer stands at ${from.position}: somebody else wrote it`,
+    );
   }
 
   #writer(table: string): TableWriter {

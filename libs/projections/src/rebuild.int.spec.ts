@@ -41,7 +41,9 @@ async function hashOf(database: Database): Promise<string> {
 }
 
 const indexNames = (database: Database): Promise<object[]> =>
-  database.query('select tablename, indexname, indexdef from pg_indexes where schemaname = $1 order by 1, 2', [database.schema]);
+  database.query('select tablename, indexname, indexdef from pg_indexes where schemaname = $1 order by 1, 2', [
+    database.schema,
+  ]);
 
 describe('rebuild', () => {
   it('puts equal tables, with the same indexes, in the place of the old ones', async () => {
@@ -51,7 +53,11 @@ describe('rebuild', () => {
     const checkpoint = await readToEnd(projectionRow(tally, database), log, 13);
     const before = { hash: await hashOf(database), indexes: await indexNames(database) };
     const progress: RebuildProgress[] = [];
-    const result = await rebuild(tally, log, database, { checkParity: true, maxBatch: 50, onProgress: (at) => progress.push(at) });
+    const result = await rebuild(tally, log, database, {
+      checkParity: true,
+      maxBatch: 50,
+      onProgress: (at) => progress.push(at),
+    });
     expect(result).toEqual({ checkpoint, hash: before.hash });
     expect({ hash: await hashOf(database), indexes: await indexNames(database) }).toEqual(before);
     expect(progress.map(({ position }) => position)).toEqual([50, 100, 120]);
@@ -66,7 +72,9 @@ describe('rebuild', () => {
     await readToEnd(projectionRow(tally, database), log);
     const sound = await hashOf(database);
     await database.query(`update ${database.table('tallies')} set "share" = 0.75 where "id" = $1`, [jobId(1)]);
-    await expect(rebuild(tally, log, database, { checkParity: true })).rejects.toMatchObject({ code: 'checkpoint-mismatch' });
+    await expect(rebuild(tally, log, database, { checkParity: true })).rejects.toMatchObject({
+      code: 'checkpoint-mismatch',
+    });
     expect(await hashOf(database)).not.toBe(sound);
     await rebuild(tally, log, database);
     expect(await hashOf(database)).toBe(sound);
@@ -90,7 +98,9 @@ describe('rebuild', () => {
     let least = Number.POSITIVE_INFINITY;
     const reading = (async () => {
       while (!stop.signal.aborted) {
-        const [row] = await database.query<{ readonly lines: number }>(`select count(*)::int as lines from ${database.table('lines')}`);
+        const [row] = await database.query<{ readonly lines: number }>(
+          `select count(*)::int as lines from ${database.table('lines')}`,
+        );
         least = Math.min(least, row?.lines ?? 0);
       }
     })();
@@ -110,7 +120,9 @@ describe('rebuild', () => {
     const again = databaseOf('live_again');
     await readToEnd(projectionRow(tally, again), log);
     expect(await hashOf(database)).toBe(await hashOf(again));
-    expect(live.failures.every((error) => (error as { readonly code?: unknown }).code === 'append-conflict')).toBe(true);
+    expect(live.failures.every((error) => (error as { readonly code?: unknown }).code === 'append-conflict')).toBe(
+      true,
+    );
   }, 60_000);
 
   it('fills the tables of a new version of the projection', async () => {
@@ -119,11 +131,18 @@ describe('rebuild', () => {
     await talk(log, 0, 5);
     const old = projectionRow(tally, databaseOf('upgraded'));
     await readToEnd(old, log);
-    for (const other of open.filter(({ schema, closed }) => schema === 'upgraded' && !closed.aborted && schema !== database.schema)) await other.close();
+    for (const other of open.filter(
+      ({ schema, closed }) => schema === 'upgraded' && !closed.aborted && schema !== database.schema,
+    ))
+      await other.close();
     const next = { ...tally, version: 2 };
-    await expect(rebuild(next, log, database, { checkParity: true })).rejects.toMatchObject({ code: 'checkpoint-mismatch' });
+    await expect(rebuild(next, log, database, { checkParity: true })).rejects.toMatchObject({
+      code: 'checkpoint-mismatch',
+    });
     await rebuild(next, log, database);
-    expect(await database.query(`select "version"::int from ${database.table('projection_checkpoints')}`)).toEqual([{ version: 2 }]);
+    expect(await database.query(`select "version"::int from ${database.table('projection_checkpoints')}`)).toEqual([
+      { version: 2 },
+    ]);
   });
 
   it('leaves everything as it was when it is stopped, and runs once at a time', async () => {

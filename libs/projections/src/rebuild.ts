@@ -45,7 +45,12 @@ export interface Rebuilt {
  * @throws ProblemError 'checkpoint-mismatch' when parity was asked for and does not hold, or the live tables are of another
  *   version; 'append-conflict' when a rebuild is under way already; 'read-model-unavailable'; the signal's reason
  */
-export async function rebuild(projection: Projection, log: EventLog, database: Database, options: RebuildOptions = {}): Promise<Rebuilt> {
+export async function rebuild(
+  projection: Projection,
+  log: EventLog,
+  database: Database,
+  options: RebuildOptions = {},
+): Promise<Rebuilt> {
   const session = await database.session();
   try {
     return await new Rebuild(projection, log, database, session, options).run();
@@ -92,13 +97,18 @@ class Rebuild {
   }
 
   async #prepare(): Promise<void> {
-    const rows = await this.#session.query<{ readonly locked: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as locked', [
-      `anime-rebuild:${this.#database.schema}.${this.#projection.name}`,
-    ]);
-    if (rows[0]?.locked !== true) throw new ProblemError('append-conflict', `a rebuild of ${this.#projection.name} is under way already`);
+    const rows = await this.#session.query<{ readonly locked: boolean }>(
+      'select pg_try_advisory_lock(hashtextextended($1, 0)) as locked',
+      [`anime-rebuild:${this.#database.schema}.${this.#projection.name}`],
+    );
+    if (rows[0]?.locked !== true)
+      throw new ProblemError('append-conflict', `a rebuild of ${this.#projection.name} is under way already`);
     await this.#live.createCheckpoint(this.#session);
     if (this.#options.checkParity === true && (await this.#liveCheckpoint()).version !== this.#projection.version) {
-      throw new ProblemError('checkpoint-mismatch', `the live tables of ${this.#projection.name} are of another version: there is nothing to compare with`);
+      throw new ProblemError(
+        'checkpoint-mismatch',
+        `the live tables of ${this.#projection.name} are of another version: there is nothing to compare with`,
+      );
     }
     await createCopies(this.#session, this.#database.schema, this.#copy, [...this.#tables, CHECKPOINTS]);
     await this.#new.createCheckpoint(this.#session);
@@ -109,7 +119,14 @@ class Rebuild {
   /** Reads from the log to near its end, which moves meanwhile; with parity to where the live tables are, and no further. */
   async #fill(): Promise<void> {
     if (this.#options.checkParity === true) {
-      await this.#readOn(await this.#liveCheckpoint());
+      const live = await this.#liveCheckpoint();
+      if (live.position > (await this.#log.end())) {
+        throw new ProblemError(
+          'checkpoint-mismatch',
+          `the live tables of ${this.#projection.name} are ahead of the log: there is nothing to compare with`,
+        );
+      }
+      await this.#readOn(live);
       return;
     }
     let end = await this.#log.end();
@@ -148,7 +165,10 @@ class Rebuild {
 
   async #write(batch: Batch, upTo: Checkpoint | undefined): Promise<void> {
     const from = this.#at;
-    const to = upTo !== undefined && upTo.position < batch.checkpoint.position ? { position: upTo.position, eventId: upTo.eventId } : batch.checkpoint;
+    const to =
+      upTo !== undefined && upTo.position < batch.checkpoint.position
+        ? { position: upTo.position, eventId: upTo.eventId }
+        : batch.checkpoint;
     if (to.position <= from.position) return;
     const entries = batch.entries.filter((entry) => entry.position > from.position && entry.position <= to.position);
     await this.#session.transaction(async () => {
@@ -164,8 +184,9 @@ class Rebuild {
     return this.#database.transaction(async (holder) => {
       const live = await this.#live.readCheckpoint(holder, true);
       if (live === undefined) throw new Error(`the checkpoint of ${this.#projection.name} vanished`);
-      // Parity needs exactly the live position; else being ahead is as good.
-      await this.#readOn(live);
+      // Parity needs exactly the live position. Without it all of the log is as good, and a live checkpoint that does not
+      // belong to this log, which is what a rebuild mends, must not be waited for.
+      await this.#readOn(this.#options.checkParity === true ? live : { position: await this.#log.end() });
       const hash = this.#options.checkParity === true ? await this.#compare(holder) : null;
       await switchTables(holder, this.#database.schema, this.#copy, this.#tables);
       await this.#live.setCheckpoint(holder, this.#at);

@@ -20,7 +20,13 @@ export class PostgresSnapshotStore implements SnapshotStore {
     );
     const row = rows[0]?.row;
     if (row === undefined) return undefined;
-    return { id, position: row.position, eventId: row.event_id, foldVersion: row.fold_version, state: JSON.parse(row.state) as unknown };
+    return {
+      id,
+      position: row.position,
+      eventId: row.event_id,
+      foldVersion: row.fold_version,
+      state: JSON.parse(row.state) as unknown,
+    };
   }
 
   /** Keeps the snapshot unless a later one of the same fold version is there. */

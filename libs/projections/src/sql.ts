@@ -35,7 +35,9 @@ export function versionsName(table: TableShape): string {
 
 /** Every table of the database that belongs to these, versions included. */
 export function storedTables(tables: readonly TableShape[]): readonly StoredTable[] {
-  return tables.flatMap((table) => (table.versioned === true ? [currentTable(table), versionsTable(table)] : [currentTable(table)]));
+  return tables.flatMap((table) =>
+    table.versioned === true ? [currentTable(table), versionsTable(table)] : [currentTable(table)],
+  );
 }
 
 /** A table as the database has it, with the columns that the library adds. */
@@ -65,6 +67,8 @@ export function versionsTable(table: TableShape): StoredTable {
 export interface TableStatements {
   /** Rows of these keys as `row` (json). */
   readonly load: string;
+  /** For rows known to be new: a fifth cheaper than an upsert, and loud when they are not. */
+  readonly insert: string;
   readonly upsert: string;
   readonly remove: string;
   /** Sets `to_position`; versions tables only. */
@@ -84,9 +88,11 @@ export function tableStatements(schema: string, table: StoredTable): TableStatem
     rest.length === 0
       ? 'do nothing'
       : `do update set ${rest.map((column) => `${quote(column)} = excluded.${quote(column)}`).join(', ')}`;
+  const insert = `insert into ${target} (${list}) select ${list} from ${recordset(all)}`;
   return {
     load: `select to_json(t) as row from ${recordset(table.key)} join ${target} t on ${sameKey}`,
-    upsert: `insert into ${target} (${list}) select ${list} from ${recordset(all)} on conflict (${table.key.map(quote).join(', ')}) ${onConflict}`,
+    insert,
+    upsert: `${insert} on conflict (${table.key.map(quote).join(', ')}) ${onConflict}`,
     remove: `delete from ${target} t using ${recordset(table.key)} where ${sameKey}`,
     close: `update ${target} t set to_position = x.to_position from ${recordset([...table.key, 'to_position'])} where ${sameKey}`,
   };

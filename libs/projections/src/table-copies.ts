@@ -10,7 +10,12 @@ const LOCK_NOT_AVAILABLE = '55P03';
 const DEADLOCK = '40P01';
 
 /** Makes schema `copy` anew with empty tables that are, down to the names of their indexes, those of `schema`. */
-export async function createCopies(session: Session, schema: string, copy: string, tables: readonly Pick<StoredTable, 'name'>[]): Promise<void> {
+export async function createCopies(
+  session: Session,
+  schema: string,
+  copy: string,
+  tables: readonly Pick<StoredTable, 'name'>[],
+): Promise<void> {
   await session.transaction(async () => {
     await dropSchema(session, copy);
     await session.query(`create schema ${quote(copy)}`);
@@ -27,9 +32,17 @@ export async function dropSchema(session: Session, schema: string): Promise<void
  * Puts the tables of schema `copy` in the place of those of `schema`, within the caller's transaction: readers see the
  * one or the other, never a mixture. Waits for readers, without keeping new ones waiting for long.
  */
-export async function switchTables(session: Session, schema: string, copy: string, tables: readonly StoredTable[]): Promise<void> {
+export async function switchTables(
+  session: Session,
+  schema: string,
+  copy: string,
+  tables: readonly StoredTable[],
+): Promise<void> {
   const old = `${copy}_old`;
-  await lockTables(session, tables.map(({ name }) => qualified(schema, name)));
+  await lockTables(
+    session,
+    tables.map(({ name }) => qualified(schema, name)),
+  );
   await dropSchema(session, old);
   await session.query(`create schema ${quote(old)}`);
   for (const { name } of tables) {

@@ -33,11 +33,12 @@ export class TableWriter {
   /** The statements that write what a batch did to the table, each made only when it is asked for. */
   *statements(changes: TableChanges): Iterable<Statement> {
     yield* inParts(this.#current.remove, changes.removes);
+    yield* inParts(this.#current.insert, changes.inserts);
     yield* inParts(this.#current.upsert, changes.puts);
     if (this.#versions === undefined) return;
     yield* inParts(this.#versions.close, changes.closed);
     yield* inParts(
-      this.#versions.upsert,
+      this.#versions.insert,
       changes.versions.map(({ values, from, to }) => ({ ...values, from_position: from, to_position: to })),
     );
   }

@@ -19,8 +19,13 @@ describe('WorkingSet', () => {
     set.change({ table: TALLIES, put: { ...row(2) } }, 12);
     set.change({ table: TALLIES, put: row(3) }, 15);
     const [changes] = set.changes();
-    expect(changes?.puts).toEqual([{ ...row(3), position: 15 }]);
-    expect(changes?.versions.map(({ values, from, to }) => [values['count'], from, to])).toEqual([[1, 10, 11], [2, 11, 15], [3, 15, null]]);
+    expect(changes?.inserts).toEqual([{ ...row(3), position: 15 }]);
+    expect(changes?.puts).toEqual([]);
+    expect(changes?.versions.map(({ values, from, to }) => [values['count'], from, to])).toEqual([
+      [1, 10, 11],
+      [2, 11, 15],
+      [3, 15, null],
+    ]);
     expect(changes?.closed).toEqual([]);
   });
 
@@ -37,9 +42,18 @@ describe('WorkingSet', () => {
     set.loaded(TALLIES, [{ id }], [{ ...row(1), position: 4 }]);
     set.change({ table: TALLIES, remove: { id } }, 20);
     expect(set.get(TALLIES, { id })).toBeUndefined();
-    expect(set.changes()[0]).toMatchObject({ puts: [], removes: [{ id }], closed: [{ to_position: 20 }], versions: [] });
+    expect(set.changes()[0]).toMatchObject({
+      puts: [],
+      removes: [{ id }],
+      closed: [{ to_position: 20 }],
+      versions: [],
+    });
     set.change({ table: TALLIES, put: row(1) }, 30);
-    expect(set.changes()[0]).toMatchObject({ removes: [], closed: [{ to_position: 20 }], versions: [{ from: 30, to: null }] });
+    expect(set.changes()[0]).toMatchObject({
+      removes: [],
+      closed: [{ to_position: 20 }],
+      versions: [{ from: 30, to: null }],
+    });
   });
 
   it('does not touch a row that an event leaves as it is', () => {

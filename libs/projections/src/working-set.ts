@@ -15,6 +15,8 @@ interface Slot {
   /** Position of the event that made `values`; 0 in tables without versions. */
   position: number;
   touched: boolean;
+  /** True when the database was asked and has no such row. */
+  readonly absent: boolean;
   /** The version that this batch began and that is still open. */
   open: RowVersion | undefined;
   /** `from_position` of the version that stood open in the database before this batch, which ends at `closedAt`. */
@@ -25,7 +27,9 @@ interface Slot {
 /** What a batch did to one table, in the form that the writer needs. */
 export interface TableChanges {
   readonly table: TableShape;
-  /** Last state of every row that changed; `position` beside the columns where the table is versioned. */
+  /** Rows that were looked for and not there. `position` stands beside the columns where the table is versioned. */
+  readonly inserts: readonly Values[];
+  /** Last state of every other row that changed, there before or not. */
   readonly puts: readonly Values[];
   /** Keys of the rows that are gone. */
   readonly removes: readonly Values[];
@@ -64,9 +68,8 @@ export class WorkingSet implements Rows {
       const table = this.#declared(ref.table);
       const key = keyText(table, ref.key);
       if (this.#slotsOf(table).has(key)) continue;
-      let keys = wanted.get(table);
-      if (keys === undefined) wanted.set(table, (keys = new Map()));
-      keys.set(key, ref.key as Values);
+      const keys = wanted.get(table) ?? new Map<string, Values>();
+      wanted.set(table, keys.set(key, ref.key as Values));
     }
     return new Map([...wanted].map(([table, keys]) => [table, [...keys.values()]]));
   }
@@ -74,7 +77,7 @@ export class WorkingSet implements Rows {
   /** Takes in what the database holds for these keys; keys without a row are known to be absent from then on. */
   loaded(table: TableShape, keys: readonly Values[], rows: readonly Values[]): void {
     const slots = this.#slotsOf(table);
-    for (const key of keys) slots.set(keyText(table, key), emptySlot());
+    for (const key of keys) slots.set(keyText(table, key), emptySlot(true));
     for (const row of rows) {
       const { position, ...columns } = row;
       const from = table.versioned === true ? Number(position) : undefined;
@@ -82,6 +85,7 @@ export class WorkingSet implements Rows {
         values: table.versioned === true ? columns : row,
         position: from ?? 0,
         touched: false,
+        absent: false,
         open: undefined,
         storedFrom: from,
         closedAt: undefined,
@@ -89,9 +93,13 @@ export class WorkingSet implements Rows {
     }
   }
 
-  get<Row extends object, Key extends keyof Row & string>(table: Table<Row, Key>, key: Pick<Row, Key>): Readonly<Row> | undefined {
+  get<Row extends object, Key extends keyof Row & string>(
+    table: Table<Row, Key>,
+    key: Pick<Row, Key>,
+  ): Readonly<Row> | undefined {
     const slot = this.#slotsOf(table).get(keyText(table, key));
-    if (slot === undefined) throw new Error(`the projection reads ${table.name} ${keyText(table, key)} without having named it in load`);
+    if (slot === undefined)
+      throw new Error(`the projection reads ${table.name} ${keyText(table, key)} without having named it in load`);
     return slot.values as Readonly<Row> | undefined;
   }
 
@@ -103,8 +111,9 @@ export class WorkingSet implements Rows {
     const key = keyText(table, 'put' in change ? change.put : change.remove);
     let slot = slots.get(key);
     if (slot === undefined) {
-      if (table.versioned === true) throw new Error(`the projection changes ${table.name} ${key} without having named it in load`);
-      slots.set(key, (slot = emptySlot()));
+      if (table.versioned === true)
+        throw new Error(`the projection changes ${table.name} ${key} without having named it in load`);
+      slots.set(key, (slot = emptySlot(false)));
     }
     if (table.versioned === true && !this.#keepVersion(table, slot, values, position)) return;
     slot.values = values;
@@ -117,19 +126,23 @@ export class WorkingSet implements Rows {
     for (const [name, slots] of this.#slots) {
       const table = this.#tables.get(name);
       if (table === undefined) continue;
+      const inserts: Values[] = [];
       const puts: Values[] = [];
       const removes: Values[] = [];
       const closed: Values[] = [];
       for (const [key, slot] of slots) {
         if (!slot.touched) continue;
         if (slot.values === undefined) removes.push(keyValues(table, key));
-        else puts.push(table.versioned === true ? { ...slot.values, position: slot.position } : slot.values);
+        else
+          (slot.absent ? inserts : puts).push(
+            table.versioned === true ? { ...slot.values, position: slot.position } : slot.values,
+          );
         if (slot.storedFrom !== undefined && slot.closedAt !== undefined) {
           closed.push({ ...keyValues(table, key), from_position: slot.storedFrom, to_position: slot.closedAt });
         }
       }
-      if (puts.length + removes.length === 0) continue;
-      result.push({ table, puts, removes, versions: this.#versions.get(name) ?? [], closed });
+      if (inserts.length + puts.length + removes.length === 0) continue;
+      result.push({ table, inserts, puts, removes, versions: this.#versions.get(name) ?? [], closed });
     }
     return result;
   }
@@ -162,8 +175,16 @@ export class WorkingSet implements Rows {
   }
 }
 
-function emptySlot(): Slot {
-  return { values: undefined, position: 0, touched: false, open: undefined, storedFrom: undefined, closedAt: undefined };
+function emptySlot(absent: boolean): Slot {
+  return {
+    values: undefined,
+    position: 0,
+    touched: false,
+    absent,
+    open: undefined,
+    storedFrom: undefined,
+    closedAt: undefined,
+  };
 }
 
 function keyValues(table: TableShape, key: string): Values {

@@ -69,9 +69,14 @@ export class TestStudio implements AsyncDisposable {
   }
 
   /** Starts one more process of a service (a standby), or one that was left out. */
-  async startService(name: ServiceName, env: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
+  async startService(
+    name: ServiceName,
+    env: Readonly<Record<string, string>> = {},
+    until: 'ready' | 'listening' = 'ready',
+  ): Promise<ServiceProcess> {
     const service = await spawnService({
       name,
+      until,
       entry: path.join(ROOT, 'services', name, 'dist', 'main.js'),
       cwd: this.dir,
       env: {

@@ -35,10 +35,11 @@ export class EntrySource {
     return getMessage(nc, this.link, this.options.stream, query);
   }
 
-  /** The entry of a message read by itself. */
-  async entry(nc: NatsConnection, message: StoredMessage): Promise<LogEntry> {
+  /** The entry of a message read by itself; fenced only when its type is one of `types`, where these are given. */
+  async entry(nc: NatsConnection, message: StoredMessage, types?: ReadonlySet<string>): Promise<LogEntry> {
     const entry = this.#classify(message);
     if (entry.status !== 'event' || entry.event.epoch === undefined) return entry;
+    if (types?.has(entry.event.type) === false) return entry;
     return fence(entry, await this.termsUpTo(nc, entry.position));
   }
 

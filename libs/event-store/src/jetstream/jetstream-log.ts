@@ -125,10 +125,13 @@ export class JetStreamLog implements EventLog {
     return new Follower(this.#link, this.#source, options).run();
   }
 
-  /** The entry of a message that a durable consumer delivered, judged and fenced as every reader sees it. */
-  async entryOf(message: JsMsg): Promise<LogEntry> {
+  /**
+   * The entry of a message that a durable consumer delivered, judged as every reader sees it.
+   * @param types events of other types are not fenced, which saves the look at the terms: who gives it drops them anyway
+   */
+  async entryOf(message: JsMsg, types?: ReadonlySet<string>): Promise<LogEntry> {
     const nc = await this.#link.within(this.#graceMs);
-    return this.#source.entry(nc, deliveredMessage(message));
+    return this.#source.entry(nc, deliveredMessage(message), types);
   }
 
   async end(): Promise<number> {

@@ -22,7 +22,12 @@ export async function readToEnd(row: ProjectionConsumer, log: EventLog, size = 1
 }
 
 /** Follows the log as a service's consumer loop does: after every failure it begins again at a newly loaded checkpoint. */
-export function followForEver(projection: Projection, database: Database, log: EventLog, maxBatch = 7): { stop(): Promise<void>; readonly failures: unknown[] } {
+export function followForEver(
+  projection: Projection,
+  database: Database,
+  log: EventLog,
+  maxBatch = 7,
+): { stop(): Promise<void>; readonly failures: unknown[] } {
   const row = projectionRow(projection, database);
   const abort = new AbortController();
   const failures: unknown[] = [];

@@ -57,7 +57,10 @@ export const tally: Projection<TallyEvent> = {
     if (event.type === JobRejectedV1.type) return [line, { table: TALLIES, remove: { id } }];
     if (event.type === JobRequestedV1.type && before !== undefined) return [line, { table: TALLIES, put: before }];
     const count = (before?.count ?? 0) + 1;
-    const words = event.type === JobRequestedV1.type ? [String(event.data.parameters['prompt'])] : [...(before?.words ?? []), 'cancel'];
+    const words =
+      event.type === JobRequestedV1.type
+        ? [String(event.data.parameters['prompt'])]
+        : [...(before?.words ?? []), 'cancel'];
     const row: TallyRow = { id, count, last: event.type, share: count === 1 ? null : 1 / count, words };
     return [line, { table: TALLIES, put: row }];
   },
@@ -65,7 +68,8 @@ export const tally: Projection<TallyEvent> = {
 
 class TallyTables extends Migration {
   override up(): void {
-    const columns = '"count" bigint not null, "last" text not null, "share" double precision null, "words" jsonb not null';
+    const columns =
+      '"count" bigint not null, "last" text not null, "share" double precision null, "words" jsonb not null';
     this.addSql(`create table "tallies" ("id" uuid not null primary key, ${columns}, "position" bigint not null)`);
     this.addSql(`create index "tallies_last_idx" on "tallies" ("last")`);
     this.addSql(
@@ -98,7 +102,15 @@ export function jobId(n: number): string {
 
 function event<C extends EventContract>(contract: C, n: number, data: EventData<C>): NewEvent<C> {
   const id = uuidv7();
-  return { contract, aggregateId: jobId(n), data, id, time: '2026-01-01T00:00:00.000Z', correlationId: id, actor: `service:${contract.producer}` };
+  return {
+    contract,
+    aggregateId: jobId(n),
+    data,
+    id,
+    time: '2026-01-01T00:00:00.000Z',
+    correlationId: id,
+    actor: `service:${contract.producer}`,
+  };
 }
 
 /** An event for the n-th job. */

@@ -7,5 +7,10 @@ export const GATEWAY_SCHEMA = 'gateway';
 
 /** The gateway's database: connects at the first use and migrates itself. */
 export function gatewayDatabase(url: string): Database {
-  return createDatabase({ url, schema: GATEWAY_SCHEMA, migrations: GATEWAY_MIGRATIONS, tables: [...JOBS_TABLES, CHECKPOINTS, SNAPSHOTS] });
+  return createDatabase({
+    url,
+    schema: GATEWAY_SCHEMA,
+    migrations: GATEWAY_MIGRATIONS,
+    tables: [...JOBS_TABLES, CHECKPOINTS, SNAPSHOTS],
+  });
 }

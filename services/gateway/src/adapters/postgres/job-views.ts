@@ -1,6 +1,14 @@
 import type { FailureClass, MetricResult, Parameters } from '@anime/contracts';
 import type { JobAttempt, JobEvent, JobFile, JobOutput, JobScore, JobSummary } from '@anime/contracts/http';
-import type { JobAttemptRow, JobFileRow, JobOutputRow, JobRequestRow, JobRow, JobScoreRow, JobTimelineRow } from '../../projections/jobs/rows.js';
+import type {
+  JobAttemptRow,
+  JobFileRow,
+  JobOutputRow,
+  JobRequestRow,
+  JobRow,
+  JobScoreRow,
+  JobTimelineRow,
+} from '../../projections/jobs/rows.js';
 
 /** Everything that the read-model knows of one job. */
 export interface JobDetail extends JobSummary {
@@ -92,12 +100,27 @@ function jobAttempt(row: JobAttemptRow): JobAttempt {
     graphHash: row.graph_hash,
     executionMs: row.execution_ms,
     failure:
-      failure_class === null ? null : { class: failure_class, reason: failure_reason ?? '', message: failure_message ?? '', evidence: evidence ?? {} },
-    organiseFailure: organise_failure_code === null ? null : { code: organise_failure_code, message: row.organise_failure_message ?? '' },
+      failure_class === null
+        ? null
+        : {
+            class: failure_class,
+            reason: failure_reason ?? '',
+            message: failure_message ?? '',
+            evidence: evidence ?? {},
+          },
+    organiseFailure:
+      organise_failure_code === null
+        ? null
+        : { code: organise_failure_code, message: row.organise_failure_message ?? '' },
     gate:
       row.verdict === null
         ? null
-        : { verdict: row.verdict, rule: row.gate_rule ?? 'none', scorerBuild: row.gate_scorer_build, reason: row.gate_reason },
+        : {
+            verdict: row.verdict,
+            rule: row.gate_rule ?? 'none',
+            scorerBuild: row.gate_scorer_build,
+            reason: row.gate_reason,
+          },
     assignedAt: row.assigned_at,
     startedAt: row.started_at,
     endedAt: row.executed_at ?? row.failed_at,
@@ -138,7 +161,10 @@ function jobScores(rows: readonly JobScoreRow[]): JobScore[] {
   for (const row of rows) {
     const last = scores.at(-1);
     const same =
-      last?.attempt === row.attempt && last.node === row.node && last.index === row.output_index && last.scorerBuild === row.scorer_build;
+      last?.attempt === row.attempt &&
+      last.node === row.node &&
+      last.index === row.output_index &&
+      last.scorerBuild === row.scorer_build;
     if (same) last.metrics.push(metricResult(row));
     else {
       const { attempt, node, output_index: index, scorer_build: scorerBuild, scored_at: scoredAt } = row;
@@ -151,7 +177,13 @@ function jobScores(rows: readonly JobScoreRow[]): JobScore[] {
 function metricResult(row: JobScoreRow): MetricResult {
   const { metric: id, metric_version: version } = row;
   if (row.status === 'unavailable') {
-    return { status: 'unavailable', id, version, reason: row.reason ?? '', ...(row.enabled_by === null ? {} : { enabledBy: row.enabled_by }) };
+    return {
+      status: 'unavailable',
+      id,
+      version,
+      reason: row.reason ?? '',
+      ...(row.enabled_by === null ? {} : { enabledBy: row.enabled_by }),
+    };
   }
   return {
     status: 'measured',

@@ -29,14 +29,23 @@ describe('JobsReadModel', () => {
     reads = new JobsReadModel(database);
     for (const event of otherEvents('studio-1', 1)) await log.append(event);
     for (let n = 0; n < JOBS; n += 1) {
-      const options = { type: n % 3 === 0 ? 'video' : 'image', project: n % 4 === 0 ? PROJECT : null, minute: Math.floor(n / 2) } as const;
-      for (const event of STORIES[storyOf(n)](sampleJobId(n), { ...options, prompt: PROMPTS[n % PROMPTS.length] ?? '' })) await log.append(event);
+      const options = {
+        type: n % 3 === 0 ? 'video' : 'image',
+        project: n % 4 === 0 ? PROJECT : null,
+        minute: Math.floor(n / 2),
+      } as const;
+      for (const event of STORIES[storyOf(n)](sampleJobId(n), {
+        ...options,
+        prompt: PROMPTS[n % PROMPTS.length] ?? '',
+      }))
+        await log.append(event);
     }
     // Three jobs that are still open: running, queued, requested; accepted in the other order than requested.
     const [running, queued, requested] = [100, 101, 102].map((n) => jobEvents(sampleJobId(n), { minute: n }));
     if (running === undefined || queued === undefined || requested === undefined) throw new Error('three jobs');
     for (const event of [requested.requested, queued.requested, running.requested]) await log.append(event);
-    for (const event of [queued.accepted, running.accepted, running.assigned(1), running.started(1)]) await log.append(event);
+    for (const event of [queued.accepted, running.accepted, running.assigned(1), running.started(1)])
+      await log.append(event);
     await log.putRaw({ subject: `${log.root}.job.nobody.gateway`, data: 'rubbish' });
     const row = projectionRow(jobsProjection, database);
     const stop = new AbortController();
@@ -75,22 +84,41 @@ describe('JobsReadModel', () => {
       verdict: 'passed',
       seed: Number.MAX_SAFE_INTEGER,
       project: PROJECT,
-      attempts: [{ attempt: 1, status: 'executed', executionMs: 1234.5678901234567, gate: { verdict: 'passed', rule: 'none' } }],
+      attempts: [
+        { attempt: 1, status: 'executed', executionMs: 1234.5678901234567, gate: { verdict: 'passed', rule: 'none' } },
+      ],
       outputs: [{ node: '9', size: 12_345 }],
       files: [{ role: 'sidecar' }, { role: 'output', width: 512 }],
       scores: [
-        { scorerBuild: 'build-1', metrics: [{ id: 'aesthetic', status: 'unavailable' }, { id: 'sharpness', value: 0.1 + 0.2 }] },
+        {
+          scorerBuild: 'build-1',
+          metrics: [
+            { id: 'aesthetic', status: 'unavailable' },
+            { id: 'sharpness', value: 0.1 + 0.2 },
+          ],
+        },
         { scorerBuild: 'build-2' },
       ],
     });
-    expect(failed).toMatchObject({ status: 'failed', attempt: 2, failure: { class: 'transient' }, attempts: [{ status: 'failed' }, { status: 'failed' }] });
-    expect(cancelled).toMatchObject({ status: 'cancelled', cancelRequested: true, attempts: [{ failure: { class: 'cancelled' } }] });
+    expect(failed).toMatchObject({
+      status: 'failed',
+      attempt: 2,
+      failure: { class: 'transient' },
+      attempts: [{ status: 'failed' }, { status: 'failed' }],
+    });
+    expect(cancelled).toMatchObject({
+      status: 'cancelled',
+      cancelRequested: true,
+      attempts: [{ failure: { class: 'cancelled' } }],
+    });
     expect(await reads.get(sampleJobId(12_345))).toBeUndefined();
   });
 
   it('tells the trail of a job in the order of the log, up to the position that the job names', async () => {
     const events = await reads.events(sampleJobId(1));
-    expect(events.map(({ type }) => type)).toEqual(STORIES.retriedAndFailed(sampleJobId(1)).map(({ contract }) => contract.type));
+    expect(events.map(({ type }) => type)).toEqual(
+      STORIES.retriedAndFailed(sampleJobId(1)).map(({ contract }) => contract.type),
+    );
     const job = await reads.get(sampleJobId(1));
     expect(events.at(-1)?.position).toBe(job?.position);
     expect(JobTrail.safeParse({ jobId: sampleJobId(1), events, position: 1 }).error).toBeUndefined();
@@ -100,7 +128,9 @@ describe('JobsReadModel', () => {
   it('pages through all jobs, newest request first, without gap or repeat, whatever the size of a page', async () => {
     const all = await pages({ limit: 200 });
     expect(all).toHaveLength(JOBS + 3);
-    const order = [...all].sort((a, b) => (a.requestedAt === b.requestedAt ? (a.id < b.id ? 1 : -1) : a.requestedAt < b.requestedAt ? 1 : -1));
+    const order = [...all].sort((a, b) =>
+      a.requestedAt === b.requestedAt ? (a.id < b.id ? 1 : -1) : a.requestedAt < b.requestedAt ? 1 : -1,
+    );
     expect(ids(all)).toEqual(ids(order));
     for (const limit of [1, 7, 33]) expect(ids(await pages({ limit }))).toEqual(ids(all));
     expect(JobPage.safeParse({ jobs: all, nextCursor: null, position: 1 }).error).toBeUndefined();
@@ -112,7 +142,12 @@ describe('JobsReadModel', () => {
     const to = new Date(Date.parse('2026-01-01T00:10:00.000Z')).toISOString();
     const filter: JobFilter = { status: ['completed', 'failed'], project: PROJECT, type: 'image', from, to };
     const expected = all.filter(
-      (job) => ['completed', 'failed'].includes(job.status) && job.project === PROJECT && job.type === 'image' && job.requestedAt >= from && job.requestedAt < to,
+      (job) =>
+        ['completed', 'failed'].includes(job.status) &&
+        job.project === PROJECT &&
+        job.type === 'image' &&
+        job.requestedAt >= from &&
+        job.requestedAt < to,
     );
     expect(expected.length).toBeGreaterThan(0);
     expect(ids(await pages(filter))).toEqual(ids(expected));
@@ -121,7 +156,8 @@ describe('JobsReadModel', () => {
   });
 
   it('finds text in prompts as it is written, in upper or lower case', async () => {
-    const found = async (text: string): Promise<string[]> => [...new Set((await pages({ text })).map(({ prompt }) => prompt ?? ''))].sort();
+    const found = async (text: string): Promise<string[]> =>
+      [...new Set((await pages({ text })).map(({ prompt }) => prompt ?? ''))].sort();
     expect(await found('red')).toEqual(['A RED umbrella', 'a 100% red_umbrella']);
     expect(await found('100%')).toEqual(['a 100% red_umbrella']);
     expect(await found('d_u')).toEqual(['a 100% red_umbrella']);
@@ -131,34 +167,53 @@ describe('JobsReadModel', () => {
     expect(await found('%%')).toEqual([]);
   });
 
-  it.each(['', 'x', '%', Buffer.from('{"id":1}').toString('base64url'), `${encodeCursor({ requestedAt: '2026-01-01T00:00:00.000Z', id: PROJECT })}=`])(
-    'refuses a cursor that it did not make: %s',
-    async (cursor) => {
-      await expect(reads.list({ cursor })).rejects.toMatchObject({ code: 'bad-cursor', status: 400 });
-    },
-  );
+  it.each([
+    '',
+    'x',
+    '%',
+    Buffer.from('{"id":1}').toString('base64url'),
+    `${encodeCursor({ requestedAt: '2026-01-01T00:00:00.000Z', id: PROJECT })}=`,
+  ])('refuses a cursor that it did not make: %s', async (cursor) => {
+    await expect(reads.list({ cursor })).rejects.toMatchObject({ code: 'bad-cursor', status: 400 });
+  });
 
   it('shows the queue in the order of acceptance, what runs, and how many jobs are in each status', async () => {
     const queue = await reads.queue();
     expect(ids(queue.queued)).toEqual([sampleJobId(101), sampleJobId(102)]);
     expect(queue.running).toMatchObject([{ id: sampleJobId(100), status: 'running' }]);
     expect(queue.counts).toEqual({
-      ...{ requested: 1, queued: 1, assigned: 0, running: 1, executed: 0 },
-      ...{ completed: 12, failed: 6, cancelled: 6, rejected: 6 },
+      requested: 1,
+      queued: 1,
+      assigned: 0,
+      running: 1,
+      executed: 0,
+      completed: 12,
+      failed: 6,
+      cancelled: 6,
+      rejected: 6,
     });
     expect(Queue.shape.counts.safeParse(queue.counts).error).toBeUndefined();
   });
 
   it('lists templates, executors, dead letters and garbage, and says how far it has read', async () => {
-    expect(await reads.templates()).toMatchObject([{ slug: 'studio-1', version: 1, manifest: { id: 'text-to-image' }, built_in: true }]);
-    expect(await reads.executors()).toMatchObject([{ name: 'studio-1', simulator: true, devices: [{ vramBytes: 2 ** 40 }] }]);
+    expect(await reads.templates()).toMatchObject([
+      { slug: 'studio-1', version: 1, manifest: { id: 'text-to-image' }, built_in: true },
+    ]);
+    expect(await reads.executors()).toMatchObject([
+      { name: 'studio-1', simulator: true, devices: [{ vramBytes: 2 ** 40 }] },
+    ]);
     const deadLetters = await reads.deadLetters();
     expect(deadLetters.count).toBe(2);
     expect(deadLetters.items.map(({ parked_by }) => parked_by).sort()).toEqual(['file-organizer', 'quality-scorer']);
-    expect(await reads.voids()).toMatchObject({ counts: { void: 1, fenced: 0 }, items: [{ position: await log.end(), kind: 'void', subject: 'anime.job.nobody.gateway' }] });
+    expect(await reads.voids()).toMatchObject({
+      counts: { void: 1, fenced: 0 },
+      items: [{ position: await log.end(), kind: 'void', subject: 'anime.job.nobody.gateway' }],
+    });
     expect(await reads.position()).toBe(await log.end());
     await reads.waitFor(await log.end(), { timeoutMs: 0 });
-    await expect(reads.waitFor((await log.end()) + 1, { timeoutMs: 20 })).rejects.toMatchObject({ code: 'position-not-reached' });
+    await expect(reads.waitFor((await log.end()) + 1, { timeoutMs: 20 })).rejects.toMatchObject({
+      code: 'position-not-reached',
+    });
   });
 
   it('searches prompts by an index where the server has pg_trgm', async () => {

@@ -2,7 +2,14 @@ import { ENDED_STATUSES, JOB_STATUSES, type JobStatus, type JobType } from '@ani
 import type { JobEvent, JobSummary } from '@anime/contracts/http';
 import { storable, type Database, type TableShape, type WaitOptions } from '@anime/projections';
 import { jobsProjection } from '../../projections/jobs/jobs.projection.js';
-import type { DeadLetterRow, ExecutorRow, JobRow, JobTimelineRow, VoidRow, WorkflowRow } from '../../projections/jobs/rows.js';
+import type {
+  DeadLetterRow,
+  ExecutorRow,
+  JobRow,
+  JobTimelineRow,
+  VoidRow,
+  WorkflowRow,
+} from '../../projections/jobs/rows.js';
 import {
   DEAD_LETTERS,
   EXECUTORS,
@@ -90,7 +97,8 @@ export class JobsReadModel {
     const parameters: unknown[] = [];
     const next = (value: unknown): string => `$${parameters.push(value)}`;
     const where = ['true'];
-    if (filter.status !== undefined && filter.status.length > 0) where.push(`j.status = any(${next(filter.status)}::text[])`);
+    if (filter.status !== undefined && filter.status.length > 0)
+      where.push(`j.status = any(${next(filter.status)}::text[])`);
     if (filter.project !== undefined) where.push(`j.project = ${next(filter.project)}`);
     if (filter.type !== undefined) where.push(`j.type = ${next(filter.type)}`);
     if (filter.text !== undefined && filter.text !== '') where.push(`r.prompt ilike ${next(containing(filter.text))}`);
@@ -100,10 +108,19 @@ export class JobsReadModel {
       const { requestedAt, id } = decodeCursor(filter.cursor);
       where.push(`(j.requested_at, j.id) < (${next(requestedAt)}, ${next(id)}::uuid)`);
     }
-    const found = await this.#summaries(`${where.join(' and ')} order by j.requested_at desc, j.id desc limit ${limit + 1}`, parameters);
+    const found = await this.#summaries(
+      `${where.join(' and ')} order by j.requested_at desc, j.id desc limit ${limit + 1}`,
+      parameters,
+    );
     const items = found.slice(0, limit);
     const last = items.at(-1);
-    return { items, nextCursor: found.length > limit && last !== undefined ? encodeCursor({ requestedAt: last.requestedAt, id: last.id }) : null };
+    return {
+      items,
+      nextCursor:
+        found.length > limit && last !== undefined
+          ? encodeCursor({ requestedAt: last.requestedAt, id: last.id })
+          : null,
+    };
   }
 
   /** A job's events in the order of the log; empty for an unknown job. */
@@ -124,7 +141,10 @@ export class JobsReadModel {
       this.#database.query<{ readonly status: JobStatus; readonly count: string }>(
         `select j.status, count(*) as count from ${this.#table(JOBS)} j group by j.status`,
       ),
-      this.#summaries(`j.status = any($1::text[]) order by j.accepted_position nulls last, j.requested_at, j.id limit ${QUEUE_LIMIT}`, [waiting]),
+      this.#summaries(
+        `j.status = any($1::text[]) order by j.accepted_position nulls last, j.requested_at, j.id limit ${QUEUE_LIMIT}`,
+        [waiting],
+      ),
       this.#summaries(`j.status = any($1::text[]) order by j.requested_at, j.id limit ${QUEUE_LIMIT}`, [running]),
     ]);
     const all = Object.fromEntries(JOB_STATUSES.map((status) => [status, 0])) as Record<JobStatus, number>;
@@ -156,7 +176,9 @@ export class JobsReadModel {
   }
 
   /** Messages without effect: how many of each kind there are, and the newest ones, newest first. */
-  async voids(limit = 20): Promise<{ readonly counts: { readonly void: number; readonly fenced: number }; readonly items: VoidRow[] }> {
+  async voids(
+    limit = 20,
+  ): Promise<{ readonly counts: { readonly void: number; readonly fenced: number }; readonly items: VoidRow[] }> {
     const [counts, items] = await Promise.all([
       this.#database.query<{ readonly kind: VoidRow['kind']; readonly count: string }>(
         `select t.kind, count(*) as count from ${this.#table(VOIDS)} t group by t.kind`,
@@ -188,8 +210,15 @@ export class JobsReadModel {
     return rows.map(({ job, prompt }) => jobSummary(job, prompt));
   }
 
-  async #rows<Row extends object>(table: TableShape, rest: string, parameters: readonly unknown[] = []): Promise<Row[]> {
-    const rows = await this.#database.query<{ readonly row: Row }>(`select to_json(t) as row from ${this.#table(table)} t ${rest}`, parameters);
+  async #rows<Row extends object>(
+    table: TableShape,
+    rest: string,
+    parameters: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    const rows = await this.#database.query<{ readonly row: Row }>(
+      `select to_json(t) as row from ${this.#table(table)} t ${rest}`,
+      parameters,
+    );
     return rows.map(({ row }) => row);
   }
 }

@@ -87,21 +87,38 @@ export function withEvent(row: JobAttemptRow, event: JobEvent): JobAttemptRow {
     case JobCancelOrderedV1.type:
       return row.cancel_ordered_at !== null ? row : { ...row, cancel_ordered_at: event.time };
     case JobStartedV1.type:
-      return row.started_at !== null ? row : { ...byExecutor(row, event.data), started_at: event.time, claim: event.data.claim };
+      return row.started_at !== null
+        ? row
+        : { ...byExecutor(row, event.data), started_at: event.time, claim: event.data.claim };
     case JobExecutedV1.type: {
       if (row.executed_at !== null) return row;
       const { executionMs, cached, graphHash, variant } = event.data;
-      return { ...byExecutor(row, event.data), executed_at: event.time, execution_ms: executionMs, cached, graph_hash: graphHash, variant };
+      return {
+        ...byExecutor(row, event.data),
+        executed_at: event.time,
+        execution_ms: executionMs,
+        cached,
+        graph_hash: graphHash,
+        variant,
+      };
     }
     case JobAttemptFailedV1.type: {
       if (row.failed_at !== null) return row;
       const { reason, message, evidence } = event.data;
-      const failure = { failed_at: event.time, failure_class: event.data.class, failure_reason: reason, failure_message: message, evidence };
+      const failure = {
+        failed_at: event.time,
+        failure_class: event.data.class,
+        failure_reason: reason,
+        failure_message: message,
+        evidence,
+      };
       return { ...byExecutor(row, event.data), ...failure };
     }
     case JobScoredV1.type: {
       const { scorerBuild } = event.data;
-      return row.scorer_builds.includes(scorerBuild) ? row : { ...row, scorer_builds: [...row.scorer_builds, scorerBuild] };
+      return row.scorer_builds.includes(scorerBuild)
+        ? row
+        : { ...row, scorer_builds: [...row.scorer_builds, scorerBuild] };
     }
     case JobOrganisedV1.type:
       return row.organised_at !== null ? row : { ...row, organised_at: event.time };
@@ -113,7 +130,14 @@ export function withEvent(row: JobAttemptRow, event: JobEvent): JobAttemptRow {
     case JobGatedV1.type: {
       if (row.gated_at !== null) return row;
       const { verdict, rule, scorerBuild, reason } = event.data;
-      return { ...row, gated_at: event.time, verdict, gate_rule: rule.id, gate_scorer_build: scorerBuild, gate_reason: reason };
+      return {
+        ...row,
+        gated_at: event.time,
+        verdict,
+        gate_rule: rule.id,
+        gate_scorer_build: scorerBuild,
+        gate_reason: reason,
+      };
     }
     default:
       return row;
@@ -121,6 +145,9 @@ export function withEvent(row: JobAttemptRow, event: JobEvent): JobAttemptRow {
 }
 
 /** Facts name their executor too, in case they were stored before the assignment was. */
-function byExecutor(row: JobAttemptRow, data: { readonly executorId: string; readonly promptId: string }): JobAttemptRow {
+function byExecutor(
+  row: JobAttemptRow,
+  data: { readonly executorId: string; readonly promptId: string },
+): JobAttemptRow {
   return { ...row, executor_id: row.executor_id ?? data.executorId, prompt_id: row.prompt_id ?? data.promptId };
 }

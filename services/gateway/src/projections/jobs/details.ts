@@ -1,4 +1,11 @@
-import { JobExecutedV1, JobOrganisedV1, JobRequestedV1, JobScoredV1, type EventData, type MetricResult } from '@anime/contracts';
+import {
+  JobExecutedV1,
+  JobOrganisedV1,
+  JobRequestedV1,
+  JobScoredV1,
+  type EventData,
+  type MetricResult,
+} from '@anime/contracts';
 import type { RowChange } from '@anime/projections';
 import { put } from './changes.js';
 import type { JobEvent } from './events.js';
@@ -36,7 +43,18 @@ export function detailChanges(event: JobEvent): readonly RowChange[] {
     case JobExecutedV1.type: {
       const { attempt, outputs } = event.data;
       return outputs.map(({ node, index, kind, role, blob, size, mediaType, filename }) =>
-        put(JOB_OUTPUTS, { job_id, attempt, node, output_index: index, kind, role, blob, size, media_type: mediaType, filename }),
+        put(JOB_OUTPUTS, {
+          job_id,
+          attempt,
+          node,
+          output_index: index,
+          kind,
+          role,
+          blob,
+          size,
+          media_type: mediaType,
+          filename,
+        }),
       );
     }
     case JobScoredV1.type: {
@@ -72,7 +90,10 @@ export function detailChanges(event: JobEvent): readonly RowChange[] {
   }
 }
 
-type ScoreColumns = Omit<JobScoreRow, 'job_id' | 'attempt' | 'node' | 'output_index' | 'metric' | 'scorer_build' | 'blob' | 'scored_at'>;
+type ScoreColumns = Omit<
+  JobScoreRow,
+  'job_id' | 'attempt' | 'node' | 'output_index' | 'metric' | 'scorer_build' | 'blob' | 'scored_at'
+>;
 
 function scoreColumns(metric: MetricResult): ScoreColumns {
   switch (metric.status) {

@@ -54,6 +54,11 @@ function statusWith(decided: JobStatus, attempt: JobAttemptRow | undefined): Job
 }
 
 /** The job after a decision that ends it. */
-export function endedJob(job: JobRow, status: 'completed' | 'failed' | 'cancelled' | 'rejected', time: string, rest: Partial<JobRow> = {}): JobRow {
+export function endedJob(
+  job: JobRow,
+  status: 'completed' | 'failed' | 'cancelled' | 'rejected',
+  time: string,
+  rest: Partial<JobRow> = {},
+): JobRow {
   return { ...job, ...rest, status, ended_at: time, not_before: null };
 }

@@ -2,7 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CATALOGUE } from '@anime/contracts';
 import type { Checkpoint, EventLog } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
-import { CHECKPOINTS, createDatabase, hashTables, projectionRow, rebuild, SNAPSHOTS, type Database } from '@anime/projections';
+import {
+  CHECKPOINTS,
+  createDatabase,
+  hashTables,
+  projectionRow,
+  rebuild,
+  SNAPSHOTS,
+  type Database,
+} from '@anime/projections';
 import { createTestDatabase, type TestDatabase } from '@anime/testing';
 import fc from 'fast-check';
 import { GATEWAY_MIGRATIONS } from '../../migrations/index.js';
@@ -19,11 +27,19 @@ const step: fc.Arbitrary<LogStep> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc
-      .constantFrom('no-envelope' as const, 'bad-data' as const, 'wrong-producer' as const, 'unknown' as const, 'newer' as const)
+      .constantFrom(
+        'no-envelope' as const,
+        'bad-data' as const,
+        'wrong-producer' as const,
+        'unknown' as const,
+        'newer' as const,
+      )
       .map((what): LogStep => ({ kind: 'garbage', what })),
   },
 );
-const everyGarbage: LogStep[] = (['no-envelope', 'bad-data', 'wrong-producer', 'unknown', 'newer'] as const).map((what) => ({ kind: 'garbage', what }));
+const everyGarbage: LogStep[] = (['no-envelope', 'bad-data', 'wrong-producer', 'unknown', 'newer'] as const).map(
+  (what) => ({ kind: 'garbage', what }),
+);
 
 /** Reads the log to its end in batches of these sizes, over and over. */
 async function readInBatches(log: EventLog, database: Database, sizes: readonly number[]): Promise<Checkpoint> {
@@ -84,7 +100,10 @@ describe('the jobs read-model', () => {
     await database.ready();
     const difference = await database.orm.schema.getUpdateSchemaSQL({ wrap: false });
     // The index for searching prompts is optional, so no entity names it; nor do they name the migrator's own table.
-    const statements = difference.split(';').map((line) => line.trim()).filter((line) => line !== '' && !/job_requests_prompt_idx|schema_migrations/.test(line));
+    const statements = difference
+      .split(';')
+      .map((line) => line.trim())
+      .filter((line) => line !== '' && !/job_requests_prompt_idx|schema_migrations/.test(line));
     expect(statements).toEqual([]);
   });
 

@@ -14,7 +14,9 @@ const stories = fc.constantFrom(...(Object.keys(STORIES) as StoryName[]));
 /** The story's events so interleaved that only the order within each producer is kept; the request stays first. */
 function interleaved(events: readonly NewEvent[], choices: readonly number[]): NewEvent[] {
   const [request, ...rest] = events;
-  const byProducer = Object.values(Object.groupBy(rest, (event) => event.contract.producer)).map((group) => [...(group ?? [])]);
+  const byProducer = Object.values(Object.groupBy(rest, (event) => event.contract.producer)).map((group) => [
+    ...(group ?? []),
+  ]);
   const order = request === undefined ? [] : [request];
   for (let n = 0; byProducer.some((group) => group.length > 0); n += 1) {
     const open = byProducer.filter((group) => group.length > 0);
@@ -37,13 +39,38 @@ describe('the jobs projection', () => {
 
   it('follows a job through its statuses', () => {
     expect(statuses(STORIES.completed(id))).toEqual([
-      ...['requested', 'queued', 'assigned', 'running', 'executed', 'executed', 'executed', 'executed', 'executed', 'completed'],
+      'requested',
+      'queued',
+      'assigned',
+      'running',
+      'executed',
+      'executed',
+      'executed',
+      'executed',
+      'executed',
+      'completed',
     ]);
     expect(statuses(STORIES.retriedAndFailed(id))).toEqual([
-      ...['requested', 'queued', 'assigned', 'running', 'running', 'queued', 'assigned', 'running', 'running', 'failed'],
+      'requested',
+      'queued',
+      'assigned',
+      'running',
+      'running',
+      'queued',
+      'assigned',
+      'running',
+      'running',
+      'failed',
     ]);
     expect(statuses(STORIES.cancelled(id))).toEqual([
-      ...['requested', 'queued', 'assigned', 'assigned', 'assigned', 'running', 'running', 'cancelled'],
+      'requested',
+      'queued',
+      'assigned',
+      'assigned',
+      'assigned',
+      'running',
+      'running',
+      'cancelled',
     ]);
     expect(statuses(STORIES.rejected(id))).toEqual(['requested', 'rejected']);
   });
@@ -61,38 +88,68 @@ describe('the jobs projection', () => {
 
   it('gives the same rows when any events come a second time, at any later place', () => {
     fc.assert(
-      fc.property(stories, fc.array(fc.tuple(fc.nat(9), fc.nat(9)), { minLength: 1, maxLength: 8 }), (name, repeats) => {
-        const events = STORIES[name](id);
-        const again = [...events];
-        for (const [which, later] of repeats) {
-          const event = events[which % events.length];
-          if (event !== undefined) again.splice(again.indexOf(event) + 1 + later, 0, event);
-        }
-        expect(new RowMap().apply(...again).withoutPositions()).toEqual(new RowMap().apply(...events).withoutPositions());
-      }),
+      fc.property(
+        stories,
+        fc.array(fc.tuple(fc.nat(9), fc.nat(9)), { minLength: 1, maxLength: 8 }),
+        (name, repeats) => {
+          const events = STORIES[name](id);
+          const again = [...events];
+          for (const [which, later] of repeats) {
+            const event = events[which % events.length];
+            if (event !== undefined) again.splice(again.indexOf(event) + 1 + later, 0, event);
+          }
+          expect(new RowMap().apply(...again).withoutPositions()).toEqual(
+            new RowMap().apply(...events).withoutPositions(),
+          );
+        },
+      ),
     );
   });
 
   it('ignores a second fact of one attempt and kind under another id, but lists it', () => {
     const job = jobEvents(id);
-    const told = [job.requested, job.accepted, job.assigned(1), job.started(1), job.executed(1), job.scored(1), job.organised(1)];
+    const told = [
+      job.requested,
+      job.accepted,
+      job.assigned(1),
+      job.started(1),
+      job.executed(1),
+      job.scored(1),
+      job.organised(1),
+    ];
     const rows = new RowMap().apply(...told);
     const before = rows.withoutPositions();
-    const seconds = [job.started(1), job.executed(1), job.scored(1), job.organised(1)].map((event, n) => ({ ...event, id: sampleJobId(500 + n) }));
-    const added = [...rows.apply(...seconds).withoutPositions()].filter(([name, row]) => JSON.stringify(before.get(name)) !== JSON.stringify(row));
-    expect(added.map(([name]) => name)).toEqual(seconds.map((event) => JSON.stringify(['job_timeline', id, event.id])).sort());
+    const seconds = [job.started(1), job.executed(1), job.scored(1), job.organised(1)].map((event, n) => ({
+      ...event,
+      id: sampleJobId(500 + n),
+    }));
+    const added = [...rows.apply(...seconds).withoutPositions()].filter(
+      ([name, row]) => JSON.stringify(before.get(name)) !== JSON.stringify(row),
+    );
+    expect(added.map(([name]) => name)).toEqual(
+      seconds.map((event) => JSON.stringify(['job_timeline', id, event.id])).sort(),
+    );
   });
 
   it('keeps the figures of every scorer build', () => {
     const job = jobEvents(id);
-    const rows = new RowMap().apply(job.requested, job.scored(1, 'a'), job.scored(1, 'b'), { ...job.scored(1, 'a'), id: sampleJobId(7) });
+    const rows = new RowMap().apply(job.requested, job.scored(1, 'a'), job.scored(1, 'b'), {
+      ...job.scored(1, 'a'),
+      id: sampleJobId(7),
+    });
     expect(rows.row(JOB_ATTEMPTS, { job_id: id, attempt: 1 }).scorer_builds).toEqual(['a', 'b']);
     expect([...rows.withoutPositions().keys()].filter((name) => name.startsWith('["job_scores"'))).toHaveLength(4);
   });
 
   it('records what an attempt does that is no longer current, without touching the job', () => {
     const job = jobEvents(id);
-    const rows = new RowMap().apply(job.requested, job.accepted, job.assigned(1), job.retryScheduled(2), job.assigned(2));
+    const rows = new RowMap().apply(
+      job.requested,
+      job.accepted,
+      job.assigned(1),
+      job.retryScheduled(2),
+      job.assigned(2),
+    );
     const before = rows.row(JOBS, { id });
     rows.apply(job.started(1), job.executed(1));
     expect(rows.row(JOBS, { id })).toEqual(before);

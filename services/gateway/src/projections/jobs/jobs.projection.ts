@@ -22,7 +22,17 @@ import { detailChanges, requestChange, timelineRow } from './details.js';
 import { JOBS_EVENTS, type JobEvent, type JobsEvent } from './events.js';
 import { decidedStatus, endedJob, hasEnded, requestedJob, withAttempt } from './job-state.js';
 import type { JobAttemptRow, JobRow } from './rows.js';
-import { DEAD_LETTERS, EXECUTORS, JOB_ATTEMPTS, JOB_TIMELINE, JOBS, JOBS_TABLES, TERMS, VOIDS, WORKFLOWS } from './tables.js';
+import {
+  DEAD_LETTERS,
+  EXECUTORS,
+  JOB_ATTEMPTS,
+  JOB_TIMELINE,
+  JOBS,
+  JOBS_TABLES,
+  TERMS,
+  VOIDS,
+  WORKFLOWS,
+} from './tables.js';
 
 /**
  * The `jobs` read-model: jobs with their attempts, outputs, scores, files and timeline; beside them what the gateway
@@ -69,7 +79,20 @@ export const jobsProjection: Projection<JobsEvent> = {
         const { version, slug, manifest, graph, graphHash, builtIn } = event.data;
         if (rows.get(WORKFLOWS, { id, version }) !== undefined) return [];
         const { kind, title } = manifest;
-        return [put(WORKFLOWS, { id, version, slug, kind, title, manifest, graph, graph_hash: graphHash, built_in: builtIn, registered_at: time })];
+        return [
+          put(WORKFLOWS, {
+            id,
+            version,
+            slug,
+            kind,
+            title,
+            manifest,
+            graph,
+            graph_hash: graphHash,
+            built_in: builtIn,
+            registered_at: time,
+          }),
+        ];
       }
       case SchedulerTermStartedV1.type: {
         const { epoch, leader } = event.data;
@@ -81,7 +104,15 @@ export const jobsProjection: Projection<JobsEvent> = {
         if (rows.get(DEAD_LETTERS, { id }) !== undefined) return [];
         const { consumer, eventId, eventName, aggregateId, error, deliveries } = event.data;
         const what = { id, consumer, event_id: eventId, event_name: eventName, aggregate_id: aggregateId, deliveries };
-        return [put(DEAD_LETTERS, { ...what, error_code: error.code, error_message: error.message, parked_by: event.producer, parked_at: time })];
+        return [
+          put(DEAD_LETTERS, {
+            ...what,
+            error_code: error.code,
+            error_message: error.message,
+            parked_by: event.producer,
+            parked_at: time,
+          }),
+        ];
       }
       default:
         return applyToJob(rows, event);
@@ -90,7 +121,8 @@ export const jobsProjection: Projection<JobsEvent> = {
 
   applyIneffective(entry: Ineffective): readonly RowChange[] {
     const { position } = entry;
-    if (entry.status === 'void') return [put(VOIDS, { position, kind: 'void', subject: entry.subject, reason: entry.reason })];
+    if (entry.status === 'void')
+      return [put(VOIDS, { position, kind: 'void', subject: entry.subject, reason: entry.reason })];
     const { event, term } = entry;
     const reason = `${event.storedName} was decided in term ${event.epoch ?? 0}, after term ${term} had begun`;
     return [put(VOIDS, { position, kind: 'fenced', subject: `${event.aggregate}/${event.aggregateId}`, reason })];
@@ -107,7 +139,8 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
   if (rows.get(JOB_TIMELINE, { job_id: id, event_id: event.id }) !== undefined) return [];
   const changes: RowChange[] = [put(JOB_TIMELINE, timelineRow(event))];
   const number = shownAttempt(event);
-  let attempt: JobAttemptRow | undefined = number === undefined ? undefined : rows.get(JOB_ATTEMPTS, { job_id: id, attempt: number });
+  let attempt: JobAttemptRow | undefined =
+    number === undefined ? undefined : rows.get(JOB_ATTEMPTS, { job_id: id, attempt: number });
   if (attemptOf(event) !== undefined && number !== undefined) {
     const before = attempt ?? unknownAttempt(id, number);
     attempt = withEvent(before, event);
@@ -115,14 +148,20 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
   }
   const job = rows.get(JOBS, { id });
   if (event.type === JobRequestedV1.type) {
-    return job !== undefined ? changes : [...changes, put(JOBS, requestedJob(event, event.data)), requestChange(id, event.data)];
+    return job !== undefined
+      ? changes
+      : [...changes, put(JOBS, requestedJob(event, event.data)), requestChange(id, event.data)];
   }
   if (job !== undefined) changes.push(put(JOBS, jobAfter(job, attempt, event)));
   return changes;
 }
 
 /** The job's row after an event; decisions after its end change nothing. */
-function jobAfter(job: JobRow, attempt: JobAttemptRow | undefined, event: Exclude<JobEvent, { readonly type: typeof JobRequestedV1.type }>): JobRow {
+function jobAfter(
+  job: JobRow,
+  attempt: JobAttemptRow | undefined,
+  event: Exclude<JobEvent, { readonly type: typeof JobRequestedV1.type }>,
+): JobRow {
   if (event.type === JobCancelRequestedV1.type) return { ...job, cancel_requested: true };
   if (attemptOf(event) !== undefined && event.type !== JobAssignedV1.type && event.type !== JobGatedV1.type) {
     return attempt?.attempt === job.attempt ? withAttempt(job, attempt) : job;
@@ -132,16 +171,35 @@ function jobAfter(job: JobRow, attempt: JobAttemptRow | undefined, event: Exclud
     case JobAcceptedV1.type: {
       if (job.accepted_at !== null) return job;
       const status = decidedStatus(job) === 'requested' ? 'queued' : job.status;
-      return { ...job, status, accepted_at: event.time, accepted_position: event.position, max_attempts: event.data.maxAttempts };
+      return {
+        ...job,
+        status,
+        accepted_at: event.time,
+        accepted_position: event.position,
+        max_attempts: event.data.maxAttempts,
+      };
     }
     case JobAssignedV1.type: {
       if (event.data.attempt < job.attempt) return job;
-      const assigned: JobRow = { ...job, status: 'assigned', attempt: event.data.attempt, executor_id: event.data.executorId, not_before: null };
+      const assigned: JobRow = {
+        ...job,
+        status: 'assigned',
+        attempt: event.data.attempt,
+        executor_id: event.data.executorId,
+        not_before: null,
+      };
       return withAttempt(assigned, attempt);
     }
     case JobRetryScheduledV1.type: {
       if (event.data.attempt <= job.attempt) return job;
-      const waiting: JobRow = { ...job, status: 'queued', attempt: event.data.attempt, executor_id: null, not_before: event.data.notBefore, verdict: null };
+      const waiting: JobRow = {
+        ...job,
+        status: 'queued',
+        attempt: event.data.attempt,
+        executor_id: null,
+        not_before: event.data.notBefore,
+        verdict: null,
+      };
       return withAttempt(waiting, attempt);
     }
     case JobGatedV1.type:
@@ -149,9 +207,15 @@ function jobAfter(job: JobRow, attempt: JobAttemptRow | undefined, event: Exclud
     case JobCompletedV1.type:
       return endedJob(job, 'completed', event.time, { verdict: event.data.verdict });
     case JobFailedV1.type:
-      return endedJob(job, 'failed', event.time, { failure_class: event.data.class, failure_message: event.data.message });
+      return endedJob(job, 'failed', event.time, {
+        failure_class: event.data.class,
+        failure_message: event.data.message,
+      });
     case JobRejectedV1.type:
-      return endedJob(job, 'rejected', event.time, { failure_class: event.data.class, failure_message: event.data.message });
+      return endedJob(job, 'rejected', event.time, {
+        failure_class: event.data.class,
+        failure_message: event.data.message,
+      });
     case JobCancelledV1.type:
       return endedJob(job, 'cancelled', event.time);
     default:

@@ -1,4 +1,12 @@
-import type { FailureClass, FailureEvidence, JobStatus, JobType, OutputKind, Parameters, TemplateManifest } from '@anime/contracts';
+import type {
+  FailureClass,
+  FailureEvidence,
+  JobStatus,
+  JobType,
+  OutputKind,
+  Parameters,
+  TemplateManifest,
+} from '@anime/contracts';
 
 /** One job: what lists filter and sort by, and all that changes. Times are `ce-time`. */
 export interface JobRow {

@@ -108,7 +108,10 @@ export const JOB_OUTPUTS: Table<JobOutputRow, 'job_id' | 'attempt' | 'node' | 'o
   },
 };
 
-export const JOB_SCORES: Table<JobScoreRow, 'job_id' | 'attempt' | 'node' | 'output_index' | 'metric' | 'scorer_build'> = {
+export const JOB_SCORES: Table<
+  JobScoreRow,
+  'job_id' | 'attempt' | 'node' | 'output_index' | 'metric' | 'scorer_build'
+> = {
   name: 'job_scores',
   key: ['job_id', 'attempt', 'node', 'output_index', 'metric', 'scorer_build'],
   columns: {
@@ -172,7 +175,14 @@ export const JOB_TIMELINE: Table<JobTimelineRow, 'job_id' | 'event_id'> = {
 export const EXECUTORS: Table<ExecutorRow, 'id'> = {
   name: 'executors',
   key: ['id'],
-  columns: { id: 'uuid', name: 'text', comfyui_version: 'text', simulator: 'boolean', devices: 'json', registered_at: 'instant' },
+  columns: {
+    id: 'uuid',
+    name: 'text',
+    comfyui_version: 'text',
+    simulator: 'boolean',
+    devices: 'json',
+    registered_at: 'instant',
+  },
 };
 
 export const WORKFLOWS: Table<WorkflowRow, 'id' | 'version'> = {

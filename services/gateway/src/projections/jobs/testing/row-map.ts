@@ -10,7 +10,10 @@ export class RowMap implements Rows {
   #named = new Set<string>();
   #position = 0;
 
-  get<Row extends object, Key extends keyof Row & string>(table: Table<Row, Key>, key: Pick<Row, Key>): Readonly<Row> | undefined {
+  get<Row extends object, Key extends keyof Row & string>(
+    table: Table<Row, Key>,
+    key: Pick<Row, Key>,
+  ): Readonly<Row> | undefined {
     const name = nameOf(table, key);
     if (!this.#named.has(name)) throw new Error(`load did not name ${name}`);
     return this.#rows.get(name) as Row | undefined;

@@ -32,7 +32,13 @@ const HASH = '0123456789abcdef'.repeat(4);
 const START_OF_TIME = Date.parse('2026-01-01T00:00:00.000Z');
 
 /** An event whose id and time follow from what it is, so that a story told twice is the same story. */
-function sample<C extends EventContract>(contract: C, aggregateId: string, data: EventData<C>, minute: number, extra = ''): NewEvent<C> {
+function sample<C extends EventContract>(
+  contract: C,
+  aggregateId: string,
+  data: EventData<C>,
+  minute: number,
+  extra = '',
+): NewEvent<C> {
   return {
     contract,
     aggregateId,
@@ -60,13 +66,21 @@ export interface StoryOptions {
 export function jobEvents(jobId: string, options: StoryOptions = {}) {
   const { prompt = 'a lighthouse at dusk', project = null, type = 'image', graphSize = 0 } = options;
   let minute = options.minute ?? 0;
-  const event = <C extends EventContract>(contract: C, data: EventData<C>): NewEvent<C> => sample(contract, jobId, data, (minute += 0.01));
+  const event = <C extends EventContract>(contract: C, data: EventData<C>): NewEvent<C> =>
+    sample(contract, jobId, data, (minute += 0.01));
   const template = { id: 'text-to-image', version: 1 };
   const parameters = { prompt, steps: 20, cfg: 7.5, tiled: false };
   const run = (attempt: number) => ({ attempt, executorId: EXECUTOR, promptId: promptIdOf(jobId, attempt) });
   const file = { sha256: HASH, node: '9', index: 0 };
   return {
-    requested: event(JobRequestedV1, { type, template, parameters, seed: Number.MAX_SAFE_INTEGER, seedSource: 'drawn', project }),
+    requested: event(JobRequestedV1, {
+      type,
+      template,
+      parameters,
+      seed: Number.MAX_SAFE_INTEGER,
+      seedSource: 'drawn',
+      project,
+    }),
     cancelRequested: event(JobCancelRequestedV1, {}),
     accepted: event(JobAcceptedV1, {
       type,
@@ -77,7 +91,11 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
       variants: [
         {
           name: 'normal',
-          graph: { inline: { '3': { class_type: 'KSampler', inputs: { cfg: 7.5, model: ['4', 0], note: 'n'.repeat(graphSize) } } } },
+          graph: {
+            inline: {
+              '3': { class_type: 'KSampler', inputs: { cfg: 7.5, model: ['4', 0], note: 'n'.repeat(graphSize) } },
+            },
+          },
           graphHash: HASH,
           vramGb: 6.5,
         },
@@ -91,14 +109,26 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
     rejected: event(JobRejectedV1, { class: 'missing-model', message: 'no such model' }),
     assigned: (attempt: number) => event(JobAssignedV1, { ...run(attempt), variant: 'normal', vramGb: 6.5 }),
     cancelOrdered: (attempt: number) => event(JobCancelOrderedV1, run(attempt)),
-    started: (attempt: number) => event(JobStartedV1, { ...run(attempt), claim: deriveId(jobId, 'claim', String(attempt)) }),
+    started: (attempt: number) =>
+      event(JobStartedV1, { ...run(attempt), claim: deriveId(jobId, 'claim', String(attempt)) }),
     executed: (attempt: number) =>
       event(JobExecutedV1, {
         ...run(attempt),
         variant: 'normal',
         graphHash: HASH,
         cached: false,
-        outputs: [{ node: '9', index: 0, kind: 'image', role: 'picture', blob: HASH, size: 12_345, mediaType: 'image/png', filename: 'a_00001_.png' }],
+        outputs: [
+          {
+            node: '9',
+            index: 0,
+            kind: 'image',
+            role: 'picture',
+            blob: HASH,
+            size: 12_345,
+            mediaType: 'image/png',
+            filename: 'a_00001_.png',
+          },
+        ],
         executionMs: 1234.5678901234567,
       }),
     attemptFailed: (attempt: number, failure: FailureClass = 'transient') =>
@@ -110,7 +140,12 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
         evidence: { nodeId: '3', traceback: ['line 1\u0000', 'line 2'] },
       }),
     retryScheduled: (attempt: number) =>
-      event(JobRetryScheduledV1, { attempt, failedAttempt: attempt - 1, class: 'transient', notBefore: new Date(START_OF_TIME + 5_000).toISOString() }),
+      event(JobRetryScheduledV1, {
+        attempt,
+        failedAttempt: attempt - 1,
+        class: 'transient',
+        notBefore: new Date(START_OF_TIME + 5_000).toISOString(),
+      }),
     scored: (attempt: number, scorerBuild = 'build-1') =>
       event(JobScoredV1, {
         attempt,
@@ -121,7 +156,15 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
             index: 0,
             blob: HASH,
             metrics: [
-              { status: 'measured', id: 'sharpness', version: '1', value: 0.1 + 0.2, unit: '1', method: 'variance of Laplacian', evidence: { frames: 1 } },
+              {
+                status: 'measured',
+                id: 'sharpness',
+                version: '1',
+                value: 0.1 + 0.2,
+                unit: '1',
+                method: 'variance of Laplacian',
+                evidence: { frames: 1 },
+              },
               { status: 'unavailable', id: 'aesthetic', version: '1', reason: 'no model', enabledBy: 'a model file' },
             ],
           },
@@ -131,15 +174,26 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
       event(JobOrganisedV1, {
         attempt,
         files: [
-          { ...file, role: 'output', path: `jobs/${jobId}/${attempt}.png`, size: 12_345, mediaType: 'image/png', width: 512, height: 512 },
+          {
+            ...file,
+            role: 'output',
+            path: `jobs/${jobId}/${attempt}.png`,
+            size: 12_345,
+            mediaType: 'image/png',
+            width: 512,
+            height: 512,
+          },
           { ...file, role: 'sidecar', path: `jobs/${jobId}/${attempt}.json`, size: 321, mediaType: 'application/json' },
         ],
       }),
-    organiseFailed: (attempt: number) => event(JobOrganiseFailedV1, { attempt, code: 'storage-failed', message: 'disk full' }),
-    gated: (attempt: number) => event(JobGatedV1, { attempt, verdict: 'passed', rule: { id: 'none' }, scorerBuild: 'build-1', reason: null }),
+    organiseFailed: (attempt: number) =>
+      event(JobOrganiseFailedV1, { attempt, code: 'storage-failed', message: 'disk full' }),
+    gated: (attempt: number) =>
+      event(JobGatedV1, { attempt, verdict: 'passed', rule: { id: 'none' }, scorerBuild: 'build-1', reason: null }),
     completed: (attempt: number) => event(JobCompletedV1, { attempt, verdict: 'passed' }),
     failed: (attempts: number) => event(JobFailedV1, { class: 'transient', message: 'it broke too often', attempts }),
-    cancelled: (attempt: number | null) => event(JobCancelledV1, { stage: attempt === null ? 'queued' : 'assigned', attempt }),
+    cancelled: (attempt: number | null) =>
+      event(JobCancelledV1, { stage: attempt === null ? 'queued' : 'assigned', attempt }),
   };
 }
 
@@ -148,22 +202,44 @@ export const STORIES = {
   completed: (id: string, options?: StoryOptions): NewEvent[] => {
     const job = jobEvents(id, options);
     return [
-      ...[job.requested, job.accepted, job.assigned(1), job.started(1), job.executed(1), job.scored(1), job.organised(1)],
-      ...[job.gated(1), job.scored(1, 'build-2'), job.completed(1)],
+      job.requested,
+      job.accepted,
+      job.assigned(1),
+      job.started(1),
+      job.executed(1),
+      job.scored(1),
+      job.organised(1),
+      job.gated(1),
+      job.scored(1, 'build-2'),
+      job.completed(1),
     ];
   },
   retriedAndFailed: (id: string, options?: StoryOptions): NewEvent[] => {
     const job = jobEvents(id, options);
     return [
-      ...[job.requested, job.accepted, job.assigned(1), job.started(1), job.attemptFailed(1), job.retryScheduled(2)],
-      ...[job.assigned(2), job.started(2), job.attemptFailed(2), job.failed(2)],
+      job.requested,
+      job.accepted,
+      job.assigned(1),
+      job.started(1),
+      job.attemptFailed(1),
+      job.retryScheduled(2),
+      job.assigned(2),
+      job.started(2),
+      job.attemptFailed(2),
+      job.failed(2),
     ];
   },
   cancelled: (id: string, options?: StoryOptions): NewEvent[] => {
     const job = jobEvents(id, options);
     return [
-      ...[job.requested, job.accepted, job.assigned(1), job.cancelRequested, job.cancelOrdered(1), job.started(1)],
-      ...[job.attemptFailed(1, 'cancelled'), job.cancelled(1)],
+      job.requested,
+      job.accepted,
+      job.assigned(1),
+      job.cancelRequested,
+      job.cancelOrdered(1),
+      job.started(1),
+      job.attemptFailed(1, 'cancelled'),
+      job.cancelled(1),
     ];
   },
   rejected: (id: string, options?: StoryOptions): NewEvent[] => {
@@ -173,8 +249,15 @@ export const STORIES = {
   notFiled: (id: string, options?: StoryOptions): NewEvent[] => {
     const job = jobEvents(id, options);
     return [
-      ...[job.requested, job.accepted, job.assigned(1), job.started(1), job.executed(1), job.organiseFailed(1), job.scored(1)],
-      ...[job.gated(1), job.completed(1)],
+      job.requested,
+      job.accepted,
+      job.assigned(1),
+      job.started(1),
+      job.executed(1),
+      job.organiseFailed(1),
+      job.scored(1),
+      job.gated(1),
+      job.completed(1),
     ];
   },
 } as const;
@@ -205,8 +288,18 @@ export function otherEvents(name: string, epoch: number): NewEvent[] {
     progress: { '3': 1 },
   };
   return [
-    sample(ExecutorRegisteredV1, id, { name, comfyuiVersion: '0.33.0', simulator: true, devices: [{ name: 'cpu', vramBytes: 2 ** 40 }] }, 0),
-    sample(WorkflowRegisteredV1, id, { slug: name, version: epoch, manifest, graph: { inline: {} }, graphHash: HASH, builtIn: true }, 0),
+    sample(
+      ExecutorRegisteredV1,
+      id,
+      { name, comfyuiVersion: '0.33.0', simulator: true, devices: [{ name: 'cpu', vramBytes: 2 ** 40 }] },
+      0,
+    ),
+    sample(
+      WorkflowRegisteredV1,
+      id,
+      { slug: name, version: epoch, manifest, graph: { inline: {} }, graphHash: HASH, builtIn: true },
+      0,
+    ),
     sample(SchedulerTermStartedV1, deriveId(EXECUTOR, 'scheduler'), { epoch, leader: id }, 0),
     sample(DeadLetterScorerParkedV1, deriveId(id, 'scorer'), parked, 0),
     sample(DeadLetterOrganizerParkedV1, deriveId(id, 'organizer'), { ...parked, consumer: 'file-organizer' }, 0),

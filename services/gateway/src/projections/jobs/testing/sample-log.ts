@@ -19,7 +19,9 @@ export type LogStep =
 /** Every event that is not of a job, then one of each story step by step as `steps` say, then what is left of each. */
 export async function fillLog(log: MemoryLog, stories: readonly StoryName[], steps: readonly LogStep[]): Promise<void> {
   for (const event of otherEvents('first', 1)) await log.append(event);
-  const queues = stories.map((name, n) => STORIES[name](sampleJobId(n), { minute: n % 3, prompt: `prompt ${n} \u0000` }));
+  const queues = stories.map((name, n) =>
+    STORIES[name](sampleJobId(n), { minute: n % 3, prompt: `prompt ${n} \u0000` }),
+  );
   const told = queues.map((): NewEvent[] => []);
   const next = async (job: number): Promise<void> => {
     const event = queues[job]?.shift();
@@ -45,7 +47,11 @@ async function repeat(log: MemoryLog, event: NewEvent | undefined): Promise<void
   await log.putRaw({ subject, headers: { ...Object.fromEntries(headers), 'Nats-Msg-Id': event.id }, data });
 }
 
-async function garbage(log: MemoryLog, what: Extract<LogStep, { readonly kind: 'garbage' }>['what'], index: number): Promise<void> {
+async function garbage(
+  log: MemoryLog,
+  what: Extract<LogStep, { readonly kind: 'garbage' }>['what'],
+  index: number,
+): Promise<void> {
   const job = sampleJobId(0);
   const id = deriveId(ROOT_ID, 'garbage', String(index));
   const subject = `${log.root}.job.${job}.quality-scorer`;

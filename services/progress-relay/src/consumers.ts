@@ -1,0 +1,21 @@
+import type { ConsumerTable } from '@anime/messaging';
+import type { JobEvents } from './adapters/job-events.js';
+import { SHOWN_EVENTS } from './domain/job-view/job-view.js';
+import type { Viewers } from './viewers/viewers.js';
+
+/** All that the progress-relay reads of the log, and how. Progress itself is not in the log (`ProgressStream`). */
+export function consumers(events: JobEvents, viewers: Viewers): ConsumerTable {
+  return [
+    {
+      kind: 'projection',
+      name: 'job-status',
+      events: SHOWN_EVENTS,
+      maxBatch: 500,
+      loadCheckpoint: () => events.checkpoint(),
+      onBatch: async ({ entries, checkpoint }) => {
+        viewers.onEntries(entries);
+        events.reached(checkpoint);
+      },
+    },
+  ];
+}

@@ -1,0 +1,79 @@
+import type { ViewedJob } from '@anime/contracts';
+import type { RecordedEvent } from '@anime/event-store';
+import { evolveView, hasEnded, isShown, NO_VIEW, type JobView, type ShownEvent } from '../domain/job-view/job-view.js';
+import type { LiveProgress } from './live-progress.js';
+import type { Viewer } from './viewer.js';
+
+/** So many live messages are kept to bring a new viewer from what it read to what comes live. */
+const RECENT = 256;
+
+/** All viewers of one job, and what is known of it while there are any. */
+export class Room {
+  readonly viewers = new Set<Viewer>();
+  readonly jobId: string;
+  #recent: LiveProgress[] = [];
+  #droppedUpTo = 0;
+  #view: JobView | undefined;
+  #early: ShownEvent[] = [];
+
+  constructor(jobId: string) {
+    this.jobId = jobId;
+  }
+
+  /** The job's status; null when the log does not know it. */
+  get shown(): ViewedJob | null {
+    return this.#view?.shown ?? null;
+  }
+
+  get jobHasEnded(): boolean {
+    return this.#view !== undefined && hasEnded(this.#view);
+  }
+
+  onProgress(progress: LiveProgress): void {
+    this.#recent.push(progress);
+    if (this.#recent.length > 2 * RECENT) {
+      const dropped = this.#recent.splice(0, RECENT);
+      this.#droppedUpTo = dropped.at(-1)?.seq ?? this.#droppedUpTo;
+    }
+    for (const viewer of this.viewers) if (viewer.live) viewer.progress(progress);
+  }
+
+  /** An event that came live; it counts once the job has been read. */
+  onEvent(event: ShownEvent): void {
+    if (this.#view === undefined) this.#early.push(event);
+    else this.#fold(event);
+  }
+
+  /** Takes what the log held of the job; live events that came while it was read are then applied. */
+  loaded(events: readonly RecordedEvent[]): void {
+    this.#view = events.filter(isShown).reduce(evolveView, NO_VIEW);
+    for (const event of this.#early.splice(0)) this.#fold(event);
+  }
+
+  /** What came live is of another stream now, or has a gap. */
+  forgetRecent(): void {
+    this.#recent = [];
+    this.#droppedUpTo = 0;
+  }
+
+  /**
+   * Lets a viewer that has been brought up to some place have everything that comes from now on.
+   * @returns false when live messages behind its place are no longer here: it has to read on
+   */
+  join(viewer: Viewer): boolean {
+    if (viewer.covered === undefined || viewer.covered.seq < this.#droppedUpTo) return false;
+    for (const progress of this.#recent) viewer.progress(progress);
+    const { shown } = this;
+    if (shown !== null) viewer.job(shown);
+    viewer.live = true;
+    return true;
+  }
+
+  #fold(event: ShownEvent): void {
+    const before = this.shown;
+    this.#view = evolveView(this.#view ?? NO_VIEW, event);
+    const { shown } = this;
+    if (shown === null || shown === before) return;
+    for (const viewer of this.viewers) if (viewer.live) viewer.job(shown);
+  }
+}
