@@ -50,11 +50,11 @@ async function report(
   job: Job,
   say: (line: string) => boolean,
 ): Promise<void> {
-  say(`  status   ${job.status}`);
-  for (const file of job.files) say(`  ${file.role.padEnd(8)} ${path.join(stack.libraryDir, file.path)}`);
+  say(`  status     ${job.status}`);
+  for (const file of job.files) say(`  ${file.role.padEnd(10)} ${path.join(stack.libraryDir, file.path)}`);
   for (const metric of job.scores.flatMap((score) => score.metrics)) {
     const figure = metric.status === 'measured' ? `${metric.value.toFixed(2)} ${metric.unit}` : `unavailable: ${metric.reason}`;
-    say(`  score    ${metric.id.padEnd(14)} ${figure}`);
+    say(`  score      ${metric.id.padEnd(14)} ${figure}`);
   }
   const { events } = await unwrap(
     client.GET('/api/anime/jobs/{id}/events', { params: { path: { id: job.id } } }),

@@ -126,7 +126,8 @@ async function startComfyUi(
   const given = process.env['COMFYUI_URLS'];
   if (given !== undefined && given !== '') return { comfyui: given.split(','), simulated: false };
   options.onStep('starting the ComfyUI simulator (no COMFYUI_URLS given)');
-  const args = ['--port', '0', '--data-dir', path.join(options.dataDir, 'comfyui-simulator')];
+  // Slow enough that a person sees the work go on.
+  const args = ['--port', '0', '--step-delay', '60', '--data-dir', path.join(options.dataDir, 'comfyui-simulator')];
   const simulator = spawn('comfyui-simulator', 'libs/comfyui-simulator/dist/main.js', {}, args);
   undo.push(() => simulator.stop());
   return { comfyui: [await simulator.url()], simulated: true };

@@ -7,6 +7,7 @@ import type { Job } from '@anime/contracts/http';
 import { startNatsServer, type NatsServer } from '@anime/embedded-servers';
 import { openLog, provision, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
 import { createGatewayClient, unwrap, type GatewayClient } from '@anime/gateway-client';
+import { AnswerCheck } from '@anime/gateway-client/testing';
 import { createTestDatabase, eventually, freePort, spawnService, type ServiceProcess, type TestDatabase } from '@anime/testing';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
@@ -27,6 +28,7 @@ export class TestStudio implements AsyncDisposable {
   #database: TestDatabase | undefined;
   #simulator: ServiceProcess | undefined;
   #log: JetStreamLog | undefined;
+  readonly answers = new AnswerCheck();
   dir = '';
 
   static async start(options: TestStudioOptions = {}): Promise<TestStudio> {
@@ -56,8 +58,9 @@ export class TestStudio implements AsyncDisposable {
     return present(this.#log);
   }
 
+  /** Every answer that its client gets is checked against the OpenAPI document. */
   get client(): GatewayClient {
-    return createGatewayClient(this.service('gateway').url);
+    return createGatewayClient(this.service('gateway').url, { fetch: this.answers.fetch });
   }
 
   get libraryDir(): string {
@@ -179,7 +182,7 @@ export class TestStudio implements AsyncDisposable {
     this.#simulator = simulator;
     this.#made.push(() => simulator.stop());
     await Promise.all(
-      (options.services ?? SERVICES.filter((s) => s !== 'progress-relay')).map(async (name) => {
+      (options.services ?? SERVICES).map(async (name) => {
         this.#services.set(name, await this.startService(name, options.env));
       }),
     );

@@ -1,0 +1,122 @@
+import type { Progress, ViewedJob } from '@anime/contracts';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { emptyOutbox, offerJob, offerProgress, offerReset, takeAll, type Outbox, type Outgoing, type PlacedProgress } from './outbox.js';
+
+const JOB = '0199f0f0-0000-7000-8000-000000000001';
+const AT = '2026-01-02T03:04:05.678Z';
+const progressAt = (seq: number): PlacedProgress => ({ seq, data: dataAt(seq) });
+const dataAt = (seq: number): Progress => ({
+  jobId: JOB,
+  attempt: 1,
+  phase: 'running',
+  fraction: Math.min(1, seq / 10_000),
+  node: null,
+  nodeTitle: null,
+  step: null,
+  steps: null,
+  at: AT,
+});
+const jobAt = (position: number): ViewedJob => ({ jobId: JOB, status: 'running', attempt: 1, position, at: AT });
+
+type Step = 'progress' | 'job' | 'reset' | 'take';
+const steps = fc.array(fc.constantFrom<Step>('progress', 'progress', 'progress', 'job', 'reset', 'take'), { maxLength: 60 });
+const gaps = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 60, maxLength: 60 });
+
+interface Run {
+  readonly start: number;
+  /** Every progress seq that was offered, in order. */
+  readonly offered: readonly number[];
+  readonly resets: readonly number[];
+  readonly sent: readonly Outgoing[];
+}
+
+/** Offers and takes as the steps say, then takes the rest, as a viewer does who reads at its own pace. */
+function play(script: readonly Step[], distances: readonly number[], start: number): Run {
+  let outbox: Outbox = emptyOutbox(start);
+  let seq = start;
+  const [offered, resets, sent]: [number[], number[], Outgoing[]] = [[], [], []];
+  const take = (): void => {
+    const { messages, rest } = takeAll(outbox);
+    sent.push(...messages);
+    outbox = rest;
+  };
+  script.forEach((step, index) => {
+    if (step === 'take') return take();
+    if (step === 'job') return void (outbox = offerJob(outbox, jobAt(index + 1)));
+    seq += distances[index] ?? 1;
+    if (step === 'reset') {
+      outbox = offerReset(outbox, { seq, job: null, progress: null });
+      resets.push(seq);
+    } else {
+      outbox = offerProgress(outbox, progressAt(seq));
+      offered.push(seq);
+    }
+  });
+  take();
+  return { start, offered, resets, sent };
+}
+
+const seqOf = (message: Outgoing): number =>
+  message.type === 'reset' ? message.reset.seq : message.type === 'progress' ? message.progress.seq : message.prev;
+
+describe('the outbox of a viewer', () => {
+  it('names in each message the seq of the one before, whatever is coalesced', () => {
+    fc.assert(
+      fc.property(steps, gaps, fc.nat(100), (script, distances, start) => {
+        let before = start;
+        for (const message of play(script, distances, start).sent) {
+          expect(message.prev).toBe(before);
+          before = seqOf(message);
+        }
+      }),
+    );
+  });
+
+  it('leaves no gap: each progress stands for exactly what was offered since the message before it', () => {
+    fc.assert(
+      fc.property(steps, gaps, fc.nat(100), (script, distances, start) => {
+        const { offered, sent } = play(script, distances, start);
+        let covered = start;
+        for (const message of sent) {
+          const seq = seqOf(message);
+          if (message.type === 'progress') {
+            const stoodFor = offered.filter((one) => one > covered && one <= seq);
+            expect(message.from).toBe(stoodFor.length === 1 ? undefined : stoodFor[0]);
+            expect(stoodFor.at(-1)).toBe(seq);
+            expect(message.progress.data).toEqual(dataAt(seq));
+          }
+          covered = seq;
+        }
+        expect(offered.filter((one) => one > covered)).toEqual([]);
+      }),
+    );
+  });
+
+  it('ends with the latest status and nothing left, and holds at most one message of each type', () => {
+    fc.assert(
+      fc.property(steps, gaps, (script, distances) => {
+        const { sent } = play(script, distances, 0);
+        const lastReset = script.lastIndexOf('reset');
+        const lastJob = script.lastIndexOf('job');
+        const shown = sent.findLast((message) => message.type === 'job');
+        if (lastJob > lastReset) expect(shown?.type === 'job' && shown.job.position).toBe(lastJob + 1);
+        const alone = takeAll(script.reduce<Outbox>((outbox, step, index) => {
+          if (step === 'progress') return offerProgress(outbox, progressAt(index + 1));
+          return step === 'job' ? offerJob(outbox, jobAt(index + 1)) : outbox;
+        }, emptyOutbox(0)));
+        expect(alone.messages.length).toBeLessThanOrEqual(2);
+        expect(takeAll(alone.rest).messages).toEqual([]);
+      }),
+    );
+  });
+
+  it('lets a reset replace all that waited', () => {
+    const waiting = offerJob(offerProgress(emptyOutbox(3), progressAt(5)), jobAt(1));
+    const { messages } = takeAll(offerProgress(offerReset(waiting, { seq: 9, job: null, progress: null }), progressAt(10)));
+    expect(messages.map((message) => [message.type, message.prev, seqOf(message)])).toEqual([
+      ['reset', 3, 9],
+      ['progress', 9, 10],
+    ]);
+  });
+});
