@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { TYPESCRIPT_PRELOAD } from '@anime/testing';
 import { FsBlobStore } from './fs-blob-store.js';
 import { runBlobStoreConformance } from './testing/index.js';
 
@@ -102,7 +103,7 @@ describe('FsBlobStore', () => {
   it('says storage-failed when the disk is full, leaves nothing, and works again once there is room', async () => {
     const dir = await emptyFolder();
     const script = path.join(import.meta.dirname, 'testing', 'fill-the-disk.mjs');
-    const node = `exec "${process.execPath}" "${script}" "${dir}"`;
+    const node = `exec "${process.execPath}" --import "${TYPESCRIPT_PRELOAD}" "${script}" "${dir}"`;
     const mounted = `mount -t tmpfs -o size=256k tmpfs "${dir}" && ${node}`;
     const ways: [string, string[]][] = [
       ['unshare', ['--mount', 'sh', '-c', mounted]],

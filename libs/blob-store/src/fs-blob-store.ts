@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } fro
 import path from 'node:path';
 import { ProblemError } from '@anime/problem-details';
 import type { BlobStore, StoredBlob } from './blob-store.js';
-import { errnoOf, storageFailed } from './storage-error.js';
+import { errnoOf, flushFolder, onDisk, storageFailed } from './disk.js';
 
 const READ_CHUNK_BYTES = 256 * 1024;
 /** A put that has not written for this long is taken to be of a process that has died. */
@@ -119,16 +119,16 @@ export class FsBlobStore implements BlobStore {
   }
 
   async #writeTemporary(file: string, source: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob> {
-    const handle = await attempt('Creating a blob', () => open(file, 'wx'));
+    const handle = await onDisk('Creating a blob', () => open(file, 'wx'));
     try {
       const hash = createHash('sha256');
       let size = 0;
       for await (const chunk of source instanceof Uint8Array ? [source] : source) {
         hash.update(chunk);
         size += chunk.byteLength;
-        await attempt('Writing a blob', () => handle.writeFile(chunk));
+        await onDisk('Writing a blob', () => handle.writeFile(chunk));
       }
-      await attempt('Writing a blob', () => handle.sync());
+      await onDisk('Writing a blob', () => handle.sync());
       return { sha256: hash.digest('hex'), size };
     } finally {
       await handle.close();
@@ -136,7 +136,7 @@ export class FsBlobStore implements BlobStore {
   }
 
   async #publish(temporary: string, sha256: string): Promise<void> {
-    await attempt('Storing a blob', async () => {
+    await onDisk('Storing a blob', async () => {
       await mkdir(this.#folderOf(sha256), { recursive: true });
       await rename(temporary, this.#fileOf(sha256)); // over an equal blob it changes nothing; over a damaged one it repairs
     });
@@ -146,7 +146,7 @@ export class FsBlobStore implements BlobStore {
   /** An entry survives a power cut once its folder is flushed, and a folder once its parent is. */
   async #flushFolders(sha256: string): Promise<void> {
     const folder = this.#folderOf(sha256);
-    await attempt('Flushing a folder', async () => {
+    await onDisk('Flushing a folder', async () => {
       await flushFolder(folder);
       if (this.#durableFolders.has(folder)) return;
       await flushFolder(path.dirname(folder));
@@ -166,9 +166,9 @@ export class FsBlobStore implements BlobStore {
   }
 
   async #prepare(): Promise<void> {
-    await attempt('Opening the blob store', () => mkdir(this.#temporary, { recursive: true }));
+    await onDisk('Opening the blob store', () => mkdir(this.#temporary, { recursive: true }));
     const stale = Date.now() - STALE_AFTER_MS;
-    for (const name of await attempt('Opening the blob store', () => readdir(this.#temporary))) {
+    for (const name of await onDisk('Opening the blob store', () => readdir(this.#temporary))) {
       const file = path.join(this.#temporary, name);
       const modified = await stat(file).then(
         (found) => found.mtimeMs,
@@ -176,23 +176,6 @@ export class FsBlobStore implements BlobStore {
       );
       if (modified < stale) await rm(file, { force: true }).catch(() => undefined);
     }
-  }
-}
-
-async function flushFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function attempt<T>(doing: string, operation: () => Promise<T>): Promise<T> {
-  try {
-    return await operation();
-  } catch (error) {
-    throw storageFailed(doing, error);
   }
 }
 

@@ -1,2 +1,3 @@
 export type { BlobStore, StoredBlob } from './blob-store.js';
+export { errnoOf, flushFolder, onDisk, storageFailed } from './disk.js';
 export { FsBlobStore } from './fs-blob-store.js';

@@ -14,5 +14,6 @@ export {
   type SubscribeOptions,
 } from './live-messages.js';
 export type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
+export { parked, type Parked } from './parked.js';
 export { startStatusReporter, type StatusReporterOptions } from './status-reporter.js';
 export type { NatsSource, StreamLog } from './stream-log.js';

@@ -57,3 +57,13 @@ export class Readiness {
     }
   }
 }
+
+/** The check that the log is connected. */
+export function logCheck(log: {
+  state(): { readonly connected: boolean; readonly reason: string | null };
+}): ReadinessCheck {
+  return () => {
+    const { connected, reason } = log.state();
+    return { ok: connected, reason };
+  };
+}

@@ -2,10 +2,11 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { spawn } from 'node:child_process';
+import { TYPESCRIPT_PRELOAD } from '@anime/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { requireNode } from './node-version.js';
 
-const FOLDER = path.join(import.meta.dirname, 'testing');
+const FIXTURE = path.join(import.meta.dirname, 'testing', 'fixture-service.mjs');
 
 interface Fixture {
   readonly url: Promise<string>;
@@ -28,7 +29,7 @@ function start(env: Record<string, string> = {}): Fixture {
   const { NODE_OPTIONS: _options, ...own } = process.env;
   const child = spawn(
     process.execPath,
-    ['--import', path.join(FOLDER, 'typescript-source.mjs'), path.join(FOLDER, 'fixture-service.mjs')],
+    ['--import', TYPESCRIPT_PRELOAD, FIXTURE],
     {
       env: { ...own, PORT: '0', LOG_LEVEL: 'info', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

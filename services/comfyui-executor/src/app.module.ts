@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { FsBlobStore } from '@anime/blob-store';
 import { openLog } from '@anime/event-store';
 import { JetStreamStrategy, startStatusReporter } from '@anime/messaging';
@@ -8,18 +7,17 @@ import {
   createLogger,
   createMetrics,
   exposeConsumers,
+  logCheck,
+  packageVersion,
   Readiness,
   type RunServiceOptions,
 } from '@anime/service-runtime';
-import { z } from 'zod';
 import type { ComfyuiExecutorConfig } from './config.js';
 import { consumers } from './consumers.js';
 import { Executor } from './executor/executor.js';
 
 const NAME = 'comfyui-executor';
-const { version } = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
+const version = packageVersion(import.meta.url);
 
 /** The service's Nest module; its only controllers are the rows of `consumers.ts`. */
 class ComfyuiExecutorModule {}
@@ -44,7 +42,7 @@ export function composeComfyuiExecutor(config: ComfyuiExecutorConfig): RunServic
   });
   exposeConsumers(metrics, () => strategy.consumers());
 
-  readiness.add('log', () => ({ ok: log.state().connected, reason: log.state().reason }));
+  readiness.add('log', logCheck(log));
   readiness.add('consumers', strategy.check);
   for (const executor of executors) {
     readiness.add(`comfyui ${executor.name}`, executor.check);

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { FsBlobStore } from '@anime/blob-store';
 import { openLog, uuidv7 } from '@anime/event-store';
 import { JetStreamStrategy, startStatusReporter } from '@anime/messaging';
@@ -7,18 +6,17 @@ import {
   createLogger,
   createMetrics,
   exposeConsumers,
+  logCheck,
+  packageVersion,
   Readiness,
   type RunServiceOptions,
 } from '@anime/service-runtime';
-import { z } from 'zod';
 import { LibraryFolder } from './adapters/library/library-folder.js';
 import type { FileOrganizerConfig } from './config.js';
 import { consumers, RETRIES } from './consumers.js';
 
 const NAME = 'file-organizer';
-const { version } = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
+const version = packageVersion(import.meta.url);
 
 /** The service's Nest module; its only controllers are the rows of `consumers.ts`. */
 class FileOrganizerModule {}
@@ -38,7 +36,7 @@ export function composeFileOrganizer(config: FileOrganizerConfig, retries = RETR
   const strategy = new JetStreamStrategy({ log, table, service: NAME, logger, observer: consumerObserver(metrics) });
   exposeConsumers(metrics, () => strategy.consumers());
 
-  readiness.add('log', () => ({ ok: log.state().connected, reason: log.state().reason }));
+  readiness.add('log', logCheck(log));
   readiness.add('consumers', strategy.check);
   readiness.add('library', async () => {
     await library.check(); // a throw is a check that failed, with its message as the reason

@@ -1,23 +1,16 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { constants, mkdir, mkdtemp, open, readdir, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FsBlobStore } from '@anime/blob-store';
 import { JobOrganisedV1, ORGANIZER_DURABLE } from '@anime/contracts';
 import { withParentDeath } from '@anime/embedded-servers';
-import {
-  createDurable,
-  isEvent,
-  openLog,
-  provision,
-  type EventOf,
-  type JetStreamLog,
-  type RecordedEvent,
-} from '@anime/event-store';
-import { eventually, spawnService, useNats } from '@anime/testing';
+import { createDurable, openLog, provision, type JetStreamLog } from '@anime/event-store';
+import { eventsOf, executedOutput } from '@anime/event-store/testing';
+import { eventually, replaceByPipe, spawnService, useNats } from '@anime/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { appendExecutedJob, executedOutput } from './testing/executed-job.js';
+import { appendExecutedJob } from './testing/executed-job.js';
 import { noisePng, png } from './testing/pictures.js';
 
 const ENTRY = path.join(import.meta.dirname, '..', 'dist', 'main.js');
@@ -53,39 +46,22 @@ function environment(): Record<string, string> {
   };
 }
 
-async function organised(jobId: string): Promise<(EventOf<typeof JobOrganisedV1> & RecordedEvent)[]> {
-  const found: (EventOf<typeof JobOrganisedV1> & RecordedEvent)[] = [];
-  for await (const entry of log.readAggregate('job', jobId)) {
-    if (entry.status === 'event' && isEvent(entry.event, JobOrganisedV1)) found.push(entry.event);
-  }
-  return found;
-}
+const organised = (jobId: string) => eventsOf(log, JobOrganisedV1, jobId);
 
 async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => !entry.isDirectory()).map((entry) => path.join(entry.parentPath, entry.name));
 }
 
-/** The writing end of a pipe, once somebody reads it; what is written must fit the pipe's 64 KiB. */
-async function openForReader(pipe: string): Promise<FileHandle> {
-  return eventually(() => open(pipe, constants.O_WRONLY | constants.O_NONBLOCK), {
-    what: 'the process reads the blob',
-  });
-}
-
 describe('the file-organizer process', () => {
   it('killed in the middle of a file leaves half of it to nobody, and files it once after its restart', async () => {
     const picture = await noisePng(200, 200);
     const blob = await blobs.put(picture);
-    const [file] = (await filesBelow(path.join(root, 'blobs'))).filter((name) => name.endsWith(blob.sha256));
-    if (file === undefined) throw new Error('the blob is not there');
-    // The blob as a pipe gives its bytes when the test does, so the process is known to be in the middle.
-    await rm(file);
-    execFileSync('mkfifo', [file]);
+    const pipe = await replaceByPipe(path.join(root, 'blobs'), blob.sha256);
     await using service = await spawnService({ entry: ENTRY, env: environment() });
     const executed = await appendExecutedJob(log, [executedOutput(blob)]);
-    const pipe = await openForReader(file);
-    await pipe.write(picture.subarray(0, 50_000));
+    const writing = await pipe.opened();
+    await writing.write(picture.subarray(0, 50_000));
     const incoming = path.join(root, 'library', '.incoming');
     await eventually(
       async () => {
@@ -95,10 +71,10 @@ describe('the file-organizer process', () => {
       { what: 'half a file is staged' },
     );
     await service.kill('SIGKILL');
-    await pipe.close();
+    await writing.close();
     expect(await filesBelow(path.join(root, 'library'))).toHaveLength(1);
 
-    await rm(file);
+    await rm(pipe.file);
     await blobs.put(picture);
     await service.restart();
     const [fact] = await eventually(

@@ -5,24 +5,24 @@ import path from 'node:path';
 import { FsBlobStore } from '@anime/blob-store';
 import {
   DeadLetterOrganizerParkedV1,
+  EVENTS_STREAM,
   JobOrganisedV1,
   JobOrganiseFailedV1,
   ORGANIZER_DURABLE,
-  type EventContract,
   type OrganisedFile,
 } from '@anime/contracts';
 import {
   deadLetterIdOf,
-  isEvent,
   openLog,
   provision,
   type EventOf,
   type JetStreamLog,
   type RecordedEvent,
 } from '@anime/event-store';
+import { eventsOf, executedOutput, GRAPH_HASH, TRACE } from '@anime/event-store/testing';
 import { JetStreamStrategy, type ConsumerRow } from '@anime/messaging';
 import { createLogger, readConfig, runService, type RunningService } from '@anime/service-runtime';
-import { eventually, useNats } from '@anime/testing';
+import { durableSettled, eventually, useNats } from '@anime/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import sharp from 'sharp';
 import { LibraryFolder } from './adapters/library/library-folder.js';
@@ -30,7 +30,7 @@ import { StagingFolder } from './adapters/library/staging-folder.js';
 import { composeFileOrganizer } from './app.module.js';
 import { FileOrganizerConfig } from './config.js';
 import { consumers } from './consumers.js';
-import { appendExecutedJob, executedOutput, GRAPH_HASH, TRACE } from './testing/executed-job.js';
+import { appendExecutedJob } from './testing/executed-job.js';
 import { animatedWebp, png } from './testing/pictures.js';
 
 // A wait that fails shall say what it waited for, before Jest's own limit ends the test.
@@ -75,19 +75,8 @@ async function start(): Promise<RunningService> {
   return service;
 }
 
-async function eventsOf<C extends EventContract>(
-  contract: C,
-  aggregateId: string,
-): Promise<(EventOf<C> & RecordedEvent)[]> {
-  const found: (EventOf<C> & RecordedEvent)[] = [];
-  for await (const entry of log.readAggregate(contract.aggregate, aggregateId)) {
-    if (entry.status === 'event' && isEvent(entry.event, contract)) found.push(entry.event);
-  }
-  return found;
-}
-
 async function organised(jobId: string): Promise<EventOf<typeof JobOrganisedV1> & RecordedEvent> {
-  return eventually(async () => (await eventsOf(JobOrganisedV1, jobId))[0], { what: `${jobId} is organised` });
+  return eventually(async () => (await eventsOf(log, JobOrganisedV1, jobId))[0], { what: `${jobId} is organised` });
 }
 
 async function filesBelow(folder: string): Promise<string[]> {
@@ -98,18 +87,7 @@ async function filesBelow(folder: string): Promise<string[]> {
     .toSorted();
 }
 
-/** The durable has nothing left to deliver or to wait for. */
-async function settled(): Promise<void> {
-  const connection = await nats.connection();
-  await eventually(
-    async () => {
-      const reply = await connection.request(`$JS.API.CONSUMER.INFO.ANIME_EVENTS.${ORGANIZER_DURABLE.name}`);
-      const info = reply.json<{ num_pending: number; num_ack_pending: number }>();
-      return info.num_pending === 0 && info.num_ack_pending === 0;
-    },
-    { what: 'the durable is settled' },
-  );
-}
+const settled = async (): Promise<void> => durableSettled(await nats.connection(), EVENTS_STREAM, ORGANIZER_DURABLE.name);
 
 describe('an executed attempt', () => {
   it('is filed with thumbnail and sidecar, and its fact continues the trail', async () => {
@@ -232,7 +210,7 @@ describe('redelivery', () => {
     await eventually(() => deliveries.length === 3, { what: 'three deliveries' });
     await settled();
     expect(deliveries).toEqual([1, 2, 3]);
-    const facts = await eventsOf(JobOrganisedV1, executed.aggregateId);
+    const facts = await eventsOf(log, JobOrganisedV1, executed.aggregateId);
     expect(facts).toHaveLength(1);
     expect(await filesBelow(library)).toEqual(facts[0]?.data.files.map((file) => file.path).toSorted());
   });
@@ -260,7 +238,7 @@ describe('a missing blob', () => {
     await start();
     const executed = await appendExecutedJob(log, [executedOutput(missing)]);
     const letterId = deadLetterIdOf(ORGANIZER_DURABLE.name, executed.id);
-    const letter = await eventually(async () => (await eventsOf(DeadLetterOrganizerParkedV1, letterId))[0], {
+    const letter = await eventually(async () => (await eventsOf(log, DeadLetterOrganizerParkedV1, letterId))[0], {
       what: 'a dead letter',
     });
     expect(letter.data).toEqual({
@@ -272,11 +250,11 @@ describe('a missing blob', () => {
       deliveries: RETRIES.maxDeliveries,
     });
     await settled();
-    const failures = await eventsOf(JobOrganiseFailedV1, executed.aggregateId);
+    const failures = await eventsOf(log, JobOrganiseFailedV1, executed.aggregateId);
     expect(failures.map((event) => [event.data.attempt, event.data.code, event.causationId])).toEqual([
       [1, 'blob-not-found', executed.id],
     ]);
-    expect(await eventsOf(JobOrganisedV1, executed.aggregateId)).toEqual([]);
+    expect(await eventsOf(log, JobOrganisedV1, executed.aggregateId)).toEqual([]);
     expect(await filesBelow(library)).toEqual([]);
   });
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { FsBlobStore } from '@anime/blob-store';
 import type { ServiceStatus } from '@anime/contracts';
 import { deriveId, openLog, studioId, uuidv7, type JetStreamLog } from '@anime/event-store';
@@ -8,10 +7,11 @@ import {
   createLogger,
   createMetrics,
   exposeConsumers,
+  logCheck,
+  packageVersion,
   Readiness,
   type RunServiceOptions,
 } from '@anime/service-runtime';
-import { z } from 'zod';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
@@ -37,9 +37,7 @@ const NAME = 'gateway';
 const ACK_TIMEOUT_MS = 900;
 const GRACE_MS = 900;
 
-const { version } = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
+const version = packageVersion(import.meta.url);
 
 /** The service's Nest module: its controllers, and what they are given. */
 class GatewayModule {}
@@ -103,7 +101,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   });
   exposeConsumers(metrics, () => strategy.consumers());
 
-  readiness.add('log', () => ({ ok: log.state().connected, reason: log.state().reason }));
+  readiness.add('log', logCheck(log));
   readiness.add('durability', () => durability(log, config.NATS_SYNCED));
   readiness.add('read-model', () => database.check());
   readiness.add('consumers', strategy.check);

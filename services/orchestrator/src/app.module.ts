@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { FsBlobStore } from '@anime/blob-store';
 import { ApiGraph } from '@anime/contracts';
 import { LEASES_BUCKET, loadBody, openLog, promptIdOf, schedulerIdOf, spillBody, uuidv7 } from '@anime/event-store';
 import { JetStreamStrategy, KvLease, startStatusReporter } from '@anime/messaging';
 import { AggregateSnapshots, createDatabase, PostgresSnapshotStore } from '@anime/projections';
-import { consumerObserver, createLogger, createMetrics, exposeConsumers, Readiness, type RunServiceOptions } from '@anime/service-runtime';
-import { z } from 'zod';
+import { consumerObserver, createLogger, createMetrics, exposeConsumers, logCheck, packageVersion, Readiness, type RunServiceOptions } from '@anime/service-runtime';
 import type { OrchestratorConfig } from './config.js';
 import { consumers } from './consumers.js';
 import { Leadership } from './process/leadership.js';
@@ -18,9 +16,7 @@ const LEASE_MS = 3_000;
 /** What becomes due by time alone (retries, the scorer's limit) is looked for this often. */
 const TICK_MS = 200;
 
-const { version } = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
+const version = packageVersion(import.meta.url);
 
 /** The service's Nest module; its only controllers are the rows of `consumers.ts`. */
 class OrchestratorModule {}
@@ -73,7 +69,7 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
     process.decide().catch((err: unknown) => logger.warn({ err }, 'nothing could be decided just now'));
   }, TICK_MS);
 
-  readiness.add('log', () => ({ ok: log.state().connected, reason: log.state().reason }));
+  readiness.add('log', logCheck(log));
   readiness.add('consumers', strategy.check);
   // A standby is ready too: it takes over. Without PostgreSQL the orchestrator works on; only its next start is slower.
   readiness.add('leadership', () => ({ ok: true, reason: lease.held ? null : 'standby: another orchestrator leads' }));

@@ -11,11 +11,11 @@ import {
 import { openLog, provision, schedulerIdOf, uuidv7, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
 import { createTestDatabase, eventually, spawnService, useNats, type ServiceProcess, type TestDatabase } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SAMPLE_WORKFLOW } from './testing/sample-template.js';
 
 const ENTRY = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const EXECUTOR = '018f0000-0000-7000-8000-00000000000e';
 const WORKFLOW = '018f0000-0000-7000-8000-00000000000f';
-const SHA = 'a'.repeat(64);
 
 describe('the orchestrator as a process', () => {
   const nats = useNats();
@@ -59,26 +59,7 @@ describe('the orchestrator as a process', () => {
     database = await createTestDatabase();
     log = openLog({ natsUrl: server.url, name: 'test' });
     env = { NATS_URL: server.url, DATABASE_URL: database.url, LOG_LEVEL: 'warn' };
-    await append(WorkflowRegisteredV1, WORKFLOW, {
-      slug: 'text-to-image',
-      version: 1,
-      manifest: {
-        id: 'text-to-image',
-        version: 1,
-        title: 't',
-        description: 'd',
-        kind: 'image',
-        nodeClasses: ['SaveImage'],
-        vramGb: 4,
-        models: [],
-        parameters: [{ name: 'prompt', schema: { type: 'string' }, targets: ['7.text'] }],
-        outputs: [{ node: '7', kind: 'image', role: 'final', filenamePrefixInput: 'filename_prefix' }],
-        progress: { '7': 1 },
-      },
-      graph: { inline: { '7': { class_type: 'SaveImage', inputs: { filename_prefix: '', text: '' } } } },
-      graphHash: SHA,
-      builtIn: true,
-    });
+    await append(WorkflowRegisteredV1, WORKFLOW, SAMPLE_WORKFLOW);
     await append(ExecutorRegisteredV1, EXECUTOR, { name: 'comfyui-1', comfyuiVersion: '1', simulator: true, devices: [] });
   });
   afterAll(async () => {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { FsBlobStore } from '@anime/blob-store';
 import { openLog, uuidv7 } from '@anime/event-store';
 import { JetStreamStrategy, startStatusReporter } from '@anime/messaging';
@@ -8,19 +7,18 @@ import {
   createLogger,
   createMetrics,
   exposeConsumers,
+  logCheck,
+  packageVersion,
   Readiness,
   type RunServiceOptions,
 } from '@anime/service-runtime';
-import { z } from 'zod';
 import { ModelSession } from './adapters/model-session.js';
 import type { QualityScorerConfig } from './config.js';
 import { consumers, RETRIES } from './consumers.js';
 import { scorerBuildOf } from './domain/scoring/scorer-build.js';
 
 const NAME = 'quality-scorer';
-const { version } = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
+const version = packageVersion(import.meta.url);
 
 /** The service's Nest module; its only controllers are the rows of `consumers.ts`. */
 class QualityScorerModule {}
@@ -52,7 +50,7 @@ export async function composeQualityScorer(config: QualityScorerConfig, retries 
   const strategy = new JetStreamStrategy({ log, table, service: NAME, logger, observer: consumerObserver(metrics) });
   exposeConsumers(metrics, () => strategy.consumers());
 
-  readiness.add('log', () => ({ ok: log.state().connected, reason: log.state().reason }));
+  readiness.add('log', logCheck(log));
   readiness.add('consumers', strategy.check);
   readiness.add('model session', session.check);
   const reporter = startStatusReporter({

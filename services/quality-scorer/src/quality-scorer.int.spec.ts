@@ -3,26 +3,26 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FsBlobStore } from '@anime/blob-store';
-import { DeadLetterScorerParkedV1, JobScoredV1, SCORER_DURABLE, type EventContract } from '@anime/contracts';
+import { DeadLetterScorerParkedV1, EVENTS_STREAM, JobScoredV1, SCORER_DURABLE, type ExecutedOutput, type JobExecutedV1 } from '@anime/contracts';
 import {
   deadLetterIdOf,
-  isEvent,
   openLog,
   provision,
   type EventOf,
   type JetStreamLog,
+  type NewEvent,
   type RecordedEvent,
 } from '@anime/event-store';
+import { eventsOf, executedAttempt, executedOutput, TRACE } from '@anime/event-store/testing';
 import { JetStreamStrategy, type ConsumerRow } from '@anime/messaging';
 import { createScorer } from '@anime/quality-metrics';
 import { createLogger, readConfig, runService, type RunningService } from '@anime/service-runtime';
-import { eventually, useNats } from '@anime/testing';
+import { durableSettled, eventually, useNats } from '@anime/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { composeQualityScorer } from './app.module.js';
 import { QualityScorerConfig } from './config.js';
 import { consumers } from './consumers.js';
 import { scorerBuildOf } from './domain/scoring/scorer-build.js';
-import { appendExecuted, executedOutput, TRACE } from './testing/executed-attempt.js';
 
 const GOLDEN = new URL('../../../libs/quality-metrics/golden/', import.meta.url);
 // A wait that fails shall say what it waited for, before Jest's own limit ends the test.
@@ -59,32 +59,16 @@ async function start(): Promise<RunningService> {
   return service;
 }
 
-async function eventsOf<C extends EventContract>(
-  contract: C,
-  aggregateId: string,
-): Promise<(EventOf<C> & RecordedEvent)[]> {
-  const found: (EventOf<C> & RecordedEvent)[] = [];
-  for await (const entry of log.readAggregate(contract.aggregate, aggregateId)) {
-    if (entry.status === 'event' && isEvent(entry.event, contract)) found.push(entry.event);
-  }
-  return found;
-}
-
 async function scored(jobId: string): Promise<EventOf<typeof JobScoredV1> & RecordedEvent> {
-  return eventually(async () => (await eventsOf(JobScoredV1, jobId))[0], { what: `${jobId} is scored` });
+  return eventually(async () => (await eventsOf(log, JobScoredV1, jobId))[0], { what: `${jobId} is scored` });
 }
 
-/** The durable has nothing left to deliver or to wait for. */
-async function settled(): Promise<void> {
-  const connection = await nats.connection();
-  await eventually(
-    async () => {
-      const reply = await connection.request(`$JS.API.CONSUMER.INFO.ANIME_EVENTS.${SCORER_DURABLE.name}`);
-      const info = reply.json<{ num_pending: number; num_ack_pending: number }>();
-      return info.num_pending === 0 && info.num_ack_pending === 0;
-    },
-    { what: 'the durable is settled' },
-  );
+const settled = async (): Promise<void> => durableSettled(await nats.connection(), EVENTS_STREAM, SCORER_DURABLE.name);
+
+async function appendExecuted(outputs: ExecutedOutput[]): Promise<NewEvent<typeof JobExecutedV1>> {
+  const executed = executedAttempt(outputs);
+  await log.append(executed);
+  return executed;
 }
 
 interface GoldenFigures {
@@ -100,7 +84,6 @@ describe('an executed attempt', () => {
     );
     await start();
     const executed = await appendExecuted(
-      log,
       pictures.map((blob, index) => executedOutput(blob, { index })),
     );
     const event = await scored(executed.aggregateId);
@@ -134,7 +117,7 @@ describe('an executed attempt', () => {
     const film = await blobs.put(Buffer.from('\0\0\0\x18ftypmp42', 'latin1'));
     const picture = await blobs.put(await readFile(new URL('images/flat_gray128.png', GOLDEN)));
     await start();
-    const executed = await appendExecuted(log, [
+    const executed = await appendExecuted([
       executedOutput(garbage),
       executedOutput(film, { node: '8', mediaType: 'video/mp4', kind: 'animation' }),
       executedOutput(picture, { node: '9' }),
@@ -165,7 +148,7 @@ describe('an executed attempt', () => {
 describe('redelivery', () => {
   it('after a lost acknowledgement leaves one fact of this build; another build adds its own', async () => {
     const picture = await blobs.put(await readFile(new URL('images/gradient_rgb.png', GOLDEN)));
-    const executed = await appendExecuted(log, [executedOutput(picture)]);
+    const executed = await appendExecuted([executedOutput(picture)]);
     await using scorer = await createScorer();
     const deps = {
       log,
@@ -200,7 +183,7 @@ describe('redelivery', () => {
     await eventually(() => deliveries.length === 3, { what: 'three deliveries' });
     await settled();
     expect(deliveries).toEqual([1, 2, 3]);
-    expect(await eventsOf(JobScoredV1, executed.aggregateId)).toHaveLength(1);
+    expect(await eventsOf(log, JobScoredV1, executed.aggregateId)).toHaveLength(1);
 
     const recorded = await log.lastOnSubject(executed.contract, executed.aggregateId);
     if (recorded?.status !== 'event') throw new Error('executed is not there');
@@ -210,7 +193,7 @@ describe('redelivery', () => {
     expect(await row.isCurrent?.(recorded.event)).toBe(false);
     expect(await newer.isCurrent?.(recorded.event)).toBe(true);
     await newer.handle(recorded.event, { deliveries: 1, signal: new AbortController().signal });
-    expect(await eventsOf(JobScoredV1, executed.aggregateId)).toHaveLength(2);
+    expect(await eventsOf(log, JobScoredV1, executed.aggregateId)).toHaveLength(2);
   });
 });
 
@@ -218,9 +201,9 @@ describe('a missing blob', () => {
   it('parks the event after the last delivery, as a dead letter, and pretends no score', async () => {
     const missing = { sha256: 'd'.repeat(64), size: 10 };
     await start();
-    const executed = await appendExecuted(log, [executedOutput(missing)]);
+    const executed = await appendExecuted([executedOutput(missing)]);
     const letterId = deadLetterIdOf(SCORER_DURABLE.name, executed.id);
-    const letter = await eventually(async () => (await eventsOf(DeadLetterScorerParkedV1, letterId))[0], {
+    const letter = await eventually(async () => (await eventsOf(log, DeadLetterScorerParkedV1, letterId))[0], {
       what: 'a dead letter',
     });
     expect(letter.data).toEqual({
@@ -232,7 +215,7 @@ describe('a missing blob', () => {
       deliveries: RETRIES.maxDeliveries,
     });
     await settled();
-    expect(await eventsOf(JobScoredV1, executed.aggregateId)).toEqual([]);
+    expect(await eventsOf(log, JobScoredV1, executed.aggregateId)).toEqual([]);
   });
 });
 

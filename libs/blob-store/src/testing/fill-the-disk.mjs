@@ -1,22 +1,7 @@
 // Runs in a process whose disk is small (see fs-blob-store.int.spec.ts): puts more than there is room for, then a little.
-import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { registerHooks } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-// Node runs TypeScript by removing the types, but does not map the `.js` of relative imports to the `.ts` beside.
-registerHooks({
-  resolve(specifier, context, nextResolve) {
-    if (specifier.startsWith('.') && specifier.endsWith('.js') && context.parentURL?.endsWith('.ts')) {
-      const source = new URL(specifier.replace(/\.js$/, '.ts'), context.parentURL);
-      if (existsSync(fileURLToPath(source))) return nextResolve(source.href, context);
-    }
-    const conditions = [...context.conditions, '@anime/source'];
-    return nextResolve(specifier, { ...context, conditions });
-  },
-});
-const { FsBlobStore } = await import('../fs-blob-store.ts');
+import { FsBlobStore } from '../fs-blob-store.ts';
 
 const dir = process.argv[2];
 const store = new FsBlobStore(dir);

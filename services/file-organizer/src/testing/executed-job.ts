@@ -1,27 +1,6 @@
-import { JobAcceptedV1, JobExecutedV1, type EventData, type ExecutedOutput } from '@anime/contracts';
+import { JobAcceptedV1, type EventData, type ExecutedOutput, type JobExecutedV1 } from '@anime/contracts';
 import { uuidv7, type EventLog, type NewEvent } from '@anime/event-store';
-import { testEvent } from '@anime/event-store/testing';
-
-export const GRAPH_HASH = 'b'.repeat(64);
-export const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-
-/** Output `node` of an attempt, a picture unless said otherwise. */
-export function executedOutput(
-  blob: { readonly sha256: string; readonly size: number },
-  changes: Partial<ExecutedOutput> = {},
-): ExecutedOutput {
-  return {
-    node: '7',
-    index: 0,
-    kind: 'image',
-    role: 'final',
-    blob: blob.sha256,
-    size: blob.size,
-    mediaType: 'image/png',
-    filename: 'ComfyUI_00001_.png',
-    ...changes,
-  };
-}
+import { executedAttempt, GRAPH_HASH, testEvent } from '@anime/event-store/testing';
 
 /** Puts an accepted job and its first executed attempt into the log. */
 export async function appendExecutedJob(
@@ -54,21 +33,7 @@ export async function appendExecutedJob(
     ...changes,
   };
   await log.append(testEvent(JobAcceptedV1, jobId, accepted, { epoch: 1 }));
-  const executed = testEvent(
-    JobExecutedV1,
-    jobId,
-    {
-      attempt: 1,
-      executorId: uuidv7(),
-      promptId: uuidv7(),
-      variant: 'normal',
-      graphHash: GRAPH_HASH,
-      cached: false,
-      outputs,
-      executionMs: 12,
-    },
-    { correlationId: uuidv7(), traceparent: TRACE },
-  );
+  const executed = executedAttempt(outputs, jobId);
   await log.append(executed);
   return executed;
 }

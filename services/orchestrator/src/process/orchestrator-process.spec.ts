@@ -8,35 +8,19 @@ import {
   JobRequestedV1,
   JobScoredV1,
   WorkflowRegisteredV1,
-  type ApiGraph,
   type EventContract,
   type EventData,
-  type TemplateManifest,
 } from '@anime/contracts';
 import { promptIdOf, schedulerIdOf, uuidv7, type RecordedEvent } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { describe, expect, it } from '@jest/globals';
 import { OpenWork, type OpenWorkSnapshot } from '../domain/open-work/open-work.js';
+import { SAMPLE_WORKFLOW, SHA } from '../testing/sample-template.js';
 import { Leadership } from './leadership.js';
 import { OrchestratorProcess } from './orchestrator-process.js';
 
 const EXECUTOR = '018f0000-0000-7000-8000-00000000000e';
 const WORKFLOW = '018f0000-0000-7000-8000-00000000000f';
-const SHA = 'a'.repeat(64);
-const graph: ApiGraph = { '7': { class_type: 'SaveImage', inputs: { filename_prefix: '', text: '' } } };
-const manifest: TemplateManifest = {
-  id: 'text-to-image',
-  version: 1,
-  title: 't',
-  description: 'd',
-  kind: 'image',
-  nodeClasses: ['SaveImage'],
-  vramGb: 4,
-  models: [],
-  parameters: [{ name: 'prompt', schema: { type: 'string' }, targets: ['7.text'] }],
-  outputs: [{ node: '7', kind: 'image', role: 'final', filenamePrefixInput: 'filename_prefix' }],
-  progress: { '7': 1 },
-};
 
 /** A log, one orchestrator on it, and the other services played by hand. */
 class Studio {
@@ -68,14 +52,7 @@ class Studio {
   }
 
   async setUp(): Promise<void> {
-    await this.append(WorkflowRegisteredV1, WORKFLOW, {
-      slug: 'text-to-image',
-      version: 1,
-      manifest,
-      graph: { inline: graph },
-      graphHash: SHA,
-      builtIn: true,
-    });
+    await this.append(WorkflowRegisteredV1, WORKFLOW, SAMPLE_WORKFLOW);
     await this.append(ExecutorRegisteredV1, EXECUTOR, { name: 'comfyui-1', comfyuiVersion: '1', simulator: true, devices: [] });
   }
 

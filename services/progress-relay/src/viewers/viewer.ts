@@ -17,13 +17,20 @@ import type { LiveProgress } from './live-progress.js';
 /** Close codes of RFC 6455 and of the IANA registry. */
 export const CLOSE = { normal: 1000, goingAway: 1001, internalError: 1011, tryAgainLater: 1013 } as const;
 
+/** Told what is done to one viewer; a hook for metrics. */
+export interface ViewerObserver {
+  sent(message: Outgoing<LiveProgress>): void;
+  /** The relay, not the viewer, ends the connection. */
+  dismissed(code: number): void;
+}
+
 /** One connection that looks at one job. Whatever is offered, its memory is bounded: unsent bytes by `highWater`, the rest by the outbox. */
 export class Viewer {
   /** Gets messages as they come; false while it is still being brought up to them. */
   live = false;
   readonly #socket: WebSocket;
   readonly #limits: Limits;
-  readonly #onSent: (message: Outgoing<LiveProgress>) => void;
+  readonly #observer: ViewerObserver;
   #covered: Place | undefined;
   #job: ViewedJob | null = null;
   #outbox: Outbox<LiveProgress> = emptyOutbox(0);
@@ -35,10 +42,10 @@ export class Viewer {
   #awaitsPong = false;
   #drained: (() => void) | undefined;
 
-  constructor(socket: WebSocket, limits: Limits, onSent: (message: Outgoing<LiveProgress>) => void) {
+  constructor(socket: WebSocket, limits: Limits, observer: ViewerObserver) {
     this.#socket = socket;
     this.#limits = limits;
-    this.#onSent = onSent;
+    this.#observer = observer;
     this.#lastWritten = this.#lastSent = this.#lastPing = performance.now();
     socket.on('pong', () => (this.#awaitsPong = false));
     socket.on('close', () => this.#drained?.());
@@ -106,6 +113,7 @@ export class Viewer {
 
   close(code: number, reason: string): void {
     if (this.closed) return;
+    this.#observer.dismissed(code);
     this.#socket.close(code, reason);
     setTimeout(() => this.#socket.terminate(), this.#limits.closeGraceMs).unref();
   }
@@ -126,7 +134,7 @@ export class Viewer {
       this.#unwritten += 1;
       this.#lastSent = now;
       this.#socket.send(this.#encode(message), { binary: false }, this.#onWritten);
-      this.#onSent(message);
+      this.#observer.sent(message);
     }
   }
 

@@ -5,21 +5,19 @@ import type { WebSocket } from 'ws';
 import type { ProgressSink, ProgressStream } from '../adapters/nats/progress-stream.js';
 import { pause } from '../adapters/pause.js';
 import { isShown, SHOWN_EVENTS } from '../domain/job-view/job-view.js';
-import type { Outgoing } from '../domain/viewing/outbox.js';
 import type { Place } from '../domain/viewing/resume.js';
 import type { Limits } from './limits.js';
 import type { LiveProgress } from './live-progress.js';
 import { Room } from './room.js';
-import { CLOSE, Viewer } from './viewer.js';
+import { CLOSE, Viewer, type ViewerObserver } from './viewer.js';
 
 const RETRY_MS = 250;
 const SHOWN_TYPES: ReadonlySet<string> = new Set(SHOWN_EVENTS.map((contract) => contract.type));
 
 /** Told what happens to viewers; a hook for metrics. */
-export interface ViewersObserver {
+export interface ViewersObserver extends ViewerObserver {
   opened(): void;
-  closed(code: number): void;
-  sent(message: Outgoing<LiveProgress>): void;
+  /** A progress message breaks its contract. */
   invalid(): void;
 }
 
@@ -54,13 +52,10 @@ export class Viewers implements ProgressSink {
   /** @param from the place that the viewer wants to go on behind; undefined: a new subscription, or a token that is none */
   add(jobId: string, socket: WebSocket, from: Place | undefined): void {
     const { limits, observer } = this.#options;
-    const viewer = new Viewer(socket, limits, observer.sent);
+    const viewer = new Viewer(socket, limits, observer);
     observer.opened();
     const room = this.#enter(jobId, viewer);
-    socket.on('close', (code) => {
-      observer.closed(code);
-      this.#leave(room, viewer);
-    });
+    socket.on('close', () => this.#leave(room, viewer));
     // What is wrong with a connection ends it; `close` follows.
     socket.on('error', (error) => this.#options.logger.debug({ jobId, err: error }, 'a viewer failed'));
     if (this.#closing.signal.aborted) return viewer.close(CLOSE.goingAway, 'the relay is stopping');

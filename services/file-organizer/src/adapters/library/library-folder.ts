@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { access, constants, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { errnoOf, flushFolder, onDisk } from '@anime/blob-store';
 import { ProblemError } from '@anime/problem-details';
 import { besideOccupied } from '../../domain/library/layout.js';
 import { StagingFolder } from './staging-folder.js';
-import { errnoOf, onDisk } from './storage-error.js';
 
 /** Bytes that are to become a file; `chunks` may be asked for again. */
 export interface FileContent {
@@ -165,14 +165,5 @@ async function publish(staged: string, file: string): Promise<void> {
     if (code === 'EEXIST') return;
     if (!NO_LINKS.has(code)) throw error;
     await rename(staged, file);
-  }
-}
-
-async function flushFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { errnoOf } from './storage-error.js';
+import { errnoOf } from '@anime/blob-store';
 
 /** A staged file of a process that cannot be asked counts as left behind after this time. */
 const STALE_AFTER_MS = 60 * 60 * 1000;

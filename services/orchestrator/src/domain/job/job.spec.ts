@@ -1,6 +1,7 @@
-import { JobAttemptFailedV1, JobExecutedV1, type ApiGraph, type TemplateManifest } from '@anime/contracts';
+import { JobAttemptFailedV1, JobExecutedV1 } from '@anime/contracts';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { SAMPLE_GRAPH, SAMPLE_MANIFEST, SHA } from '../../testing/sample-template.js';
 import { decideJob, type JobCommand } from './job.decide.js';
 import { evolveJob } from './job.evolve.js';
 import { NO_JOB, stageOf, type JobEvent, type JobState } from './job.state.js';
@@ -11,7 +12,6 @@ const JOB = '018f0000-0000-7000-8000-000000000001';
 const EXECUTOR = '018f0000-0000-7000-8000-000000000002';
 const PROMPT = '018f0000-0000-7000-8000-000000000003';
 const NOW = '2026-01-01T00:00:00.000Z';
-const SHA = 'a'.repeat(64);
 const OUTPUT = {
   node: '7',
   index: 0,
@@ -22,21 +22,7 @@ const OUTPUT = {
   mediaType: 'image/png',
   filename: 'a.png',
 };
-const graph: ApiGraph = { '7': { class_type: 'SaveImage', inputs: { filename_prefix: 'x' } } };
-const manifest: TemplateManifest = {
-  id: 'text-to-image',
-  version: 1,
-  title: 't',
-  description: 'd',
-  kind: 'image',
-  nodeClasses: ['SaveImage'],
-  vramGb: 4,
-  models: [],
-  parameters: [{ name: 'prompt', schema: { type: 'string' }, targets: ['7.filename_prefix'] }],
-  outputs: [{ node: '7', kind: 'image', role: 'final', filenamePrefixInput: 'filename_prefix' }],
-  progress: { '7': 1 },
-};
-const ACCEPT: JobCommand = { kind: 'AcceptJob', compiled: { manifest, graph, graphHash: SHA }, maxAttempts: 3 };
+const ACCEPT: JobCommand = { kind: 'AcceptJob', compiled: { manifest: SAMPLE_MANIFEST, graph: SAMPLE_GRAPH, graphHash: SHA }, maxAttempts: 3 };
 
 let position = 0;
 function event<T extends JobEvent['type']>(type: T, data: Extract<JobEvent, { type: T }>['data']): JobEvent {

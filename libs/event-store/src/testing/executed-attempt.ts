@@ -1,7 +1,11 @@
 import { JobExecutedV1, type ExecutedOutput } from '@anime/contracts';
-import { uuidv7, type EventLog, type NewEvent } from '@anime/event-store';
-import { testEvent } from '@anime/event-store/testing';
+import type { NewEvent } from '../event.js';
+import { uuidv7 } from '../ids.js';
+import { testEvent } from './test-event.js';
 
+/** Of the graph that `executedAttempt` ran. */
+export const GRAPH_HASH = 'b'.repeat(64);
+/** The `traceparent` of `executedAttempt`. */
 export const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 /** An output of an attempt, a picture unless said otherwise. */
@@ -22,26 +26,21 @@ export function executedOutput(
   };
 }
 
-/** Puts an executed attempt of a new job into the log. */
-export async function appendExecuted(
-  log: EventLog,
-  outputs: ExecutedOutput[],
-): Promise<NewEvent<typeof JobExecutedV1>> {
-  const executed = testEvent(
+/** The first attempt of a job, executed with these outputs. */
+export function executedAttempt(outputs: ExecutedOutput[], jobId = uuidv7()): NewEvent<typeof JobExecutedV1> {
+  return testEvent(
     JobExecutedV1,
-    uuidv7(),
+    jobId,
     {
       attempt: 1,
       executorId: uuidv7(),
       promptId: uuidv7(),
       variant: 'normal',
-      graphHash: 'b'.repeat(64),
+      graphHash: GRAPH_HASH,
       cached: false,
       outputs,
       executionMs: 12,
     },
     { correlationId: uuidv7(), traceparent: TRACE },
   );
-  await log.append(executed);
-  return executed;
 }

@@ -1,0 +1,97 @@
+import {
+  JobAssignedV1,
+  JobCompletedV1,
+  JobRequestedV1,
+  JobStartedV1,
+  PROGRESS_ROOT,
+  ProgressV1,
+  type EventContract,
+  type EventData,
+  type Progress,
+} from '@anime/contracts';
+import { openLog, provision, uuidv7, type JetStreamLog } from '@anime/event-store';
+import { readConfig, runService, type RunningService } from '@anime/service-runtime';
+import { useNats, type TestNats } from '@anime/testing';
+import { afterAll, afterEach, beforeAll } from '@jest/globals';
+import { jetstream } from '@nats-io/jetstream';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
+import { composeProgressRelay } from '../app.module.js';
+import { ProgressRelayConfig } from '../config.js';
+import { LIMITS, type Limits } from '../viewers/limits.js';
+
+const EXECUTOR = '018f0000-0000-7000-8000-00000000000e';
+
+/** A provisioned server, a log to append to, and relays. */
+export interface RelayStudio {
+  readonly nats: TestNats;
+  log(): JetStreamLog;
+  /** Starts a relay; it is stopped after the test. */
+  relay(limits?: Partial<Limits>): Promise<RunningService>;
+  /** Stores a progress message. @returns its seq */
+  publish(jobId: string, given?: Partial<Progress>): Promise<number>;
+  append<C extends EventContract>(contract: C, jobId: string, data: EventData<C>): Promise<number>;
+  /** A job that runs its first attempt. */
+  runningJob(): Promise<string>;
+  complete(jobId: string): Promise<number>;
+}
+
+/** Call it at the top of a test file. */
+export function useRelayStudio(): RelayStudio {
+  const nats = useNats();
+  const running: RunningService[] = [];
+  let connection: NatsConnection;
+  let log: JetStreamLog;
+  beforeAll(async () => {
+    const natsUrl = (await nats.server()).url;
+    await provision({ natsUrl });
+    log = openLog({ natsUrl, name: 'test' });
+    connection = await nats.connection();
+  });
+  afterEach(async () => {
+    for (const relay of running.splice(0)) await relay.stop();
+  });
+  afterAll(async () => log.close());
+
+  async function append<C extends EventContract>(contract: C, jobId: string, data: EventData<C>): Promise<number> {
+    const meta = { id: uuidv7(), time: new Date().toISOString(), correlationId: jobId, actor: `service:${contract.producer}` };
+    return (await log.append({ contract, aggregateId: jobId, data, ...meta })).position;
+  }
+  return {
+    nats,
+    log: () => log,
+    append,
+    relay: async (limits = {}) => {
+      const env = { NATS_URL: (await nats.server()).url, PORT: '0', LOG_LEVEL: 'silent' };
+      const relay = await runService(composeProgressRelay(readConfig(ProgressRelayConfig, env), { ...LIMITS, ...limits }));
+      running.push(relay);
+      return relay;
+    },
+    publish: async (jobId, given = {}) => {
+      const data: Progress = {
+        jobId,
+        attempt: 1,
+        phase: 'running',
+        fraction: 0.5,
+        node: '3',
+        nodeTitle: 'KSampler',
+        step: 1,
+        steps: 2,
+        at: new Date().toISOString(),
+        ...given,
+      };
+      const header = headers();
+      header.set('ce-type', ProgressV1.name);
+      return (await jetstream(connection).publish(`${PROGRESS_ROOT}.${jobId}`, JSON.stringify(data), { headers: header })).seq;
+    },
+    runningJob: async () => {
+      const jobId = uuidv7();
+      const template = { id: 'text-to-image', version: 1 };
+      const attempt = { attempt: 1, executorId: EXECUTOR, promptId: EXECUTOR };
+      await append(JobRequestedV1, jobId, { type: 'image', template, parameters: {}, seed: 1, seedSource: 'given', project: null });
+      await append(JobAssignedV1, jobId, { ...attempt, variant: 'normal', vramGb: 1 });
+      await append(JobStartedV1, jobId, { ...attempt, claim: EXECUTOR });
+      return jobId;
+    },
+    complete: (jobId) => append(JobCompletedV1, jobId, { attempt: 1, verdict: 'passed' }),
+  };
+}
