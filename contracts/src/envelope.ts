@@ -15,7 +15,7 @@ export const Envelope = z.strictObject({
   id: Uuid,
   type: z.string().regex(/^[a-z-]+\.[a-z-]+\.v\d+$/),
   source: z.string().regex(/^\/anime\/[a-z-]+$/),
-  subject: z.string().regex(/^[a-z-]+\/[0-9a-f-]{36}$/),
+  subject: z.string().regex(/^[a-z-]+\/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/),
   time: Instant,
   dataschema: z.string().min(1),
   correlationid: Uuid,

@@ -44,3 +44,9 @@ export const Seed = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 /** The n-th try of a job, from 1. */
 export const Attempt = z.int().min(1);
+
+/** Id of a node in a ComfyUI graph: `7`, or `12:3` inside a subgraph. */
+export const NodeId = z.string().min(1).max(255);
+
+/** A short word that stands in keys of read-models, e.g. a metric's id or a scorer's build. */
+export const Word = z.string().min(1).max(255);

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { Sha256 } from './primitives.js';
+import { Sha256, Word } from './primitives.js';
 
 /** One metric of one output: a figure, or the reason why there is none. Never a substitute (law 10). */
 export const MetricResult = z.discriminatedUnion('status', [
   z.strictObject({
     status: z.literal('measured'),
-    id: z.string().min(1),
-    version: z.string().min(1),
+    id: Word,
+    version: Word,
     value: z.number(),
     unit: z.string(),
     method: z.string(),
@@ -15,8 +15,8 @@ export const MetricResult = z.discriminatedUnion('status', [
   }),
   z.strictObject({
     status: z.literal('unavailable'),
-    id: z.string().min(1),
-    version: z.string().min(1),
+    id: Word,
+    version: Word,
     reason: z.string().min(1),
     /** What would make it measurable, e.g. a file to put in place. */
     enabledBy: z.string().optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { JobType, OutputKind, Slug } from './primitives.js';
+import { JobType, NodeId, OutputKind, Slug, Word } from './primitives.js';
 
 /** The part of JSON Schema that a template's parameter may use. */
 export const ParameterSchema = z.discriminatedUnion('type', [
@@ -48,7 +48,7 @@ export const TemplateManifest = z.strictObject({
   parameters: z.array(TemplateParameter).min(1),
   outputs: z
     .array(
-      z.strictObject({ node: z.string(), kind: OutputKind, role: z.string(), filenamePrefixInput: z.string() }),
+      z.strictObject({ node: NodeId, kind: OutputKind, role: Word, filenamePrefixInput: Word }),
     )
     .min(1),
   /** Share of the work per node id; sums to 1. */

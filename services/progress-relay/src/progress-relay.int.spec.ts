@@ -4,7 +4,7 @@ import { eventually } from '@anime/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { describe, expect, it } from '@jest/globals';
 import { useRelayStudio } from './testing/studio.js';
-import { isChain, refusal, view } from './testing/test-viewer.js';
+import { isChain, refusal, view, type TestViewer } from './testing/test-viewer.js';
 
 const studio = useRelayStudio();
 /** Waits until a figure of the relay, named by how its line begins, has this value. */
@@ -57,13 +57,14 @@ describe('a new subscription', () => {
   it('of a job that is being worked on loses nothing between the full state and what comes live', async () => {
     const relay = await studio.relay();
     const jobId = await studio.runningJob();
+    await (await view(relay.url, jobId)).see('reset');
     const all: number[] = [];
-    const viewers = [];
-    const publishing = (async () => {
-      for (const n of range(400)) all.push(await studio.publish(jobId, { fraction: n / 400 }));
-    })();
-    for (const _ of range(20)) viewers.push(await view(relay.url, jobId));
-    await publishing;
+    const coming: Promise<TestViewer>[] = [];
+    for (const n of range(400)) {
+      if (n % 20 === 0) coming.push(view(relay.url, jobId));
+      all.push(await studio.publish(jobId, { fraction: n / 400 }));
+    }
+    const viewers = await Promise.all(coming);
     for (const viewer of viewers) {
       await viewer.see('progress', ({ seq }) => seq === all.at(-1));
       const [reset] = viewer.messages;
@@ -291,7 +292,9 @@ describe('what may not connect', () => {
     expect(await refusal(relay.url, path, { origin: 'https://example.org' })).toMatchObject({ status: 400, body: { errors: [{ path: 'header/origin' }] } });
     const plain = await fetch(`${relay.url}${path}`);
     expect([plain.status, await plain.json()]).toMatchObject([400, { detail: expect.stringContaining('ws://') }]);
-    expect(await refusal(relay.url, path, {}, { protocolVersion: 8 })).toMatchObject({ status: 101 });
+    for (const broken of [{ 'sec-websocket-key': undefined }, { 'sec-websocket-version': '7' }, { upgrade: 'h2c' }]) {
+      expect(await refusal(relay.url, path, broken)).toMatchObject({ status: 400, body: { code: 'validation-failed' } });
+    }
   });
 });
 

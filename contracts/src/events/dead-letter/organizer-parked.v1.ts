@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineEvent } from '../../event-contract.js';
-import { Uuid } from '../../values/primitives.js';
+import { Uuid, Word } from '../../values/primitives.js';
 
 /** The file-organizer gave up on an event; nothing is lost, somebody has to look. */
 export const DeadLetterOrganizerParkedV1 = defineEvent({
@@ -10,9 +10,9 @@ export const DeadLetterOrganizerParkedV1 = defineEvent({
   producer: 'file-organizer',
   description: 'The file-organizer gave up on an event; nothing is lost, somebody has to look.',
   data: z.strictObject({
-    consumer: z.string().min(1),
+    consumer: Word,
     eventId: Uuid,
-    eventName: z.string().min(1),
+    eventName: Word,
     aggregateId: Uuid,
     error: z.strictObject({ code: z.string().min(1), message: z.string() }),
     deliveries: z.int().min(1),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineEvent } from '../../event-contract.js';
-import { Attempt } from '../../values/primitives.js';
+import { Attempt, Word } from '../../values/primitives.js';
 
 /** The outputs of an attempt were judged. */
 export const JobGatedV1 = defineEvent({
@@ -13,9 +13,9 @@ export const JobGatedV1 = defineEvent({
     attempt: Attempt,
     verdict: z.enum(['passed', 'failed']),
     /** `none`: no gate is set for this job. */
-    rule: z.strictObject({ id: z.string().min(1) }),
+    rule: z.strictObject({ id: Word }),
     /** Build of the scorer whose figures were judged; null when it was absent past its limit. */
-    scorerBuild: z.string().nullable(),
+    scorerBuild: Word.nullable(),
     /** Why there are no figures, when there are none. */
     reason: z.string().nullable(),
   }),

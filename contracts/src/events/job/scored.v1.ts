@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineEvent } from '../../event-contract.js';
 import { MetricResult } from '../../values/score.js';
-import { Attempt, Sha256 } from '../../values/primitives.js';
+import { Attempt, NodeId, Sha256, Word } from '../../values/primitives.js';
 
 /** The outputs of an attempt were measured by one build of the scorer. */
 export const JobScoredV1 = defineEvent({
@@ -12,10 +12,10 @@ export const JobScoredV1 = defineEvent({
   description: 'The outputs of an attempt were measured by one build of the scorer.',
   data: z.strictObject({
     attempt: Attempt,
-    scorerBuild: z.string().min(1),
+    scorerBuild: Word,
     outputs: z.array(
       z.strictObject({
-        node: z.string(),
+        node: NodeId,
         index: z.int().min(0),
         blob: Sha256,
         metrics: z.array(MetricResult).min(1),

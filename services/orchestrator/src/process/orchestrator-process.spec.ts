@@ -178,14 +178,7 @@ describe('the orchestrator', () => {
 
   it('queues jobs while no executor is registered', async () => {
     const s = new Studio();
-    await s.append(WorkflowRegisteredV1, WORKFLOW, {
-      slug: 'text-to-image',
-      version: 1,
-      manifest,
-      graph: { inline: graph },
-      graphHash: SHA,
-      builtIn: true,
-    });
+    await s.append(WorkflowRegisteredV1, WORKFLOW, SAMPLE_WORKFLOW);
     const jobId = await s.request();
     await s.settle();
     expect(await s.trail(jobId)).toEqual(['requested', 'accepted']);

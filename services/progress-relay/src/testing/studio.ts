@@ -26,7 +26,7 @@ export interface RelayStudio {
   readonly nats: TestNats;
   log(): JetStreamLog;
   /** Starts a relay; it is stopped after the test. */
-  relay(limits?: Partial<Limits>): Promise<RunningService>;
+  relay(limits?: Partial<Limits>, natsUrl?: string): Promise<RunningService>;
   /** Stores a progress message. @returns its seq */
   publish(jobId: string, given?: Partial<Progress>): Promise<number>;
   append<C extends EventContract>(contract: C, jobId: string, data: EventData<C>): Promise<number>;
@@ -60,8 +60,8 @@ export function useRelayStudio(): RelayStudio {
     nats,
     log: () => log,
     append,
-    relay: async (limits = {}) => {
-      const env = { NATS_URL: (await nats.server()).url, PORT: '0', LOG_LEVEL: 'silent' };
+    relay: async (limits = {}, natsUrl = undefined) => {
+      const env = { NATS_URL: natsUrl ?? (await nats.server()).url, PORT: '0', LOG_LEVEL: 'silent' };
       const relay = await runService(composeProgressRelay(readConfig(ProgressRelayConfig, env), { ...LIMITS, ...limits }));
       running.push(relay);
       return relay;

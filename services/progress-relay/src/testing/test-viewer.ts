@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { request } from 'node:http';
 import { ViewerMessage } from '@anime/contracts';
 import { eventually } from '@anime/testing';
 import { WebSocket } from 'ws';
@@ -68,16 +69,36 @@ export function isChain(messages: readonly ViewerMessage[], prev: number): boole
   });
 }
 
-/** What a viewer is told when it may not connect. */
-export async function refusal(url: string, path: string, headers: Record<string, string> = {}): Promise<{ readonly status: number; readonly type: string; readonly body: unknown }> {
-  const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, { headers });
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; type: string; body: unknown }>();
-  socket.on('error', () => undefined);
-  socket.on('open', () => reject(new Error('it was let in')));
-  socket.on('unexpected-response', (_request, response) => {
+export interface Refusal {
+  readonly status: number;
+  readonly type: string;
+  readonly body: unknown;
+}
+
+/**
+ * What a viewer is told that may not connect.
+ * @param headers in place of those of a right handshake; undefined leaves one out
+ * @throws Error when it is let in
+ */
+export async function refusal(url: string, path: string, headers: Readonly<Record<string, string | undefined>> = {}): Promise<Refusal> {
+  const handshake = {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': Buffer.alloc(16).toString('base64'),
+    ...headers,
+  };
+  const given = Object.fromEntries(Object.entries(handshake).filter(([, value]) => value !== undefined));
+  const { hostname, port } = new URL(url);
+  const { promise, resolve, reject } = Promise.withResolvers<Refusal>();
+  const asked = request({ hostname, port, path, headers: given, agent: false });
+  asked.on('error', reject);
+  asked.on('upgrade', () => reject(new Error('it was let in')));
+  asked.on('response', (response) => {
     let text = '';
     response.on('data', (part) => (text += String(part)));
     response.on('end', () => resolve({ status: response.statusCode ?? 0, type: response.headers['content-type'] ?? '', body: JSON.parse(text) }));
   });
-  return promise.finally(() => socket.terminate());
+  asked.end();
+  return promise.finally(() => asked.destroy());
 }

@@ -1,0 +1,103 @@
+import { provision, uuidv7 } from '@anime/event-store';
+import type { RunningService } from '@anime/service-runtime';
+import { eventually, useNats } from '@anime/testing';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { describe, expect, it } from '@jest/globals';
+import { useRelayStudio } from './testing/studio.js';
+import { isChain, view } from './testing/test-viewer.js';
+
+const STREAM = 'ANIME_PROGRESS';
+const studio = useRelayStudio();
+
+interface Ready {
+  readonly ready: boolean;
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly reason: string | null }[];
+}
+const ready = async (relay: RunningService): Promise<Ready> => (await (await fetch(`${relay.url}/ready`)).json()) as Ready;
+const isReady = (relay: RunningService) =>
+  eventually(async () => (await ready(relay)).ready, { what: 'the relay is ready', timeoutMs: 20_000 });
+
+/** A server that was killed forgets its streams in memory. */
+async function killAndRestart(): Promise<void> {
+  const server = await studio.nats.server();
+  await server.kill();
+  await server.restart();
+  await provision({ natsUrl: server.url });
+}
+
+describe('NATS', () => {
+  it('killed and started again: viewers stay connected, get the full state of the new stream, then what comes live', async () => {
+    const relay = await studio.relay();
+    const jobId = await studio.runningJob();
+    const viewer = await view(relay.url, jobId);
+    await viewer.see('reset');
+    for (const fraction of [0.1, 0.2, 0.3]) await studio.publish(jobId, { fraction });
+    const old = await viewer.see('progress', ({ data }) => data.fraction === 0.3);
+
+    await killAndRestart();
+    const again = await viewer.see('reset', ({ token }) => token.split(':')[0] !== old.token.split(':')[0]);
+    expect(again.data).toMatchObject({ job: { status: 'running' }, progress: null });
+    const seq = await studio.publish(jobId, { fraction: 0.4 });
+    expect((await viewer.see('progress', ({ data }) => data.fraction === 0.4)).seq).toBe(seq);
+    await studio.complete(jobId);
+    expect((await viewer.see('job', ({ data }) => data.status === 'completed')).data.jobId).toBe(jobId);
+    expect(isChain(viewer.messages, 0)).toBe(true);
+
+    const stranger = await view(relay.url, jobId, old.token);
+    expect((await stranger.see('reset')).data).toMatchObject({ job: { status: 'completed' }, progress: { fraction: 0.4 } });
+    await isReady(relay);
+  }, 60_000);
+
+  it('away: who comes is let in and gets the full state when it is back; /ready says what is missing', async () => {
+    const relay = await studio.relay();
+    await isReady(relay);
+    const jobId = await studio.runningJob();
+    const server = await studio.nats.server();
+    await server.kill();
+    await eventually(async () => !(await ready(relay)).ready, { what: 'the relay is not ready' });
+    const viewer = await view(relay.url, jobId);
+    expect(viewer.messages).toEqual([]);
+    await server.restart();
+    await eventually(async () => (await ready(relay)).checks.some(({ reason }) => reason?.includes('npm run anime -- provision')), {
+      what: '/ready names the repair',
+      timeoutMs: 20_000,
+    });
+    await provision({ natsUrl: server.url });
+    expect((await viewer.see('reset')).data.job).toMatchObject({ jobId, status: 'running' });
+    await isReady(relay);
+  }, 60_000);
+
+  it('with a progress stream that was deleted and made anew under the relay: full state, then live', async () => {
+    const relay = await studio.relay();
+    const jobId = await studio.runningJob();
+    const viewer = await view(relay.url, jobId);
+    const first = await viewer.see('reset');
+    await studio.publish(jobId, { fraction: 0.1 });
+    await viewer.see('progress');
+    const { url } = await studio.nats.server();
+    await (await jetstreamManager(await studio.nats.connection())).streams.delete(STREAM);
+    await provision({ natsUrl: url });
+    await studio.publish(jobId, { fraction: 0.2 });
+    const again = await viewer.see('reset', ({ token }) => token.split(':')[0] !== first.token.split(':')[0]);
+    expect(again.data.progress?.fraction).toBe(0.2);
+    await studio.publish(jobId, { fraction: 0.3 });
+    await viewer.see('progress', ({ data }) => data.fraction === 0.3);
+    expect(isChain(viewer.messages, 0)).toBe(true);
+  }, 60_000);
+});
+
+describe('a relay that starts before NATS', () => {
+  const late = useNats();
+
+  it('takes viewers and serves them once everything is there', async () => {
+    const server = await late.server();
+    await server.kill();
+    const relay = await studio.relay({}, server.url);
+    const viewer = await view(relay.url, uuidv7());
+    expect((await ready(relay)).checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual(['log', 'consumers', 'progress stream']);
+    await server.restart();
+    await provision({ natsUrl: server.url });
+    expect((await viewer.see('reset')).data).toEqual({ job: null, progress: null });
+    await isReady(relay);
+  }, 60_000);
+});
