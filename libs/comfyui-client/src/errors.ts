@@ -1,9 +1,8 @@
-import { ProblemError } from '@anime/problem-details';
+import { messageOf, ProblemError } from '@anime/problem-details';
 
 /** Nothing came back: refused, reset, timed out. For a POST this leaves open whether the server took it. */
 export function unreachable(baseUrl: string, path: string, cause: unknown): ProblemError {
-  const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
-  return new ProblemError('comfyui-unavailable', `ComfyUI at ${baseUrl} does not answer ${path}: ${reason}`, { cause });
+  return new ProblemError('comfyui-unavailable', `ComfyUI at ${baseUrl} does not answer ${path}: ${messageOf(cause)}`, { cause });
 }
 
 /**

@@ -45,7 +45,8 @@ export async function initialiseCluster(
     if (!durable) args.push('--no-sync');
     await run(binaries.initdb, args, { cwd: '/', env: postgresEnvironment(), ...idsOf(user) });
   } catch (error) {
-    const detail = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
+    const said = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : '';
+    const detail = said === '' ? String(error) : said; // a program that could not be started has said nothing
     throw new EmbeddedServerError('start-failed', `initdb failed in ${folder.pgdata}:\n${detail}`, { cause: error });
   } finally {
     rmSync(handOver, { force: true });

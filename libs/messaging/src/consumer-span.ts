@@ -1,6 +1,6 @@
 import { traceContextOf, type RecordedEvent } from '@anime/event-store';
+import { messageOf } from '@anime/problem-details';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { messageOf } from './pause.js';
 
 const tracer = trace.getTracer('@anime/messaging');
 

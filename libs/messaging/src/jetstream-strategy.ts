@@ -1,5 +1,6 @@
 import type { EventContract, ServiceName } from '@anime/contracts';
 import type { Batch, RecordedEvent } from '@anime/event-store';
+import { messageOf } from '@anime/problem-details';
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type {
@@ -12,7 +13,6 @@ import type {
 } from './consumer-table.js';
 import { LogReader } from './log-reader.js';
 import type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
-import { messageOf } from './pause.js';
 import { Reactor } from './reactor.js';
 import type { StreamLog } from './stream-log.js';
 

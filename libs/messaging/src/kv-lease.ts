@@ -1,5 +1,6 @@
+import { messageOf } from '@anime/problem-details';
 import { Kvm, type KV } from '@nats-io/kv';
-import { messageOf, pause } from './pause.js';
+import { pause } from './pause.js';
 import type { MessagingLogger } from './messaging-logger.js';
 import type { NatsSource } from './stream-log.js';
 

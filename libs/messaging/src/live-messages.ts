@@ -1,7 +1,6 @@
 import { ProgressV1, type MessageContract, type Progress } from '@anime/contracts';
-import { ProblemError } from '@anime/problem-details';
+import { messageOf, ProblemError } from '@anime/problem-details';
 import { headers, type NatsConnection, type Subscription } from '@nats-io/transport-node';
-import { messageOf } from './pause.js';
 
 /** Versioned name of the message's contract; the same header as events use. */
 const TYPE_HEADER = 'ce-type';

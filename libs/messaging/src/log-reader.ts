@@ -1,9 +1,9 @@
-import { isProblem, ProblemError } from '@anime/problem-details';
+import { isProblem, messageOf, ProblemError } from '@anime/problem-details';
 import type { Batch, Checkpoint, EventLog, LogEntry } from '@anime/event-store';
 import type { ConsumerStatus, ProcessRow, ProjectionRow } from './consumer-table.js';
 import { ConsumerState } from './consumer-state.js';
 import type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
-import { Backoff, messageOf, pause } from './pause.js';
+import { Backoff, pause } from './pause.js';
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;

@@ -41,7 +41,3 @@ export class Backoff {
     return current;
   }
 }
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -2,6 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { CATALOGUE, createCatalogue, defineEvent, defineUpcaster, JobCancelRequestedV1 } from '@anime/contracts';
 import { uuidv7, type Batch, type Checkpoint } from '@anime/event-store';
 import { testEvent } from '@anime/event-store/testing';
+import { ProblemError } from '@anime/problem-details';
 import { eventually, GARBAGE_HEADERS, publishRaw } from '@anime/testing';
 import { z } from 'zod';
 import { DONE, type ProjectionRow } from './consumer-table.js';
@@ -92,6 +93,27 @@ describe('a reactor survives', () => {
     await eventually(() => service.consumers()[0]?.lag === 0, { what: 'the garbage is acknowledged too' });
     expect(worker.handled.every(({ deliveries }) => deliveries === 1)).toBe(true);
     expect(service.consumers()).toMatchObject([{ state: 'running', skipped: { void: 2 * blocks } }]);
+  });
+
+  it('a log that cannot judge a message for a while: it says so, keeps the message and the order, and goes on', async () => {
+    const studio = await studios();
+    await studio.createDurable(DURABLE, 300);
+    const log = await studio.open();
+    const entryOf = log.entryOf.bind(log);
+    let away = true;
+    log.entryOf = (message, types) =>
+      away ? Promise.reject(new ProblemError('log-unavailable', 'away')) : entryOf(message, types);
+    const worker = recorder(undefined, { orderingKey: (event) => event.aggregateId, ackWaitMs: 300 });
+    const service = studio.serve([worker.row], { log });
+    await studio.appendMany(5, uuidv7());
+    await eventually(() => service.consumers()[0]?.state === 'paused', { what: 'it says so' });
+    expect(service.check()).toEqual({ ok: false, reason: 'worker is paused: away' });
+    away = false;
+    await eventually(() => worker.handled.length === 5, { what: 'all were handled' });
+    expect(worker.handled.map(({ position, deliveries }) => [position, deliveries])).toEqual(
+      [1, 2, 3, 4, 5].map((position) => [position, 1]),
+    );
+    expect(service.check()).toEqual({ ok: true, reason: null });
   });
 
   it('kill -9 of the server in the middle of the work, and handles each event once', async () => {

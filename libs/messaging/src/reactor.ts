@@ -1,4 +1,4 @@
-import { ProblemError } from '@anime/problem-details';
+import { messageOf, ProblemError } from '@anime/problem-details';
 import type { LogEntry, RecordedEvent } from '@anime/event-store';
 import type { Consumer, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -9,7 +9,7 @@ import { DurableMissingError, fetchMessages, openDurable } from './durable-sourc
 import { HeldMessages, type Held } from './held-messages.js';
 import { KeyedScheduler, type Slot } from './keyed-scheduler.js';
 import type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
-import { aborted, Backoff, messageOf, pause } from './pause.js';
+import { aborted, Backoff, pause } from './pause.js';
 import { backoffOf, outcomeOfThrow, settlementOf, type Settlement } from './settlement.js';
 import type { StreamLog } from './stream-log.js';
 

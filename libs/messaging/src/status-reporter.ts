@@ -1,8 +1,8 @@
 import { ServiceStatusV1, type ServiceName, type ServiceStatus } from '@anime/contracts';
+import { messageOf } from '@anime/problem-details';
 import type { ConsumerStatus } from './consumer-table.js';
 import { publishLive } from './live-messages.js';
 import type { MessagingLogger } from './messaging-logger.js';
-import { messageOf } from './pause.js';
 import type { NatsSource } from './stream-log.js';
 
 export interface StatusReporterOptions {

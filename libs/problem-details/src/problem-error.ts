@@ -40,5 +40,19 @@ export function isProblem(error: unknown, code?: ProblemCode): error is ProblemE
 /** The error as a ProblemError; anything unknown becomes `internal` with the original as its cause. */
 export function toProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
-  return new ProblemError('internal', error instanceof Error ? error.message : String(error), { cause: error });
+  return new ProblemError('internal', messageOf(error), { cause: error });
+}
+
+/**
+ * What a thrown value says: its message, or where that is empty its code (a connection refused at several addresses is an
+ * AggregateError without words) or name. By shape, because where code runs in a context of its own (as under Jest), the
+ * runtime's errors are not of that context's `Error`.
+ */
+export function messageOf(error: unknown): string {
+  const { message, code, name } =
+    typeof error === 'object' && error !== null
+      ? (error as { readonly [field in 'message' | 'code' | 'name']?: unknown })
+      : {};
+  for (const text of [message, code, name]) if (typeof text === 'string' && text !== '') return text;
+  return String(error);
 }

@@ -1,6 +1,7 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import { PROBLEMS, type ProblemCode } from '@anime/contracts';
-import { isProblem, ProblemError, toProblem } from './problem-error.js';
+import { isProblem, messageOf, ProblemError, toProblem } from './problem-error.js';
 import { problemJson } from './problem-json.js';
 
 const codes = Object.keys(PROBLEMS) as ProblemCode[];
@@ -46,6 +47,28 @@ describe('a problem', () => {
     expect(toProblem('text')).toMatchObject({ code: 'internal', message: 'text' });
     const problem = new ProblemError('job-ended', 'it has ended');
     expect(toProblem(problem)).toBe(problem);
+  });
+});
+
+describe('the words of a thrown value', () => {
+  it('are its message, also when it is of another realm than ours', () => {
+    const foreign: unknown = runInNewContext("new TypeError('not ours')");
+    expect(foreign).not.toBeInstanceOf(Error);
+    expect([messageOf(new Error('ours')), messageOf(foreign), toProblem(foreign).message]).toEqual([
+      'ours',
+      'not ours',
+      'not ours',
+    ]);
+  });
+
+  it('are its code, else its name, when it has no message, and its text when it is no error', () => {
+    expect(messageOf(Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }))).toBe('ECONNREFUSED');
+    expect(messageOf(new RangeError())).toBe('RangeError');
+    expect([messageOf('text'), messageOf(undefined), messageOf({ message: 5 })]).toEqual([
+      'text',
+      'undefined',
+      '[object Object]',
+    ]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
 import type { Logger } from './logger.js';
 
@@ -22,10 +23,10 @@ function context(rest: readonly unknown[]): { readonly context?: string } {
 }
 
 function failure(message: unknown): { readonly err?: Error } {
-  return message instanceof Error ? { err: message } : {};
+  return types.isNativeError(message) ? { err: message } : {};
 }
 
 function text(message: unknown): string {
-  if (message instanceof Error) return message.message;
+  if (types.isNativeError(message)) return message.message;
   return typeof message === 'string' ? message : JSON.stringify(message);
 }

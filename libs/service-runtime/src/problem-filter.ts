@@ -1,4 +1,4 @@
-import { problemJson, ProblemError, PROBLEM_MEDIA_TYPE, toProblem } from '@anime/problem-details';
+import { messageOf, PROBLEM_MEDIA_TYPE, ProblemError, problemJson, toProblem } from '@anime/problem-details';
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { throwError, type Observable } from 'rxjs';
@@ -78,7 +78,7 @@ export function problemOfHttpError(error: unknown, method: string, path: string)
   const status = statusOf(error);
   if (status === undefined || status >= 500) return toProblem(error);
   const cause = { cause: error };
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   switch (codeOf(error)) {
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
       return new ProblemError('bad-json', 'The body is empty, and JSON was announced', cause);
@@ -108,15 +108,19 @@ export function problemOfHttpError(error: unknown, method: string, path: string)
 
 function statusOf(error: unknown): number | undefined {
   if (error instanceof HttpException) return error.getStatus();
-  if (error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number') return error.statusCode;
-  return undefined;
+  const status = field(error, 'statusCode');
+  return typeof status === 'number' ? status : undefined;
 }
 
 function codeOf(error: unknown): unknown {
-  const source = error instanceof HttpException ? error.cause : error;
-  return source instanceof Error && 'code' in source ? source.code : undefined;
+  return field(error instanceof HttpException ? error.cause : error, 'code');
 }
 
 function isSyntaxError(error: unknown): boolean {
-  return error instanceof SyntaxError || (error instanceof Error && error.cause instanceof SyntaxError);
+  return [error, field(error, 'cause')].some((thrown) => field(thrown, 'name') === 'SyntaxError');
+}
+
+/** By shape: an error of the runtime need not be of this context's `Error`. */
+function field(error: unknown, name: 'statusCode' | 'code' | 'cause' | 'name'): unknown {
+  return typeof error === 'object' && error !== null ? (error as { readonly [key in typeof name]?: unknown })[name] : undefined;
 }

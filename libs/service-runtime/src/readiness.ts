@@ -1,3 +1,4 @@
+import { messageOf } from '@anime/problem-details';
 /** `reason` may also explain an `ok`, e.g. `durability: unverified`. */
 export interface CheckResult {
   readonly ok: boolean;
@@ -51,7 +52,7 @@ export class Readiness {
     try {
       return await Promise.race([Promise.resolve().then(check), late]);
     } catch (error) {
-      return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+      return { ok: false, reason: messageOf(error) };
     } finally {
       clearTimeout(timer);
     }

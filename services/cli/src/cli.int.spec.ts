@@ -39,7 +39,18 @@ async function appendFact(log: JetStreamLog): Promise<void> {
       variant: 'normal',
       graphHash: SHA,
       cached: false,
-      outputs: [{ node: '7', index: 0, kind: 'image', role: 'final', blob: SHA, size: 1, mediaType: 'image/png', filename: 'a.png' }],
+      outputs: [
+        {
+          node: '7',
+          index: 0,
+          kind: 'image',
+          role: 'final',
+          blob: SHA,
+          size: 1,
+          mediaType: 'image/png',
+          filename: 'a.png',
+        },
+      ],
       executionMs: 1,
     },
   });
@@ -54,12 +65,19 @@ describe('provision', () => {
     const first = await anime(['provision'], { NATS_URL: url });
     expect(first).toMatchObject({ code: 0, err: '' });
     expect(first.out.split('\n')).toEqual(
-      expect.arrayContaining(['created  stream ANIME_EVENTS', 'created  stream ANIME_PROGRESS', 'created  durable quality-scorer']),
+      expect.arrayContaining([
+        'created  stream ANIME_EVENTS',
+        'created  stream ANIME_PROGRESS',
+        'created  durable quality-scorer',
+      ]),
     );
     const second = await anime(['provision', '--nats', url, '--json']);
     expect(JSON.parse(second.out)).toEqual({
       created: [],
-      found: first.out.trim().split('\n').map((line) => line.replace('created  ', '')),
+      found: first.out
+        .trim()
+        .split('\n')
+        .map((line) => line.replace('created  ', '')),
     });
     await expect(verifyProvisioned({ natsUrl: url })).resolves.toBeUndefined();
   });
@@ -126,25 +144,41 @@ describe('consumers', () => {
       const { consumers } = JSON.parse(out) as { consumers: { name: string; pending: number }[] };
       return consumers.find((consumer) => consumer.name === name)?.pending ?? Number.NaN;
     };
-    expect((await create(ORGANIZER_DURABLE.name, '--from-start')).out).toBe('created  durable file-organizer, from the start of the log\n');
+    expect((await create(ORGANIZER_DURABLE.name, '--from-start')).out).toBe(
+      'created  durable file-organizer, from the start of the log\n',
+    );
     expect(await pending(ORGANIZER_DURABLE.name)).toBe(2);
-    expect((await create(ORGANIZER_DURABLE.name, '--from-now')).out).toBe('found    durable file-organizer; nothing was changed\n');
+    expect((await create(ORGANIZER_DURABLE.name, '--from-now')).out).toBe(
+      'found    durable file-organizer; nothing was changed\n',
+    );
     expect(await pending(ORGANIZER_DURABLE.name)).toBe(2);
 
     await (await jetstreamManager(await nats.connection())).consumers.delete(STREAM, ORGANIZER_DURABLE.name);
-    expect((await create(ORGANIZER_DURABLE.name, '--from-now')).out).toBe('created  durable file-organizer, from now on\n');
+    expect((await create(ORGANIZER_DURABLE.name, '--from-now')).out).toBe(
+      'created  durable file-organizer, from now on\n',
+    );
     expect(await pending(ORGANIZER_DURABLE.name)).toBe(0);
     await expect(verifyProvisioned({ natsUrl: url })).resolves.toBeUndefined();
   });
 
   it("create makes an executor's durable by its name in the studio, or by its id, as the executor would", async () => {
     const id = executorIdOf('north', 'big-gpu');
-    const byName = await anime(['consumers', 'create', 'executor:big-gpu', '--from-start', '--json'], { NATS_URL: url, ANIME_STUDIO: 'north' });
+    const byName = await anime(['consumers', 'create', 'executor:big-gpu', '--from-start', '--json'], {
+      NATS_URL: url,
+      ANIME_STUDIO: 'north',
+    });
     expect(JSON.parse(byName.out)).toEqual({ name: executorDurable(id), created: true, from: 'start' });
     const byId = await anime(['consumers', 'create', `executor-${id}`, '--from-start', '--nats', url]);
     expect(byId.out).toContain('nothing was changed');
-    const { config } = await (await jetstreamManager(await nats.connection())).consumers.info(STREAM, executorDurable(id));
-    expect(config).toMatchObject({ filter_subject: `anime.job.*.orchestrator.${id}`, ack_wait: 10_000_000_000, max_deliver: -1, ack_policy: 'explicit' });
+    const { config } = await (
+      await jetstreamManager(await nats.connection())
+    ).consumers.info(STREAM, executorDurable(id));
+    expect(config).toMatchObject({
+      filter_subject: `anime.job.*.orchestrator.${id}`,
+      ack_wait: 10_000_000_000,
+      max_deliver: -1,
+      ack_policy: 'explicit',
+    });
   });
 
   it.each([
@@ -178,7 +212,14 @@ describe('jobs', () => {
     retryable: false,
     requestId: 'r1',
   };
-  const SUMMARY = { id: ID, status: 'running', type: 'image', attempt: 1, requestedAt: '2026-01-02T03:04:05.678Z', prompt: 'a fox\nin snow' };
+  const SUMMARY = {
+    id: ID,
+    status: 'running',
+    type: 'image',
+    attempt: 1,
+    requestedAt: '2026-01-02T03:04:05.678Z',
+    prompt: 'a fox\nin snow',
+  };
   let server: Server;
   let gateway: string;
   const seen: string[] = [];
@@ -191,7 +232,9 @@ describe('jobs', () => {
         : request.url?.endsWith('/cancel')
           ? [202, { jobId: ID, position: 9 }]
           : [404, NOT_FOUND];
-      response.writeHead(status, { 'content-type': status === 404 ? 'application/problem+json' : 'application/json' }).end(JSON.stringify(body));
+      response
+        .writeHead(status, { 'content-type': status === 404 ? 'application/problem+json' : 'application/json' })
+        .end(JSON.stringify(body));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     gateway = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -202,7 +245,9 @@ describe('jobs', () => {
   });
 
   it('list asks the gateway, prints a line for each job and how to see more', async () => {
-    const listed = await anime(['jobs', 'list', '--status', 'queued,running', '--limit', '1'], { ANIME_GATEWAY: gateway });
+    const listed = await anime(['jobs', 'list', '--status', 'queued,running', '--limit', '1'], {
+      ANIME_GATEWAY: gateway,
+    });
     expect(seen.at(-1)).toBe('GET /api/anime/jobs?status=queued&status=running&limit=1');
     expect(listed).toMatchObject({ code: 0, err: expect.stringContaining('--cursor more') });
     expect(listed.out).toMatch(new RegExp(`^${ID} +running +image +1 +2026-01-02T03:04:05.678Z +a fox in snow$`, 'm'));
@@ -221,6 +266,9 @@ describe('jobs', () => {
 
   it('says what to do when no gateway answers', async () => {
     const failed = await anime(['jobs', 'list', '--gateway', 'http://127.0.0.1:9']);
-    expect(failed).toMatchObject({ code: 1, err: expect.stringMatching(/cannot be reached at http:\/\/127.0.0.1:9.*\n.*--gateway/) });
+    expect(failed).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/cannot be reached at http:\/\/127.0.0.1:9.*\n.*--gateway/),
+    });
   });
 });

@@ -40,6 +40,7 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
   const lease = new KvLease({ log, bucket: LEASES_BUCKET, key: NAME, holder: instance, ttlMs: LEASE_MS, logger });
   const now = (): Date => new Date();
   const schedulerId = schedulerIdOf(config.ANIME_STUDIO);
+  const notDecided = (err: unknown): void => logger.warn({ err }, 'nothing could be decided just now');
   const process = new OrchestratorProcess({
     log,
     leadership: new Leadership({ log, schedulerId, leader: instance, mayLead: () => lease.held, now }),
@@ -49,6 +50,7 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
     now,
     chance: Math.random,
     onError: (jobId, err) => logger.warn({ jobId, err }, 'a decision could not be written; it will be made again'),
+    onTrouble: notDecided,
     scorerLimitMs: config.ANIME_SCORER_LIMIT_MS,
     maxAttempts: config.ANIME_MAX_ATTEMPTS,
   });
@@ -66,7 +68,7 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
   const draining = new AbortController();
   const leading = leadWheneverPossible(lease, draining.signal);
   const tick = setInterval(() => {
-    process.decide().catch((err: unknown) => logger.warn({ err }, 'nothing could be decided just now'));
+    process.decide().catch(notDecided);
   }, TICK_MS);
 
   readiness.add('log', logCheck(log));

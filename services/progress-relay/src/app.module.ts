@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { openLog, uuidv7 } from '@anime/event-store';
 import { JetStreamStrategy, startStatusReporter, type JetStreamStrategyOptions } from '@anime/messaging';
-import { consumerObserver, createLogger, createMetrics, exposeConsumers, Readiness, type RunServiceOptions } from '@anime/service-runtime';
+import {
+  consumerObserver,
+  createLogger,
+  createMetrics,
+  exposeConsumers,
+  Readiness,
+  type RunServiceOptions,
+} from '@anime/service-runtime';
 import { z } from 'zod';
 import { ProgressController } from './adapters/http/progress.controller.js';
 import { JobEvents } from './adapters/job-events.js';
@@ -46,10 +53,23 @@ export function composeProgressRelay(config: ProgressRelayConfig, limits: Limits
   const log = openLog({ natsUrl: config.NATS_URL, name: NAME });
   const progress = new ProgressStream(log);
   const events = new JobEvents(log);
-  const viewers = new Viewers({ progress, log, eventsBegun: () => events.begun(), limits, logger, observer: viewersObserver(metrics) });
+  const viewers = new Viewers({
+    progress,
+    log,
+    eventsBegun: () => events.begun(),
+    limits,
+    logger,
+    observer: viewersObserver(metrics),
+  });
   const following = progress.run(viewers, draining.signal);
 
-  const options = { log, table: consumers(events, viewers), service: NAME, logger, observer: consumerObserver(metrics) } as const;
+  const options = {
+    log,
+    table: consumers(events, viewers),
+    service: NAME,
+    logger,
+    observer: consumerObserver(metrics),
+  } as const;
   const strategy = new RelayStrategy(options, () => viewers.close());
   exposeConsumers(metrics, () => strategy.consumers());
   exposeViewers(metrics, () => viewers.count);

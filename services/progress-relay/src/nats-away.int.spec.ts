@@ -13,7 +13,8 @@ interface Ready {
   readonly ready: boolean;
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly reason: string | null }[];
 }
-const ready = async (relay: RunningService): Promise<Ready> => (await (await fetch(`${relay.url}/ready`)).json()) as Ready;
+const ready = async (relay: RunningService): Promise<Ready> =>
+  (await (await fetch(`${relay.url}/ready`)).json()) as Ready;
 const isReady = (relay: RunningService) =>
   eventually(async () => (await ready(relay)).ready, { what: 'the relay is ready', timeoutMs: 20_000 });
 
@@ -44,7 +45,10 @@ describe('NATS', () => {
     expect(isChain(viewer.messages, 0)).toBe(true);
 
     const stranger = await view(relay.url, jobId, old.token);
-    expect((await stranger.see('reset')).data).toMatchObject({ job: { status: 'completed' }, progress: { fraction: 0.4 } });
+    expect((await stranger.see('reset')).data).toMatchObject({
+      job: { status: 'completed' },
+      progress: { fraction: 0.4 },
+    });
     await isReady(relay);
   }, 60_000);
 
@@ -58,10 +62,13 @@ describe('NATS', () => {
     const viewer = await view(relay.url, jobId);
     expect(viewer.messages).toEqual([]);
     await server.restart();
-    await eventually(async () => (await ready(relay)).checks.some(({ reason }) => reason?.includes('npm run anime -- provision')), {
-      what: '/ready names the repair',
-      timeoutMs: 20_000,
-    });
+    await eventually(
+      async () => (await ready(relay)).checks.some(({ reason }) => reason?.includes('npm run anime -- provision')),
+      {
+        what: '/ready names the repair',
+        timeoutMs: 20_000,
+      },
+    );
     await provision({ natsUrl: server.url });
     expect((await viewer.see('reset')).data.job).toMatchObject({ jobId, status: 'running' });
     await isReady(relay);
@@ -94,7 +101,11 @@ describe('a relay that starts before NATS', () => {
     await server.kill();
     const relay = await studio.relay({}, server.url);
     const viewer = await view(relay.url, uuidv7());
-    expect((await ready(relay)).checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual(['log', 'consumers', 'progress stream']);
+    expect((await ready(relay)).checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual([
+      'log',
+      'consumers',
+      'progress stream',
+    ]);
     await server.restart();
     await provision({ natsUrl: server.url });
     expect((await viewer.see('reset')).data).toEqual({ job: null, progress: null });

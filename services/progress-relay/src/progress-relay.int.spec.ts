@@ -156,7 +156,8 @@ describe('a resume token', () => {
     const jobId = await studio.runningJob();
     const created = (await (await view(relay.url, jobId)).see('reset')).token.split(':')[0] ?? '';
     const seqs: number[] = [];
-    for (const _ of range(21)) seqs.push(...(await Promise.all(range(100).map((n) => studio.publish(jobId, { fraction: n / 100 })))));
+    for (const _ of range(21))
+      seqs.push(...(await Promise.all(range(100).map((n) => studio.publish(jobId, { fraction: n / 100 })))));
     seqs.sort((a, b) => a - b);
     const oldest = seqs.at(-2048) ?? 0;
 
@@ -289,11 +290,17 @@ describe('what may not connect', () => {
   it('a page of another site, plain HTTP and a broken handshake are told why', async () => {
     const relay = await studio.relay();
     const path = `/api/anime/jobs/${uuidv7()}/progress`;
-    expect(await refusal(relay.url, path, { origin: 'https://example.org' })).toMatchObject({ status: 400, body: { errors: [{ path: 'header/origin' }] } });
+    expect(await refusal(relay.url, path, { origin: 'https://example.org' })).toMatchObject({
+      status: 400,
+      body: { errors: [{ path: 'header/origin' }] },
+    });
     const plain = await fetch(`${relay.url}${path}`);
     expect([plain.status, await plain.json()]).toMatchObject([400, { detail: expect.stringContaining('ws://') }]);
     for (const broken of [{ 'sec-websocket-key': undefined }, { 'sec-websocket-version': '7' }, { upgrade: 'h2c' }]) {
-      expect(await refusal(relay.url, path, broken)).toMatchObject({ status: 400, body: { code: 'validation-failed' } });
+      expect(await refusal(relay.url, path, broken)).toMatchObject({
+        status: 400,
+        body: { code: 'validation-failed' },
+      });
     }
   });
 });
@@ -305,7 +312,8 @@ describe('one consumer', () => {
     const viewers = await Promise.all(jobs.flatMap((jobId) => [view(relay.url, jobId), view(relay.url, jobId)]));
     await Promise.all(viewers.map((viewer) => viewer.see('reset')));
     const manager = await jetstreamManager(await studio.nats.connection());
-    const bound = async () => (await manager.consumers.list('ANIME_PROGRESS').next()).filter(({ push_bound }) => push_bound === true).length;
+    const bound = async () =>
+      (await manager.consumers.list('ANIME_PROGRESS').next()).filter(({ push_bound }) => push_bound === true).length;
     await eventually(async () => (await bound()) === 1, { what: 'one consumer is bound' });
   });
 });

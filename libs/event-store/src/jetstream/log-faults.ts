@@ -1,4 +1,4 @@
-import { ProblemError } from '@anime/problem-details';
+import { messageOf, ProblemError } from '@anime/problem-details';
 import { JetStreamApiError } from '@nats-io/jetstream';
 
 /** nats-server's error codes (server/errors.json) that mean: the expectation does not hold. */
@@ -38,8 +38,4 @@ export function logProblem(error: unknown, doing: string): ProblemError {
 /** `log-unavailable`, worth another try in a second or two. */
 export function unavailable(detail: string, cause?: unknown): ProblemError {
   return new ProblemError('log-unavailable', detail, { retryAfter: 2, ...(cause === undefined ? {} : { cause }) });
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { messageOf } from '@anime/problem-details';
 import { connectionOptions, type NatsLinkOptions } from './connection-options.js';
-import { messageOf, unavailable } from './log-faults.js';
+import { unavailable } from './log-faults.js';
 import { pause } from './pause.js';
 
 export interface LinkState {

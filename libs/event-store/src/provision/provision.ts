@@ -1,8 +1,8 @@
-import { ProblemError, type FieldError } from '@anime/problem-details';
+import { messageOf, ProblemError, type FieldError } from '@anime/problem-details';
 import { JetStreamApiError, type ConsumerConfig, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { connectionOptions, type NatsCredentials } from '../jetstream/connection-options.js';
-import { messageOf, unavailable } from '../jetstream/log-faults.js';
+import { unavailable } from '../jetstream/log-faults.js';
 import { drift } from './drift.js';
 import { checkedManager } from './server-check.js';
 import {

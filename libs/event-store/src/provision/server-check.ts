@@ -1,7 +1,6 @@
-import { ProblemError } from '@anime/problem-details';
+import { messageOf, ProblemError } from '@anime/problem-details';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { messageOf } from '../jetstream/log-faults.js';
 
 /** Expectations over a subject filter, and consumers that this build needs, came with this version. */
 const OLDEST = { major: 2, minor: 11 };

@@ -37,7 +37,12 @@ export function addConsumers(root: Command, surroundings: Surroundings): void {
     .action((options: NatsOptions) => list(surroundings, options));
 }
 
-async function create(surroundings: Surroundings, name: string, options: CreateOptions, command: Command): Promise<void> {
+async function create(
+  surroundings: Surroundings,
+  name: string,
+  options: CreateOptions,
+  command: Command,
+): Promise<void> {
   const wrong = (message: string): never => command.error(`error: ${message}`, { exitCode: EXIT.usage });
   const { fromNow = false, fromStart = false } = options;
   if (fromNow === fromStart) wrong('give exactly one of --from-now and --from-start');
@@ -46,10 +51,17 @@ async function create(surroundings: Surroundings, name: string, options: CreateO
   const durable = wantedDurable(name, studio.data);
   if (durable === undefined) return wrong(`there is no durable consumer called ${name}`);
   const from = fromNow ? 'now' : 'start';
-  const created = await useNats(surroundings, options, (natsUrl) => createDurable(durable.name, { natsUrl, from, ...durable }));
-  if (options.json === true) return surroundings.out(json({ name: durable.name, created, from: created ? from : null }));
+  const created = await useNats(surroundings, options, (natsUrl) =>
+    createDurable(durable.name, { natsUrl, from, ...durable }),
+  );
+  if (options.json === true)
+    return surroundings.out(json({ name: durable.name, created, from: created ? from : null }));
   const start = from === 'now' ? 'from now on' : 'from the start of the log';
-  surroundings.out(created ? `created  durable ${durable.name}, ${start}\n` : `found    durable ${durable.name}; nothing was changed\n`);
+  surroundings.out(
+    created
+      ? `created  durable ${durable.name}, ${start}\n`
+      : `found    durable ${durable.name}; nothing was changed\n`,
+  );
 }
 
 async function list(surroundings: Surroundings, options: NatsOptions): Promise<void> {
@@ -77,6 +89,7 @@ async function list(surroundings: Surroundings, options: NatsOptions): Promise<v
     ),
   );
   for (const { name, state } of durables) {
-    if (state === 'missing') surroundings.err(`${name} is missing: npm run anime -- consumers create ${name} --from-now|--from-start\n`);
+    if (state === 'missing')
+      surroundings.err(`${name} is missing: npm run anime -- consumers create ${name} --from-now|--from-start\n`);
   }
 }

@@ -52,7 +52,7 @@ async function presentDurables(log: JetStreamLog): Promise<Map<string, ListedDur
   await log.end(); // waits for the connection, and says when there is none, or no stream
   const connection = await log.connected();
   const found = new Map<string, ListedDurable>();
-  for (let offset = 0; ; ) {
+  for (let offset = 0; ;) {
     const request = JSON.stringify({ offset });
     const reply = await connection.request(`$JS.API.CONSUMER.LIST.${EVENTS_STREAM}`, request, { timeout: TIMEOUT_MS });
     const { error, consumers, total = 0 } = Answer.parse(reply.json());
@@ -61,7 +61,14 @@ async function presentDurables(log: JetStreamLog): Promise<Map<string, ListedDur
       const { durable_name: name, description = '' } = consumer.config;
       if (name === undefined) continue; // a reader of the moment
       const { num_pending: pending, num_ack_pending: unacknowledged, ack_floor: floor } = consumer;
-      found.set(name, { name, description, state: 'present', pending, unacknowledged, acknowledgedTo: floor.stream_seq });
+      found.set(name, {
+        name,
+        description,
+        state: 'present',
+        pending,
+        unacknowledged,
+        acknowledgedTo: floor.stream_seq,
+      });
     }
     offset += consumers?.length ?? 0;
     if (offset >= total || (consumers?.length ?? 0) === 0) return found;

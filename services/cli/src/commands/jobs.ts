@@ -25,7 +25,9 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
   const jobs = root.command('jobs').description('the jobs of a running studio, through its gateway');
   withGateway(jobs.command('list'))
     .description('list jobs, newest first')
-    .addOption(new Option('--status <words>', `only these, with commas: ${JOB_STATUSES.join(', ')}`).argParser(statuses))
+    .addOption(
+      new Option('--status <words>', `only these, with commas: ${JOB_STATUSES.join(', ')}`).argParser(statuses),
+    )
     .addOption(new Option('--type <type>', 'only these').choices(['image', 'video']))
     .option('--text <words>', 'only those whose prompt holds this')
     .addOption(new Option('--limit <number>', 'how many').default(20).argParser(wholeNumber(1, 200)))
@@ -35,7 +37,9 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
     .description('everything about one job')
     .action(async (id: string, options: GatewayOptions) => {
       const path = { id: jobId(id) };
-      const job = await useGateway(surroundings, options, (client) => unwrap(client.GET('/api/anime/jobs/{id}', { params: { path } })));
+      const job = await useGateway(surroundings, options, (client) =>
+        unwrap(client.GET('/api/anime/jobs/{id}', { params: { path } })),
+      );
       surroundings.out(options.json === true ? json(job) : describeJob(job));
     });
   withGateway(jobs.command('cancel <id>'))
@@ -46,7 +50,9 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
         unwrap(client.POST('/api/anime/jobs/{id}/cancel', { params: { path } })),
       );
       if (options.json === true) return surroundings.out(json(answer));
-      surroundings.out(`The wish to cancel ${answer.jobId} is in the log. How it ends: npm run anime -- jobs show ${answer.jobId}\n`);
+      surroundings.out(
+        `The wish to cancel ${answer.jobId} is in the log. How it ends: npm run anime -- jobs show ${answer.jobId}\n`,
+      );
     });
 }
 
@@ -59,7 +65,9 @@ async function list(surroundings: Surroundings, options: ListOptions): Promise<v
     ...(limit === undefined ? {} : { limit }),
     ...(cursor === undefined ? {} : { cursor }),
   };
-  const page = await useGateway(surroundings, options, (client) => unwrap(client.GET('/api/anime/jobs', { params: { query } })));
+  const page = await useGateway(surroundings, options, (client) =>
+    unwrap(client.GET('/api/anime/jobs', { params: { query } })),
+  );
   if (options.json === true) return surroundings.out(json(page));
   surroundings.out(page.jobs.length === 0 ? 'There are no such jobs.\n' : jobsTable(page.jobs));
   if (page.nextCursor !== null) surroundings.err(`There are more: add --cursor ${page.nextCursor}\n`);
@@ -71,7 +79,11 @@ function withGateway(command: Command): Command {
     .option('--json', 'print one JSON document instead of text');
 }
 
-async function useGateway<T>(surroundings: Surroundings, options: GatewayOptions, use: (client: GatewayClient) => Promise<T>): Promise<T> {
+async function useGateway<T>(
+  surroundings: Surroundings,
+  options: GatewayOptions,
+  use: (client: GatewayClient) => Promise<T>,
+): Promise<T> {
   const url = setting(surroundings, options.gateway, 'ANIME_GATEWAY', DEFAULT_GATEWAY);
   try {
     return await use(createGatewayClient(url));

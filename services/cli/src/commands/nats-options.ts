@@ -16,7 +16,11 @@ export function withNats(command: Command): Command {
 }
 
 /** Runs a command against NATS; what stands in its way gets the next step as advice. */
-export async function useNats<T>(surroundings: Surroundings, options: NatsOptions, use: (natsUrl: string) => Promise<T>): Promise<T> {
+export async function useNats<T>(
+  surroundings: Surroundings,
+  options: NatsOptions,
+  use: (natsUrl: string) => Promise<T>,
+): Promise<T> {
   const natsUrl = setting(surroundings, options.nats, 'NATS_URL', DEFAULT_NATS_URL);
   try {
     return await use(natsUrl);

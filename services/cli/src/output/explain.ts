@@ -20,7 +20,10 @@ export function explain(error: unknown): string {
   if (error instanceof AdvisedError) return `${error.message}\n${error.advice}`;
   if (error instanceof GatewayError) return `${error.message}${nextStep(error)}`;
   if (isProblem(error) && error.errors.length > 1) {
-    return [`${error.message.split(':')[0] ?? 'It cannot be done'}:`, ...error.errors.map(({ message }) => `  ${message}`)].join('\n');
+    return [
+      `${error.message.split(':')[0] ?? 'It cannot be done'}:`,
+      ...error.errors.map(({ message }) => `  ${message}`),
+    ].join('\n');
   }
   return messageOf(error);
 }

@@ -5,11 +5,31 @@ import { shortened, table } from './table.js';
 export function jobsTable(jobs: readonly Readonly<JobSummary>[]): string {
   return table(
     ['ID', 'STATUS', 'TYPE', 'ATTEMPT', 'REQUESTED', 'PROMPT'],
-    jobs.map((job) => [job.id, job.status, job.type, String(job.attempt), job.requestedAt, shortened(job.prompt ?? '', 50)]),
+    jobs.map((job) => [
+      job.id,
+      job.status,
+      job.type,
+      String(job.attempt),
+      job.requestedAt,
+      shortened(job.prompt ?? '', 50),
+    ]),
   );
 }
 
-type Shown = Pick<Job, 'id' | 'status' | 'type' | 'template' | 'prompt' | 'seed' | 'requestedAt' | 'endedAt' | 'verdict' | 'cancelRequested' | 'failure'>;
+type Shown = Pick<
+  Job,
+  | 'id'
+  | 'status'
+  | 'type'
+  | 'template'
+  | 'prompt'
+  | 'seed'
+  | 'requestedAt'
+  | 'endedAt'
+  | 'verdict'
+  | 'cancelRequested'
+  | 'failure'
+>;
 type Parts = { readonly [Part in 'attempts' | 'files' | 'scores']: readonly Readonly<Job[Part][number]>[] };
 
 /** A job as a page of text. */
@@ -28,8 +48,16 @@ export function describeJob(job: Readonly<Shown> & Parts): string {
     `Job ${job.id}`,
     ...facts.map(([name, value]) => `  ${name.padEnd(10)}${value}`),
     ...section('Attempts', job.attempts.map(attemptLine)),
-    ...section('Files, relative to the library', job.files.map((file) => `${file.path}  (${file.role}, ${file.size} bytes)`)),
-    ...section('Scores', job.scores.flatMap(({ node, index, metrics }) => metrics.map((metric) => `${node}/${index}  ${scoreLine(metric)}`))),
+    ...section(
+      'Files, relative to the library',
+      job.files.map((file) => `${file.path}  (${file.role}, ${file.size} bytes)`),
+    ),
+    ...section(
+      'Scores',
+      job.scores.flatMap(({ node, index, metrics }) =>
+        metrics.map((metric) => `${node}/${index}  ${scoreLine(metric)}`),
+      ),
+    ),
   ];
   return `${sections.join('\n')}\n`;
 }
@@ -45,5 +73,7 @@ function attemptLine({ attempt, status, executorId, failure, cached }: Parts['at
 }
 
 function scoreLine(metric: Job['scores'][number]['metrics'][number]): string {
-  return metric.status === 'measured' ? `${metric.id} ${metric.value} ${metric.unit}` : `${metric.id} unavailable: ${metric.reason}`;
+  return metric.status === 'measured'
+    ? `${metric.id} ${metric.value} ${metric.unit}`
+    : `${metric.id} unavailable: ${metric.reason}`;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DONE, type Outcome, type ReactorContext } from '@anime/messaging';
-import { isProblem } from '@anime/problem-details';
+import { isProblem, messageOf } from '@anime/problem-details';
 import { failure } from '../domain/attempt/failure.js';
 import type { Assigned, CancelOrdered, Order } from './attempt-journal.js';
 import { AttemptRun, type AttemptRunnerOptions } from './attempt-run.js';
@@ -91,7 +91,7 @@ export class AttemptRunner {
 
   /** Gives an order up: the attempt ends as `internal`, its dead letter. */
   async park(order: Order, error: unknown, deliveries: number): Promise<void> {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     await this.#options.journal.failed(
       order,
       failure('internal', 'parked', `Given up after ${deliveries} deliveries: ${reason}`),

@@ -3,7 +3,7 @@ import { ComfyClient, ComfySocket, type QueuedPrompt } from '@anime/comfyui-clie
 import { ExecutorHeartbeatV1, Uuid, type ExecutorHeartbeat, type Progress } from '@anime/contracts';
 import { executorIdOf, LEASE_TTL_MS, LEASES_BUCKET, type JetStreamLog } from '@anime/event-store';
 import { KvLease, publishLive, publishProgress } from '@anime/messaging';
-import { isProblem } from '@anime/problem-details';
+import { isProblem, messageOf } from '@anime/problem-details';
 import type { Logger } from '@anime/service-runtime';
 import { z } from 'zod';
 import { AttemptJournal } from '../attempt/attempt-journal.js';
@@ -140,7 +140,7 @@ export class Executor {
       this.#fault = null;
       logger.info({ executor: this.name, executorId: this.id, now }, 'registered');
     } catch (error) {
-      this.#fault = error instanceof Error ? error.message : String(error);
+      this.#fault = messageOf(error);
       throw error;
     }
   }

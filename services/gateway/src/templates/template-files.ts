@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiGraph, Slug, TemplateManifest } from '@anime/contracts';
+import { messageOf } from '@anime/problem-details';
 import { checkTemplate } from '@anime/workflow-engine';
 import { z } from 'zod';
 
@@ -32,7 +33,7 @@ export async function readTemplateFolder(folder: string): Promise<TemplateFolder
       try {
         templates.push(await readTemplate(path, slug, Number(number)));
       } catch (error) {
-        faults.push(`${slug}/${version}: ${error instanceof Error ? error.message : String(error)}`);
+        faults.push(`${slug}/${version}: ${messageOf(error)}`);
       }
     }
   }
@@ -65,7 +66,7 @@ async function foldersIn(path: string, faults: string[]): Promise<readonly strin
       .map((entry) => entry.name)
       .sort();
   } catch (error) {
-    faults.push(error instanceof Error ? error.message : String(error));
+    faults.push(messageOf(error));
     return [];
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventData, WorkflowRegisteredV1 } from '@anime/contracts';
+import { messageOf } from '@anime/problem-details';
 import { readTemplateFolder, type TemplateFile } from './template-files.js';
 
 export interface TemplateRegistrationDeps {
@@ -49,7 +50,7 @@ export class TemplateRegistration {
         this.#deps.onRegistered(await this.#deps.register(template));
         return;
       } catch (error) {
-        const message = `${id}@${version} is not registered: ${error instanceof Error ? error.message : String(error)}`;
+        const message = `${id}@${version} is not registered: ${messageOf(error)}`;
         if (!this.#deps.isTemporary(error)) return this.#fault(message);
         this.#waitingFor = message;
       }

@@ -1,4 +1,5 @@
 import type { Batch, Checkpoint, EventLog, SnapshotStore } from '@anime/event-store';
+import { messageOf } from '@anime/problem-details';
 import { OPEN_WORK_FOLD_VERSION, OpenWork, type OpenWorkSnapshot } from '../domain/open-work/open-work.js';
 import type { OrchestratorProcess } from './orchestrator-process.js';
 
@@ -101,7 +102,7 @@ export class OpenWorkKeeper {
   }
 
   #trouble(what: string, error: unknown): void {
-    this.#reason = `${what}: ${error instanceof Error ? error.message : String(error)}`;
+    this.#reason = `${what}: ${messageOf(error)}`;
     this.#deps.onTrouble(what, error);
   }
 }

@@ -40,6 +40,7 @@ class Studio {
       now: () => this.now,
       chance: () => 0,
       onError: (_jobId, error) => this.errors.push(error),
+      onTrouble: (error) => this.errors.push(error),
       scorerLimitMs: 60_000,
       maxAttempts: 3,
     });

@@ -17,6 +17,8 @@ export interface OrchestratorDeps {
   readonly now: () => Date;
   readonly chance: () => number;
   readonly onError: (jobId: string, error: unknown) => void;
+  /** Nothing at all could be decided just now. */
+  readonly onTrouble: (error: unknown) => void;
   readonly scorerLimitMs: number;
   readonly maxAttempts: number;
 }
@@ -40,6 +42,7 @@ export class OrchestratorProcess {
   readonly #timers = new Map<string, string>();
   readonly #queue = new Set<string>();
   #deciding: Promise<void> | undefined;
+  #wanted = false;
 
   constructor(deps: OrchestratorDeps) {
     this.#deps = deps;
@@ -75,17 +78,28 @@ export class OrchestratorProcess {
     this.#checkpoint = batch.checkpoint;
     this.#writer.seen(batch.checkpoint.position);
     this.#caughtUp = batch.caughtUp;
-    if (batch.caughtUp) await this.decide();
+    // What cannot be decided now is decided at the next tick; the fold is right all the same and must not begin anew.
+    if (batch.caughtUp) await this.decide().catch((error: unknown) => this.#deps.onTrouble(error));
   }
 
-  /** Decides what is due now. Called after each batch and at intervals, for what becomes due by time alone. */
+  /**
+   * Decides what is due now. Called after each batch and at intervals, for what becomes due by time alone. One round at a
+   * time, as two would plan the same assignments; calls during a round lead to one more round.
+   * @throws ProblemError when the log cannot be written, e.g. to begin a term
+   */
   async decide(): Promise<void> {
-    // One round at a time: two would plan the same assignments.
-    while (this.#deciding !== undefined) await this.#deciding;
-    this.#deciding = this.#decideOnce().finally(() => {
+    this.#wanted = true;
+    this.#deciding ??= this.#decideWhileWanted().finally(() => {
       this.#deciding = undefined;
     });
     await this.#deciding;
+  }
+
+  async #decideWhileWanted(): Promise<void> {
+    while (this.#wanted) {
+      this.#wanted = false;
+      await this.#decideOnce();
+    }
   }
 
   async #decideOnce(): Promise<void> {

@@ -53,16 +53,23 @@ export function useRelayStudio(): RelayStudio {
   afterAll(async () => log.close());
 
   async function append<C extends EventContract>(contract: C, jobId: string, data: EventData<C>): Promise<number> {
-    const meta = { id: uuidv7(), time: new Date().toISOString(), correlationId: jobId, actor: `service:${contract.producer}` };
+    const meta = {
+      id: uuidv7(),
+      time: new Date().toISOString(),
+      correlationId: jobId,
+      actor: `service:${contract.producer}`,
+    };
     return (await log.append({ contract, aggregateId: jobId, data, ...meta })).position;
   }
   return {
     nats,
     log: () => log,
     append,
-    relay: async (limits = {}, natsUrl = undefined) => {
+    relay: async (limits = {}, natsUrl) => {
       const env = { NATS_URL: natsUrl ?? (await nats.server()).url, PORT: '0', LOG_LEVEL: 'silent' };
-      const relay = await runService(composeProgressRelay(readConfig(ProgressRelayConfig, env), { ...LIMITS, ...limits }));
+      const relay = await runService(
+        composeProgressRelay(readConfig(ProgressRelayConfig, env), { ...LIMITS, ...limits }),
+      );
       running.push(relay);
       return relay;
     },
@@ -81,13 +88,22 @@ export function useRelayStudio(): RelayStudio {
       };
       const header = headers();
       header.set('ce-type', ProgressV1.name);
-      return (await jetstream(connection).publish(`${PROGRESS_ROOT}.${jobId}`, JSON.stringify(data), { headers: header })).seq;
+      return (
+        await jetstream(connection).publish(`${PROGRESS_ROOT}.${jobId}`, JSON.stringify(data), { headers: header })
+      ).seq;
     },
     runningJob: async () => {
       const jobId = uuidv7();
       const template = { id: 'text-to-image', version: 1 };
       const attempt = { attempt: 1, executorId: EXECUTOR, promptId: EXECUTOR };
-      await append(JobRequestedV1, jobId, { type: 'image', template, parameters: {}, seed: 1, seedSource: 'given', project: null });
+      await append(JobRequestedV1, jobId, {
+        type: 'image',
+        template,
+        parameters: {},
+        seed: 1,
+        seedSource: 'given',
+        project: null,
+      });
       await append(JobAssignedV1, jobId, { ...attempt, variant: 'normal', vramGb: 1 });
       await append(JobStartedV1, jobId, { ...attempt, claim: EXECUTOR });
       return jobId;

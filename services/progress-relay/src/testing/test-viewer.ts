@@ -23,13 +23,15 @@ export interface TestViewer {
 /** Connects to a relay. @param url of its HTTP server */
 export async function view(url: string, jobId: string, resume?: string): Promise<TestViewer> {
   const query = resume === undefined ? '' : `?resume=${encodeURIComponent(resume)}`;
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/api/anime/jobs/${jobId}/progress${query}`, { perMessageDeflate: false });
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/api/anime/jobs/${jobId}/progress${query}`, {
+    perMessageDeflate: false,
+  });
   const messages: ViewerMessage[] = [];
   const broken: unknown[] = [];
   socket.on('message', (data, isBinary) => {
     try {
-      if (isBinary) throw new Error('a binary message');
-      messages.push(ViewerMessage.parse(JSON.parse(String(data))));
+      if (isBinary || !Buffer.isBuffer(data)) throw new Error('not one text message');
+      messages.push(ViewerMessage.parse(JSON.parse(data.toString('utf8'))));
     } catch (error) {
       broken.push(error);
     }
@@ -41,7 +43,8 @@ export async function view(url: string, jobId: string, resume?: string): Promise
     messages,
     closed,
     see: async <T extends ViewerMessage['type']>(type: T, fits: (message: OfType<T>) => boolean = () => true) => {
-      const isIt = (message: ViewerMessage): message is OfType<T> => message.type === type && fits(message as OfType<T>);
+      const isIt = (message: ViewerMessage): message is OfType<T> =>
+        message.type === type && fits(message as OfType<T>);
       const found = await eventually(
         () => {
           if (broken.length > 0) throw broken[0];
@@ -80,7 +83,11 @@ export interface Refusal {
  * @param headers in place of those of a right handshake; undefined leaves one out
  * @throws Error when it is let in
  */
-export async function refusal(url: string, path: string, headers: Readonly<Record<string, string | undefined>> = {}): Promise<Refusal> {
+export async function refusal(
+  url: string,
+  path: string,
+  headers: Readonly<Record<string, string | undefined>> = {},
+): Promise<Refusal> {
   const handshake = {
     connection: 'Upgrade',
     upgrade: 'websocket',
@@ -97,7 +104,13 @@ export async function refusal(url: string, path: string, headers: Readonly<Recor
   asked.on('response', (response) => {
     let text = '';
     response.on('data', (part) => (text += String(part)));
-    response.on('end', () => resolve({ status: response.statusCode ?? 0, type: response.headers['content-type'] ?? '', body: JSON.parse(text) }));
+    response.on('end', () =>
+      resolve({
+        status: response.statusCode ?? 0,
+        type: response.headers['content-type'] ?? '',
+        body: JSON.parse(text),
+      }),
+    );
   });
   asked.end();
   return promise.finally(() => asked.destroy());

@@ -28,15 +28,22 @@ export class LiveProgress implements PlacedProgress {
  * A stored message as progress of this job.
  * @returns the reason why it is none
  */
-export function readProgress(jobId: string, message: { readonly seq: number; readonly type: string; readonly data: Uint8Array }): LiveProgress | string {
+export function readProgress(
+  jobId: string,
+  message: { readonly seq: number; readonly type: string; readonly data: Uint8Array },
+): LiveProgress | string {
   if (message.type !== ProgressV1.name) return `its type is ${message.type === '' ? 'missing' : message.type}`;
   let data: unknown;
   try {
-    data = JSON.parse(Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength).toString('utf8'));
+    data = JSON.parse(
+      Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength).toString('utf8'),
+    );
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
   const parsed = ProgressV1.data.safeParse(data);
   if (!parsed.success) return parsed.error.message;
-  return parsed.data.jobId === jobId ? new LiveProgress(message.seq, parsed.data) : `it is about job ${parsed.data.jobId}`;
+  return parsed.data.jobId === jobId
+    ? new LiveProgress(message.seq, parsed.data)
+    : `it is about job ${parsed.data.jobId}`;
 }

@@ -62,7 +62,7 @@ export class Room {
    */
   join(viewer: Viewer): boolean {
     if (viewer.covered === undefined || viewer.covered.seq < this.#droppedUpTo) return false;
-    
+    for (const progress of this.#recent) viewer.progress(progress);
     const { shown } = this;
     if (shown !== null) viewer.job(shown);
     viewer.live = true;

@@ -1,3 +1,4 @@
+import { messageOf } from '@anime/problem-details';
 import { PictureError, type ClassicalScorer, type PictureScores } from '@anime/quality-metrics';
 
 /** The process's one ONNX session, and whether it works: a picture that cannot be read says nothing against it, any other error does. */
@@ -13,7 +14,7 @@ export class ModelSession {
       this.#fault = null;
       return scores;
     } catch (error) {
-      if (!(error instanceof PictureError)) this.#fault = error instanceof Error ? error.message : String(error);
+      if (!(error instanceof PictureError)) this.#fault = messageOf(error);
       throw error;
     }
   }

@@ -1,3 +1,4 @@
+import { messageOf } from '@anime/problem-details';
 import sharp from 'sharp';
 
 /** Longest side of a thumbnail in pixels. */
@@ -52,7 +53,7 @@ export async function inspectPicture(file: string, mediaType: string): Promise<I
       .toBuffer({ resolveWithObject: true });
     return { width, height, frames: pages ?? 1, thumbnail: { bytes: data, width: info.width, height: info.height } };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     if (/out of memory|unable to allocate|input file is missing|unable to open/i.test(reason)) throw error;
     return undefined;
   }

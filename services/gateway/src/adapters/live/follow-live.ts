@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
 import { subscribeLive, type NatsSource } from '@anime/messaging';
+import { messageOf } from '@anime/problem-details';
 import type { LiveStatus } from './live-status.js';
 
 const RETRY_MS = 500;
@@ -29,7 +30,7 @@ export async function followLive(
       await connection.closed();
       signal.removeEventListener('abort', stop);
     } catch (error) {
-      if (!signal.aborted) onInvalid(error instanceof Error ? error.message : String(error), '');
+      if (!signal.aborted) onInvalid(messageOf(error), '');
     }
     await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);
   }

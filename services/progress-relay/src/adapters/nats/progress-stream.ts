@@ -75,7 +75,10 @@ export class ProgressStream {
     if (created !== this.#created) throw new Error('the progress stream was created anew');
     const last = await getMessage(nc, PROGRESS_STREAM, subjectOf(jobId), 'last');
     const progress = last === undefined ? 'none' : readProgress(jobId, last);
-    return { place: { created, seq: Math.max(lastSeq, last?.seq ?? 0) }, progress: typeof progress === 'string' ? null : progress.data };
+    return {
+      place: { created, seq: Math.max(lastSeq, last?.seq ?? 0) },
+      progress: typeof progress === 'string' ? null : progress.data,
+    };
   }
 
   /**

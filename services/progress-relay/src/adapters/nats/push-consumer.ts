@@ -78,7 +78,13 @@ export async function openPushConsumer(nc: Connection, options: PushConsumerOpti
       if (place === undefined) return onControl(message);
       received += 1;
       if (place.consumerSeq !== received) return end('messages were lost');
-      onMessage({ seq: place.streamSeq, subject: message.subject, pending: place.pending, type: typeOf(message), data: message.data });
+      onMessage({
+        seq: place.streamSeq,
+        subject: message.subject,
+        pending: place.pending,
+        type: typeOf(message),
+        data: message.data,
+      });
     },
   });
   const watch = setInterval(() => {
@@ -102,7 +108,12 @@ export async function openPushConsumer(nc: Connection, options: PushConsumerOpti
   };
   const path = subject === undefined ? `${stream}.${name}` : `${stream}.${name}.${subject}`;
   try {
-    const { num_pending: pending } = await requestApi(nc, `CONSUMER.CREATE.${path}`, { stream_name: stream, config, action: 'create' }, Created);
+    const { num_pending: pending } = await requestApi(
+      nc,
+      `CONSUMER.CREATE.${path}`,
+      { stream_name: stream, config, action: 'create' },
+      Created,
+    );
     return { pending, ended: ended.promise, stop: () => end('stopped') };
   } catch (error) {
     end('not created');
@@ -123,7 +134,9 @@ function typeOf(message: Received): string {
  * What the reply subject of a delivered message tells:
  * `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>[.<token>]` (ADR-15).
  */
-function placeOf(reply: string | undefined): { readonly streamSeq: number; readonly consumerSeq: number; readonly pending: number } | undefined {
+function placeOf(
+  reply: string | undefined,
+): { readonly streamSeq: number; readonly consumerSeq: number; readonly pending: number } | undefined {
   if (reply === undefined || !reply.startsWith('$JS.ACK.')) return undefined;
   const tokens = reply.split('.');
   const shift = tokens.length > 9 ? 2 : 0;

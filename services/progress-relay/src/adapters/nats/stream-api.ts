@@ -25,14 +25,21 @@ export class JetStreamRefusal extends Error {
   }
 }
 
-const Refused = z.object({ error: z.object({ err_code: z.number().optional(), code: z.number(), description: z.string() }) });
+const Refused = z.object({
+  error: z.object({ err_code: z.number().optional(), code: z.number(), description: z.string() }),
+});
 
 /**
  * One request of the JetStream wire API (subjects `$JS.API.…`, JSON both ways; nats-architecture-and-design, ADR-1). Every
  * answer is the stream leader's, so that what was stored before the request is in it.
  * @throws JetStreamRefusal; the client's errors when nobody answers
  */
-export async function requestApi<S extends z.ZodType>(nc: Connection, subject: string, body: object, answer: S): Promise<z.infer<S>> {
+export async function requestApi<S extends z.ZodType>(
+  nc: Connection,
+  subject: string,
+  body: object,
+  answer: S,
+): Promise<z.infer<S>> {
   const reply = await nc.request(`$JS.API.${subject}`, JSON.stringify(body), { timeout: TIMEOUT_MS });
   const data: unknown = reply.json();
   const refused = Refused.safeParse(data);
@@ -60,7 +67,12 @@ const Info = z.object({
 
 export async function streamBounds(nc: Connection, stream: string): Promise<StreamBounds> {
   const { created, config, state } = await requestApi(nc, `STREAM.INFO.${stream}`, {}, Info);
-  return { created: Date.parse(created), firstSeq: state.first_seq, lastSeq: state.last_seq, maxPerSubject: config.max_msgs_per_subject };
+  return {
+    created: Date.parse(created),
+    firstSeq: state.first_seq,
+    lastSeq: state.last_seq,
+    maxPerSubject: config.max_msgs_per_subject,
+  };
 }
 
 /** A message as the stream holds it; `type` is its header `ce-type`, '' without one. */
@@ -70,10 +82,17 @@ export interface StreamMessage {
   readonly data: Uint8Array;
 }
 
-const Got = z.object({ message: z.object({ seq: z.number(), hdrs: z.string().optional(), data: z.string().optional() }) });
+const Got = z.object({
+  message: z.object({ seq: z.number(), hdrs: z.string().optional(), data: z.string().optional() }),
+});
 
 /** The last message on a subject, or the first; undefined when there is none. */
-export async function getMessage(nc: Connection, stream: string, subject: string, which: 'first' | 'last'): Promise<StreamMessage | undefined> {
+export async function getMessage(
+  nc: Connection,
+  stream: string,
+  subject: string,
+  which: 'first' | 'last',
+): Promise<StreamMessage | undefined> {
   const query = which === 'last' ? { last_by_subj: subject } : { seq: 1, next_by_subj: subject };
   try {
     const { message } = await requestApi(nc, `STREAM.MSG.GET.${stream}`, query, Got);

@@ -2,11 +2,25 @@ import { describe, expect, it } from '@jest/globals';
 import { originAllowed } from './origin.js';
 
 describe('who may connect to a relay on loopback', () => {
-  it.each([undefined, 'http://localhost:8331', 'http://127.0.0.1', 'http://127.1.2.3:5', 'https://[::1]:8331', 'http://studio.localhost'])('%s may', (origin) => {
+  it.each([
+    undefined,
+    'http://localhost:8331',
+    'http://127.0.0.1',
+    'http://127.1.2.3:5',
+    'https://[::1]:8331',
+    'http://studio.localhost',
+  ])('%s may', (origin) => {
     expect(originAllowed(origin, '127.0.0.1:8329', '127.0.0.1')).toBe(true);
   });
 
-  it.each(['https://example.org', 'null', '', 'http://localhost.example.org', 'http://127.0.0.1.example.org', 'http://10.0.0.5:8329'])('a page of %j may not', (origin) => {
+  it.each([
+    'https://example.org',
+    'null',
+    '',
+    'http://localhost.example.org',
+    'http://127.0.0.1.example.org',
+    'http://10.0.0.5:8329',
+  ])('a page of %j may not', (origin) => {
     expect(originAllowed(origin, '127.0.0.1:8329', '127.0.0.1')).toBe(false);
   });
 

@@ -21,7 +21,12 @@ interface Wish {
 
 /** Takes WebSocket upgrades on the service's own HTTP server and hands good ones to `viewers`; the rest gets problem+json. */
 export function openProgressDoor(server: Server, viewers: Pick<Viewers, 'add'>, bound: string): void {
-  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, clientTracking: false, maxPayload: LARGEST_MESSAGE });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    clientTracking: false,
+    maxPayload: LARGEST_MESSAGE,
+  });
   sockets.on('wsClientError', (error, socket, request) => {
     refuse(socket, request, new ProblemError('validation-failed', `Not a WebSocket handshake: ${error.message}`));
   });
@@ -52,7 +57,10 @@ function readWish(request: IncomingMessage, bound: string): Wish {
     if (name !== 'resume') errors.push({ path: `query/${name}`, message: 'unknown' });
     else if (searchParams.getAll(name).length > 1) errors.push({ path: 'query/resume', message: 'must be given once' });
   }
-  if (!jobId.success || errors.length > 0) throw new ProblemError('validation-failed', errors.map(({ path, message }) => `${path} ${message}`).join('; '), { errors });
+  if (!jobId.success || errors.length > 0)
+    throw new ProblemError('validation-failed', errors.map(({ path, message }) => `${path} ${message}`).join('; '), {
+      errors,
+    });
   const token = searchParams.get('resume');
   // A token that is none is like one of a stream that is gone: the viewer gets a reset.
   return { jobId: jobId.data, from: token === null ? undefined : parseToken(token) };
@@ -62,7 +70,8 @@ function addressOf(request: IncomingMessage): URL {
   const path = request.url ?? '/';
   const base = 'http://relay.invalid';
   // A path of two slashes would else be taken for a host.
-  if (!path.startsWith('/') || path.startsWith('//') || !URL.canParse(path, base)) throw new ProblemError('not-found', 'There is nothing at this address');
+  if (!path.startsWith('/') || path.startsWith('//') || !URL.canParse(path, base))
+    throw new ProblemError('not-found', 'There is nothing at this address');
   return new URL(path, base);
 }
 

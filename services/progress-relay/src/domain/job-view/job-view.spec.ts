@@ -25,7 +25,15 @@ const GRAPH = { inline: { '7': { class_type: 'SaveImage', inputs: {} } } };
 
 const of = <C extends EventContract>(contract: C, data: EventData<C>): NewEvent => testEvent(contract, JOB, data);
 const attemptOf = (attempt: number) => ({ attempt, executorId: EXECUTOR, promptId: EXECUTOR });
-const requested = () => of(JobRequestedV1, { type: 'image', template: TEMPLATE, parameters: {}, seed: 1, seedSource: 'given', project: null });
+const requested = () =>
+  of(JobRequestedV1, {
+    type: 'image',
+    template: TEMPLATE,
+    parameters: {},
+    seed: 1,
+    seedSource: 'given',
+    project: null,
+  });
 const accepted = () =>
   of(JobAcceptedV1, {
     type: 'image',
@@ -48,17 +56,34 @@ const executed = (attempt: number) =>
     variant: 'normal',
     graphHash: SHA,
     cached: false,
-    outputs: [{ node: '7', index: 0, kind: 'image', role: 'final', blob: SHA, size: 1, mediaType: 'image/png', filename: 'a.png' }],
+    outputs: [
+      {
+        node: '7',
+        index: 0,
+        kind: 'image',
+        role: 'final',
+        blob: SHA,
+        size: 1,
+        mediaType: 'image/png',
+        filename: 'a.png',
+      },
+    ],
     executionMs: null,
   });
 const retry = (attempt: number) =>
-  of(JobRetryScheduledV1, { attempt, failedAttempt: attempt - 1, class: 'transient', notBefore: '2026-01-02T03:04:05.678Z' });
+  of(JobRetryScheduledV1, {
+    attempt,
+    failedAttempt: attempt - 1,
+    class: 'transient',
+    notBefore: '2026-01-02T03:04:05.678Z',
+  });
 const completed = () => of(JobCompletedV1, { attempt: 1, verdict: 'passed' });
 const failed = () => of(JobFailedV1, { class: 'transient', message: 'm', attempts: 1 });
 const cancelled = () => of(JobCancelledV1, { stage: 'assigned', attempt: 1 });
 const rejected = () => of(JobRejectedV1, { class: 'missing-model', message: 'm' });
 
-const fold = (events: readonly NewEvent[], first = 1): JobView => recordAll<ShownEvent>(events, first).reduce(evolveView, NO_VIEW);
+const fold = (events: readonly NewEvent[], first = 1): JobView =>
+  recordAll<ShownEvent>(events, first).reduce(evolveView, NO_VIEW);
 const seen = (events: readonly NewEvent[]) => {
   const { shown } = fold(events);
   return shown === null ? null : [shown.status, shown.attempt, shown.position];

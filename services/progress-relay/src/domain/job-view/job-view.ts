@@ -95,7 +95,10 @@ function withReport(view: JobView, attempt: number, report: 'running' | 'execute
   return { ...view, reported: { ...view.reported, [attempt]: report } };
 }
 
-function withDecision(view: JobView, event: Exclude<ShownEvent, { readonly type: 'job.started' | 'job.executed' }>): JobView {
+function withDecision(
+  view: JobView,
+  event: Exclude<ShownEvent, { readonly type: 'job.started' | 'job.executed' }>,
+): JobView {
   switch (event.type) {
     case 'job.requested':
       return view.decided === undefined ? { ...view, decided: 'requested' } : view;

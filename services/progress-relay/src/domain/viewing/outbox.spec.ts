@@ -1,7 +1,16 @@
 import type { Progress, ViewedJob } from '@anime/contracts';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { emptyOutbox, offerJob, offerProgress, offerReset, takeAll, type Outbox, type Outgoing, type PlacedProgress } from './outbox.js';
+import {
+  emptyOutbox,
+  offerJob,
+  offerProgress,
+  offerReset,
+  takeAll,
+  type Outbox,
+  type Outgoing,
+  type PlacedProgress,
+} from './outbox.js';
 
 const JOB = '0199f0f0-0000-7000-8000-000000000001';
 const AT = '2026-01-02T03:04:05.678Z';
@@ -20,7 +29,9 @@ const dataAt = (seq: number): Progress => ({
 const jobAt = (position: number): ViewedJob => ({ jobId: JOB, status: 'running', attempt: 1, position, at: AT });
 
 type Step = 'progress' | 'job' | 'reset' | 'take';
-const steps = fc.array(fc.constantFrom<Step>('progress', 'progress', 'progress', 'job', 'reset', 'take'), { maxLength: 60 });
+const steps = fc.array(fc.constantFrom<Step>('progress', 'progress', 'progress', 'job', 'reset', 'take'), {
+  maxLength: 60,
+});
 const gaps = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 60, maxLength: 60 });
 
 interface Run {
@@ -101,10 +112,12 @@ describe('the outbox of a viewer', () => {
         const lastJob = script.lastIndexOf('job');
         const shown = sent.findLast((message) => message.type === 'job');
         if (lastJob > lastReset) expect(shown?.type === 'job' && shown.job.position).toBe(lastJob + 1);
-        const alone = takeAll(script.reduce<Outbox>((outbox, step, index) => {
-          if (step === 'progress') return offerProgress(outbox, progressAt(index + 1));
-          return step === 'job' ? offerJob(outbox, jobAt(index + 1)) : outbox;
-        }, emptyOutbox(0)));
+        const alone = takeAll(
+          script.reduce<Outbox>((outbox, step, index) => {
+            if (step === 'progress') return offerProgress(outbox, progressAt(index + 1));
+            return step === 'job' ? offerJob(outbox, jobAt(index + 1)) : outbox;
+          }, emptyOutbox(0)),
+        );
         expect(alone.messages.length).toBeLessThanOrEqual(2);
         expect(takeAll(alone.rest).messages).toEqual([]);
       }),
@@ -113,7 +126,9 @@ describe('the outbox of a viewer', () => {
 
   it('lets a reset replace all that waited', () => {
     const waiting = offerJob(offerProgress(emptyOutbox(3), progressAt(5)), jobAt(1));
-    const { messages } = takeAll(offerProgress(offerReset(waiting, { seq: 9, job: null, progress: null }), progressAt(10)));
+    const { messages } = takeAll(
+      offerProgress(offerReset(waiting, { seq: 9, job: null, progress: null }), progressAt(10)),
+    );
     expect(messages.map((message) => [message.type, message.prev, seqOf(message)])).toEqual([
       ['reset', 3, 9],
       ['progress', 9, 10],

@@ -52,7 +52,9 @@ export function offerJob<P extends PlacedProgress>(outbox: Outbox<P>, job: Viewe
 }
 
 /** All that waits, in the order in which it has to be sent, and the outbox without it. */
-export function takeAll<P extends PlacedProgress>(outbox: Outbox<P>): { readonly messages: readonly Outgoing<P>[]; readonly rest: Outbox<P> } {
+export function takeAll<P extends PlacedProgress>(
+  outbox: Outbox<P>,
+): { readonly messages: readonly Outgoing<P>[]; readonly rest: Outbox<P> } {
   const messages: Outgoing<P>[] = [];
   let sent = outbox.sent;
   const { reset, progress, job } = outbox;
