@@ -18,16 +18,14 @@ const ready = async (relay: RunningService): Promise<Ready> =>
 const isReady = (relay: RunningService) =>
   eventually(async () => (await ready(relay)).ready, { what: 'the relay is ready', timeoutMs: 20_000 });
 
-/** A server that was killed forgets its streams in memory. */
 async function killAndRestart(): Promise<void> {
   const server = await studio.nats.server();
   await server.kill();
   await server.restart();
-  await provision({ natsUrl: server.url });
 }
 
 describe('NATS', () => {
-  it('killed and started again: viewers stay connected, get the full state of the new stream, then what comes live', async () => {
+  it('killed and started again: viewers stay connected and miss nothing, and old tokens still resume', async () => {
     const relay = await studio.relay();
     const jobId = await studio.runningJob();
     const viewer = await view(relay.url, jobId);
@@ -36,23 +34,21 @@ describe('NATS', () => {
     const old = await viewer.see('progress', ({ data }) => data.fraction === 0.3);
 
     await killAndRestart();
-    const again = await viewer.see('reset', ({ token }) => token.split(':')[0] !== old.token.split(':')[0]);
-    expect(again.data).toMatchObject({ job: { status: 'running' }, progress: null });
-    const seq = await studio.publish(jobId, { fraction: 0.4 });
+    // What is sent while the connection is away is dropped, so only one of the tries arrives.
+    const seq = await eventually(() => studio.publish(jobId, { fraction: 0.4 }), { what: 'a message is stored again', timeoutMs: 20_000 });
     expect((await viewer.see('progress', ({ data }) => data.fraction === 0.4)).seq).toBe(seq);
     await studio.complete(jobId);
     expect((await viewer.see('job', ({ data }) => data.status === 'completed')).data.jobId).toBe(jobId);
     expect(isChain(viewer.messages, 0)).toBe(true);
+    expect(viewer.messages.filter(({ type }) => type === 'reset')).toHaveLength(1);
 
-    const stranger = await view(relay.url, jobId, old.token);
-    expect((await stranger.see('reset')).data).toMatchObject({
-      job: { status: 'completed' },
-      progress: { fraction: 0.4 },
-    });
+    const returning = await view(relay.url, jobId, old.token);
+    expect((await returning.see('progress')).data.fraction).toBe(0.4);
+    expect(returning.messages.some(({ type }) => type === 'reset')).toBe(false);
     await isReady(relay);
   }, 60_000);
 
-  it('away: who comes is let in and gets the full state when it is back; /ready says what is missing', async () => {
+  it('away: who comes is let in and gets the full state when it is back', async () => {
     const relay = await studio.relay();
     await isReady(relay);
     const jobId = await studio.runningJob();
@@ -62,14 +58,6 @@ describe('NATS', () => {
     const viewer = await view(relay.url, jobId);
     expect(viewer.messages).toEqual([]);
     await server.restart();
-    await eventually(
-      async () => (await ready(relay)).checks.some(({ reason }) => reason?.includes('npm run anime -- provision')),
-      {
-        what: '/ready names the repair',
-        timeoutMs: 20_000,
-      },
-    );
-    await provision({ natsUrl: server.url });
     expect((await viewer.see('reset')).data.job).toMatchObject({ jobId, status: 'running' });
     await isReady(relay);
   }, 60_000);
@@ -83,6 +71,10 @@ describe('NATS', () => {
     await viewer.see('progress');
     const { url } = await studio.nats.server();
     await (await jetstreamManager(await studio.nats.connection())).streams.delete(STREAM);
+    await eventually(
+      async () => (await ready(relay)).checks.some(({ reason }) => reason?.includes('npm run anime -- provision')),
+      { what: '/ready names the repair', timeoutMs: 20_000 },
+    );
     await provision({ natsUrl: url });
     await studio.publish(jobId, { fraction: 0.2 });
     const again = await viewer.see('reset', ({ token }) => token.split(':')[0] !== first.token.split(':')[0]);

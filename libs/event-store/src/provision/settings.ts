@@ -71,7 +71,7 @@ export function streamSettings(names: Topology): readonly StreamSettings[] {
       name: names.progressStream,
       description: 'progress of running attempts, kept for an hour',
       subjects: [`${names.progressRoot}.>`],
-      storage: 'memory',
+      storage: 'file',
       retention: 'limits',
       discard: 'old',
       max_age: nanos(60 * 60_000),
