@@ -11,7 +11,7 @@ const LIBS_BELOW = {
   'quality-metrics': ['problem-details'],
   'workflow-engine': ['problem-details'],
   'blob-store': ['problem-details'],
-  'event-store': ['blob-store', 'problem-details'],
+  'event-store': ['problem-details'],
   messaging: ['blob-store', 'event-store', 'problem-details'],
   projections: ['blob-store', 'event-store', 'problem-details'],
   'service-runtime': ['blob-store', 'event-store', 'messaging', 'problem-details', 'projections'],

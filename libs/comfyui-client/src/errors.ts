@@ -2,7 +2,9 @@ import { messageOf, ProblemError } from '@anime/problem-details';
 
 /** Nothing came back: refused, reset, timed out. For a POST this leaves open whether the server took it. */
 export function unreachable(baseUrl: string, path: string, cause: unknown): ProblemError {
-  return new ProblemError('comfyui-unavailable', `ComfyUI at ${baseUrl} does not answer ${path}: ${messageOf(cause)}`, { cause });
+  return new ProblemError('comfyui-unavailable', `ComfyUI at ${baseUrl} does not answer ${path}: ${messageOf(cause)}`, {
+    cause,
+  });
 }
 
 /**

@@ -122,5 +122,7 @@ function isSyntaxError(error: unknown): boolean {
 
 /** By shape: an error of the runtime need not be of this context's `Error`. */
 function field(error: unknown, name: 'statusCode' | 'code' | 'cause' | 'name'): unknown {
-  return typeof error === 'object' && error !== null ? (error as { readonly [key in typeof name]?: unknown })[name] : undefined;
+  return typeof error === 'object' && error !== null
+    ? (error as { readonly [key in typeof name]?: unknown })[name]
+    : undefined;
 }

@@ -27,14 +27,10 @@ afterEach(async () => {
 
 function start(env: Record<string, string> = {}): Fixture {
   const { NODE_OPTIONS: _options, ...own } = process.env;
-  const child = spawn(
-    process.execPath,
-    ['--import', TYPESCRIPT_PRELOAD, FIXTURE],
-    {
-      env: { ...own, PORT: '0', LOG_LEVEL: 'info', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const child = spawn(process.execPath, ['--import', TYPESCRIPT_PRELOAD, FIXTURE], {
+    env: { ...own, PORT: '0', LOG_LEVEL: 'info', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let out = '';
   let err = '';
   const ready = Promise.withResolvers<string>();

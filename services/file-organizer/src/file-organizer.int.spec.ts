@@ -20,7 +20,8 @@ import {
   type RecordedEvent,
 } from '@anime/event-store';
 import { eventsOf, executedOutput, GRAPH_HASH, TRACE } from '@anime/event-store/testing';
-import { JetStreamStrategy, type ConsumerRow } from '@anime/messaging';
+import { JetStreamStrategy } from '@anime/messaging';
+import { losingAcknowledgements } from '@anime/messaging/testing';
 import { createLogger, readConfig, runService, type RunningService } from '@anime/service-runtime';
 import { durableSettled, eventually, useNats } from '@anime/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
@@ -87,7 +88,8 @@ async function filesBelow(folder: string): Promise<string[]> {
     .toSorted();
 }
 
-const settled = async (): Promise<void> => durableSettled(await nats.connection(), EVENTS_STREAM, ORGANIZER_DURABLE.name);
+const settled = async (): Promise<void> =>
+  durableSettled(await nats.connection(), EVENTS_STREAM, ORGANIZER_DURABLE.name);
 
 describe('an executed attempt', () => {
   it('is filed with thumbnail and sidecar, and its fact continues the trail', async () => {
@@ -180,28 +182,14 @@ describe('redelivery', () => {
   it('after a lost acknowledgement leaves one fact and the same files', async () => {
     const still = await blobs.put(await png(20, 20));
     const executed = await appendExecutedJob(log, [executedOutput(still)]);
-    const deliveries: number[] = [];
-    const table = consumers(
+    const real = consumers(
       { log, blobs, library: new LibraryFolder(library), now: () => new Date().toISOString() },
       RETRIES,
     );
-    // The whole work is done, and then the message comes back as if the acknowledgement had been lost; past the currency check too.
-    const forgetful = table.map((row): ConsumerRow => {
-      if (row.kind !== 'reactor') return row;
-      const { isCurrent: _isCurrent, ...rest } = row;
-      return {
-        ...rest,
-        handle: async (event, context) => {
-          const outcome = await row.handle(event, context);
-          if (event.aggregateId !== executed.aggregateId) return outcome;
-          deliveries.push(context.deliveries);
-          return deliveries.length < 3 ? { kind: 'retry', error: new Error('lost'), delayMs: 0 } : outcome;
-        },
-      };
-    });
+    const { table, deliveries } = losingAcknowledgements(real, executed.aggregateId, 2);
     const strategy = new JetStreamStrategy({
       log,
-      table: forgetful,
+      table,
       service: 'file-organizer',
       logger: createLogger('test', { level: 'silent' }),
     });

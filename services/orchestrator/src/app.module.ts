@@ -3,7 +3,16 @@ import { ApiGraph } from '@anime/contracts';
 import { LEASES_BUCKET, loadBody, openLog, promptIdOf, schedulerIdOf, spillBody, uuidv7 } from '@anime/event-store';
 import { JetStreamStrategy, KvLease, startStatusReporter } from '@anime/messaging';
 import { AggregateSnapshots, createDatabase, PostgresSnapshotStore } from '@anime/projections';
-import { consumerObserver, createLogger, createMetrics, exposeConsumers, logCheck, packageVersion, Readiness, type RunServiceOptions } from '@anime/service-runtime';
+import {
+  consumerObserver,
+  createLogger,
+  createMetrics,
+  exposeConsumers,
+  logCheck,
+  packageVersion,
+  Readiness,
+  type RunServiceOptions,
+} from '@anime/service-runtime';
 import type { OrchestratorConfig } from './config.js';
 import { consumers } from './consumers.js';
 import { Leadership } from './process/leadership.js';
@@ -62,7 +71,13 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
     now: () => performance.now(),
     onTrouble: (what, err) => logger.warn({ err }, what),
   });
-  const strategy = new JetStreamStrategy({ log, table: consumers(process, keeper), service: NAME, logger, observer: consumerObserver(metrics) });
+  const strategy = new JetStreamStrategy({
+    log,
+    table: consumers(process, keeper),
+    service: NAME,
+    logger,
+    observer: consumerObserver(metrics),
+  });
   exposeConsumers(metrics, () => strategy.consumers());
 
   const draining = new AbortController();

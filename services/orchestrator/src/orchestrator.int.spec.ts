@@ -9,7 +9,14 @@ import {
   type EventData,
 } from '@anime/contracts';
 import { openLog, provision, schedulerIdOf, uuidv7, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
-import { createTestDatabase, eventually, spawnService, useNats, type ServiceProcess, type TestDatabase } from '@anime/testing';
+import {
+  createTestDatabase,
+  eventually,
+  spawnService,
+  useNats,
+  type ServiceProcess,
+  type TestDatabase,
+} from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SAMPLE_WORKFLOW } from './testing/sample-template.js';
 
@@ -27,13 +34,28 @@ describe('the orchestrator as a process', () => {
   async function append<C extends EventContract>(contract: C, aggregateId: string, data: EventData<C>): Promise<void> {
     const id = uuidv7();
     const time = new Date().toISOString();
-    await log.append({ contract, aggregateId, data, id, time, correlationId: id, actor: `service:${contract.producer}` });
+    await log.append({
+      contract,
+      aggregateId,
+      data,
+      id,
+      time,
+      correlationId: id,
+      actor: `service:${contract.producer}`,
+    });
   }
 
   async function request(): Promise<string> {
     const jobId = uuidv7();
     const template = { id: 'text-to-image', version: 1 };
-    await append(JobRequestedV1, jobId, { type: 'image', template, parameters: { prompt: 'x' }, seed: 1, seedSource: 'given', project: null });
+    await append(JobRequestedV1, jobId, {
+      type: 'image',
+      template,
+      parameters: { prompt: 'x' },
+      seed: 1,
+      seedSource: 'given',
+      project: null,
+    });
     return jobId;
   }
 
@@ -43,9 +65,13 @@ describe('the orchestrator as a process', () => {
     return found;
   }
   const trail = async (jobId: string) => (await events('job', jobId)).map((event) => event.type);
-  const terms = async () => (await events('scheduler', schedulerIdOf('studio'))).filter((event) => event.type === SchedulerTermStartedV1.type);
+  const terms = async () =>
+    (await events('scheduler', schedulerIdOf('studio'))).filter((event) => event.type === SchedulerTermStartedV1.type);
   const assigned = (jobId: string) =>
-    eventually(async () => (await trail(jobId)).includes(JobAssignedV1.type), { what: `job ${jobId} is assigned`, timeoutMs: 20_000 });
+    eventually(async () => (await trail(jobId)).includes(JobAssignedV1.type), {
+      what: `job ${jobId} is assigned`,
+      timeoutMs: 20_000,
+    });
 
   async function start(): Promise<ServiceProcess> {
     const service = await spawnService({ entry: ENTRY, env, name: 'orchestrator' });
@@ -60,7 +86,12 @@ describe('the orchestrator as a process', () => {
     log = openLog({ natsUrl: server.url, name: 'test' });
     env = { NATS_URL: server.url, DATABASE_URL: database.url, LOG_LEVEL: 'warn' };
     await append(WorkflowRegisteredV1, WORKFLOW, SAMPLE_WORKFLOW);
-    await append(ExecutorRegisteredV1, EXECUTOR, { name: 'comfyui-1', comfyuiVersion: '1', simulator: true, devices: [] });
+    await append(ExecutorRegisteredV1, EXECUTOR, {
+      name: 'comfyui-1',
+      comfyuiVersion: '1',
+      simulator: true,
+      devices: [],
+    });
   });
   afterAll(async () => {
     await Promise.all(started.map((service) => service.stop()));
@@ -95,8 +126,12 @@ describe('the orchestrator as a process', () => {
     });
     started.push(withoutDatabase);
     const last = await request();
-    await eventually(async () => (await trail(last)).includes('job.accepted'), { what: 'a job is accepted without PostgreSQL' });
-    const report = (await (await fetch(`${withoutDatabase.url}/ready`)).json()) as { checks: { name: string; reason: string | null }[] };
+    await eventually(async () => (await trail(last)).includes('job.accepted'), {
+      what: 'a job is accepted without PostgreSQL',
+    });
+    const report = (await (await fetch(`${withoutDatabase.url}/ready`)).json()) as {
+      checks: { name: string; reason: string | null }[];
+    };
     expect(report.checks.find((check) => check.name === 'snapshots')?.reason).toMatch(/snapshot/);
     await withoutDatabase.stop();
   }, 60_000);
@@ -105,10 +140,15 @@ describe('the orchestrator as a process', () => {
     const leader = await start();
     const before = (await terms()).length;
     const standby = await start();
-    const ready = (await (await fetch(`${standby.url}/ready`)).json()) as { checks: { name: string; reason: string | null }[] };
+    const ready = (await (await fetch(`${standby.url}/ready`)).json()) as {
+      checks: { name: string; reason: string | null }[];
+    };
     expect(ready.checks.find((check) => check.name === 'leadership')?.reason).toMatch(/standby/);
     await leader.stop();
-    await eventually(async () => (await terms()).length > before, { what: 'the standby begins a term', timeoutMs: 10_000 });
+    await eventually(async () => (await terms()).length > before, {
+      what: 'the standby begins a term',
+      timeoutMs: 10_000,
+    });
     const jobId = await request();
     await eventually(async () => (await trail(jobId)).includes('job.accepted'), { what: 'the standby decides' });
   }, 60_000);

@@ -3,7 +3,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FsBlobStore } from '@anime/blob-store';
-import { DeadLetterScorerParkedV1, EVENTS_STREAM, JobScoredV1, SCORER_DURABLE, type ExecutedOutput, type JobExecutedV1 } from '@anime/contracts';
+import {
+  DeadLetterScorerParkedV1,
+  EVENTS_STREAM,
+  JobScoredV1,
+  SCORER_DURABLE,
+  type ExecutedOutput,
+  type JobExecutedV1,
+} from '@anime/contracts';
 import {
   deadLetterIdOf,
   openLog,
@@ -14,7 +21,8 @@ import {
   type RecordedEvent,
 } from '@anime/event-store';
 import { eventsOf, executedAttempt, executedOutput, TRACE } from '@anime/event-store/testing';
-import { JetStreamStrategy, type ConsumerRow } from '@anime/messaging';
+import { JetStreamStrategy } from '@anime/messaging';
+import { losingAcknowledgements } from '@anime/messaging/testing';
 import { createScorer } from '@anime/quality-metrics';
 import { createLogger, readConfig, runService, type RunningService } from '@anime/service-runtime';
 import { durableSettled, eventually, useNats } from '@anime/testing';
@@ -83,9 +91,7 @@ describe('an executed attempt', () => {
       names.map(async (name) => blobs.put(await readFile(new URL(`images/${name}.png`, GOLDEN)))),
     );
     await start();
-    const executed = await appendExecuted(
-      pictures.map((blob, index) => executedOutput(blob, { index })),
-    );
+    const executed = await appendExecuted(pictures.map((blob, index) => executedOutput(blob, { index })));
     const event = await scored(executed.aggregateId);
 
     expect(event).toMatchObject({
@@ -157,24 +163,10 @@ describe('redelivery', () => {
       scorerBuild: scorerBuildOf('0.1.0', scorer.graphSha256),
       now: () => new Date().toISOString(),
     };
-    const deliveries: number[] = [];
-    const forgetful = consumers(deps, RETRIES).map((row): ConsumerRow => {
-      if (row.kind !== 'reactor') return row;
-      // Past the currency check too: the derived id alone must hold.
-      const { isCurrent: _isCurrent, ...rest } = row;
-      return {
-        ...rest,
-        handle: async (event, context) => {
-          const outcome = await row.handle(event, context);
-          if (event.aggregateId !== executed.aggregateId) return outcome;
-          deliveries.push(context.deliveries);
-          return deliveries.length < 3 ? { kind: 'retry', error: new Error('lost'), delayMs: 0 } : outcome;
-        },
-      };
-    });
+    const { table, deliveries } = losingAcknowledgements(consumers(deps, RETRIES), executed.aggregateId, 2);
     const strategy = new JetStreamStrategy({
       log,
-      table: forgetful,
+      table,
       service: 'quality-scorer',
       logger: createLogger('test', { level: 'silent' }),
     });

@@ -30,7 +30,13 @@ class Studio {
   process = this.orchestrator();
 
   orchestrator(leader: string = uuidv7(), mayLead: () => boolean = () => true): OrchestratorProcess {
-    const leadership = new Leadership({ log: this.log, schedulerId: schedulerIdOf('studio'), leader, mayLead, now: () => this.now });
+    const leadership = new Leadership({
+      log: this.log,
+      schedulerId: schedulerIdOf('studio'),
+      leader,
+      mayLead,
+      now: () => this.now,
+    });
     return new OrchestratorProcess({
       log: this.log,
       leadership,
@@ -54,7 +60,12 @@ class Studio {
 
   async setUp(): Promise<void> {
     await this.append(WorkflowRegisteredV1, WORKFLOW, SAMPLE_WORKFLOW);
-    await this.append(ExecutorRegisteredV1, EXECUTOR, { name: 'comfyui-1', comfyuiVersion: '1', simulator: true, devices: [] });
+    await this.append(ExecutorRegisteredV1, EXECUTOR, {
+      name: 'comfyui-1',
+      comfyuiVersion: '1',
+      simulator: true,
+      devices: [],
+    });
   }
 
   async request(parameters: Record<string, string> = { prompt: 'x' }): Promise<string> {
@@ -94,7 +105,8 @@ class Studio {
   async events(jobId?: string): Promise<RecordedEvent[]> {
     const events: RecordedEvent[] = [];
     for await (const entry of this.log.read({ after: 0 })) {
-      if (entry.status === 'event' && (jobId === undefined || entry.event.aggregateId === jobId)) events.push(entry.event);
+      if (entry.status === 'event' && (jobId === undefined || entry.event.aggregateId === jobId))
+        events.push(entry.event);
     }
     return events;
   }
@@ -111,7 +123,16 @@ class Studio {
   /** What executor, scorer and organizer append for the newest assignment. */
   async run(jobId: string): Promise<void> {
     const { attempt, executorId, promptId } = await this.assignment(jobId);
-    const output = { node: '7', index: 0, kind: 'image', role: 'final', blob: SHA, size: 1, mediaType: 'image/png', filename: 'f' } as const;
+    const output = {
+      node: '7',
+      index: 0,
+      kind: 'image',
+      role: 'final',
+      blob: SHA,
+      size: 1,
+      mediaType: 'image/png',
+      filename: 'f',
+    } as const;
     await this.append(JobExecutedV1, jobId, {
       attempt,
       executorId,
@@ -123,15 +144,35 @@ class Studio {
       executionMs: null,
     });
     const metrics = [{ status: 'unavailable' as const, id: 'sharpness', version: '1', reason: 'test' }];
-    await this.append(JobScoredV1, jobId, { attempt, scorerBuild: 'b', outputs: [{ node: '7', index: 0, blob: SHA, metrics }] });
-    const file = { role: 'output', path: 'x.png', sha256: SHA, size: 1, mediaType: 'image/png', node: '7', index: 0 } as const;
+    await this.append(JobScoredV1, jobId, {
+      attempt,
+      scorerBuild: 'b',
+      outputs: [{ node: '7', index: 0, blob: SHA, metrics }],
+    });
+    const file = {
+      role: 'output',
+      path: 'x.png',
+      sha256: SHA,
+      size: 1,
+      mediaType: 'image/png',
+      node: '7',
+      index: 0,
+    } as const;
     await this.append(JobOrganisedV1, jobId, { attempt, files: [file] });
   }
 
   async failAttempt(jobId: string, failureClass: 'transient' | 'cancelled'): Promise<void> {
     const { attempt, executorId, promptId } = await this.assignment(jobId);
     const evidence = {};
-    await this.append(JobAttemptFailedV1, jobId, { attempt, executorId, promptId, class: failureClass, reason: 'vanished', message: 'm', evidence });
+    await this.append(JobAttemptFailedV1, jobId, {
+      attempt,
+      executorId,
+      promptId,
+      class: failureClass,
+      reason: 'vanished',
+      message: 'm',
+      evidence,
+    });
   }
 }
 
@@ -148,7 +189,16 @@ describe('the orchestrator', () => {
     await s.settle();
     await s.run(jobId);
     await s.settle();
-    expect(await s.trail(jobId)).toEqual(['requested', 'accepted', 'assigned', 'executed', 'scored', 'organised', 'gated', 'completed']);
+    expect(await s.trail(jobId)).toEqual([
+      'requested',
+      'accepted',
+      'assigned',
+      'executed',
+      'scored',
+      'organised',
+      'gated',
+      'completed',
+    ]);
     const decisions = (await s.events(jobId)).filter((event) => event.producer === 'orchestrator');
     expect(decisions.map((event) => event.epoch)).toEqual([1, 1, 1, 1]);
     expect(s.errors).toEqual([]);
@@ -169,7 +219,9 @@ describe('the orchestrator', () => {
     const s = await studio();
     const jobs = [await s.request(), await s.request(), await s.request(), await s.request()];
     await s.settle();
-    const assigned = (await s.events()).filter((event) => event.type === JobAssignedV1.type).map((event) => event.aggregateId);
+    const assigned = (await s.events())
+      .filter((event) => event.type === JobAssignedV1.type)
+      .map((event) => event.aggregateId);
     expect(assigned).toEqual(jobs.slice(0, 2));
     await s.run(jobs[0] ?? '');
     await s.settle();

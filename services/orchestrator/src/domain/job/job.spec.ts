@@ -22,7 +22,11 @@ const OUTPUT = {
   mediaType: 'image/png',
   filename: 'a.png',
 };
-const ACCEPT: JobCommand = { kind: 'AcceptJob', compiled: { manifest: SAMPLE_MANIFEST, graph: SAMPLE_GRAPH, graphHash: SHA }, maxAttempts: 3 };
+const ACCEPT: JobCommand = {
+  kind: 'AcceptJob',
+  compiled: { manifest: SAMPLE_MANIFEST, graph: SAMPLE_GRAPH, graphHash: SHA },
+  maxAttempts: 3,
+};
 
 let position = 0;
 function event<T extends JobEvent['type']>(type: T, data: Extract<JobEvent, { type: T }>['data']): JobEvent {
@@ -118,7 +122,10 @@ describe('a job', () => {
   });
 
   it('is not completed before its files lie in the library', () => {
-    const job = apply([executed(1), scored(1)].reduce(evolveJob, assigned()), { kind: 'GateOutputs', scorerAbsent: false });
+    const job = apply([executed(1), scored(1)].reduce(evolveJob, assigned()), {
+      kind: 'GateOutputs',
+      scorerAbsent: false,
+    });
     expect(decideJob({ kind: 'CompleteJob' }, job)).toEqual({ kind: 'nothing' });
     expect(nextStep(job, NOW, 1000).kind).toBe('wait');
   });
@@ -185,12 +192,21 @@ describe('a cancel', () => {
   it('after executed still ends in cancelled', () => {
     const job = [executed(1), scored(1), organised(1), cancelRequested()].reduce(evolveJob, assigned());
     expect(apply(job, { kind: 'CancelJob' }).end).toBe('cancelled');
-    expect(decideJob({ kind: 'GateOutputs', scorerAbsent: false }, { ...job, end: 'cancelled' })).toEqual({ kind: 'nothing' });
+    expect(decideJob({ kind: 'GateOutputs', scorerAbsent: false }, { ...job, end: 'cancelled' })).toEqual({
+      kind: 'nothing',
+    });
   });
 });
 
 describe('evolve', () => {
-  const facts = () => [started(1), executed(1), attemptFailed(1, 'transient'), scored(1), organised(1), cancelRequested()];
+  const facts = () => [
+    started(1),
+    executed(1),
+    attemptFailed(1, 'transient'),
+    scored(1),
+    organised(1),
+    cancelRequested(),
+  ];
   const commands: JobCommand[] = [
     ACCEPT,
     { kind: 'RejectJob', reason: 'no' },
@@ -219,7 +235,9 @@ describe('evolve', () => {
         if (decision.kind !== 'event') return;
         const decisionEvent = event(decision.contract.type as JobEvent['type'], decision.data as never);
         const fact = facts()[factIndex] as JobEvent;
-        expect(evolveJob(evolveJob(state, fact), decisionEvent)).toEqual(evolveJob(evolveJob(state, decisionEvent), fact));
+        expect(evolveJob(evolveJob(state, fact), decisionEvent)).toEqual(
+          evolveJob(evolveJob(state, decisionEvent), fact),
+        );
       }),
       { numRuns: 500 },
     );
@@ -242,12 +260,16 @@ describe('evolve', () => {
 describe('the back-off', () => {
   it('grows, stays within its bounds and is spread by chance', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 40 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (attempt, chance) => {
-        const delay = retryDelayMs(attempt, chance);
-        const full = Math.min(60_000, 1000 * 2 ** (attempt - 1));
-        expect(delay).toBeGreaterThanOrEqual(full / 2);
-        expect(delay).toBeLessThanOrEqual(full);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 40 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        (attempt, chance) => {
+          const delay = retryDelayMs(attempt, chance);
+          const full = Math.min(60_000, 1000 * 2 ** (attempt - 1));
+          expect(delay).toBeGreaterThanOrEqual(full / 2);
+          expect(delay).toBeLessThanOrEqual(full);
+        },
+      ),
     );
   });
 });

@@ -1,0 +1,1 @@
+export { losingAcknowledgements } from './lost-acknowledgements.js';
