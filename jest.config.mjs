@@ -39,6 +39,8 @@ const withServers = {
 
 export default {
   maxWorkers: 2,
+  // A test with real servers may take long on a slow machine: it waits for events, so it ends as soon as they come.
+  testTimeout: 60_000,
   workerIdleMemoryLimit: '700MB',
   reporters: ['default', `${import.meta.dirname}/libs/testing/jest/totals-reporter.mjs`],
   projects: [

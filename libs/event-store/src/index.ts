@@ -17,8 +17,9 @@ export {
   verifyProvisioned,
   type ProvisionOptions,
   type ProvisionReport,
-  type ProvisionTarget,
 } from './provision/provision.js';
+export type { ProvisionTarget } from './provision/with-manager.js';
+export { listDurables, type ListedDurable } from './provision/list-durables.js';
 export { checkServerVersion } from './provision/server-check.js';
 export {
   DUPLICATE_WINDOW_MS,

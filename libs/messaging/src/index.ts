@@ -16,4 +16,6 @@ export {
 export type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
 export { parked, type Parked } from './parked.js';
 export { startStatusReporter, type StatusReporterOptions } from './status-reporter.js';
+export * from './progress-follower.js';
+export { ProgressMessage } from './progress-message.js';
 export type { NatsSource, StreamLog } from './stream-log.js';

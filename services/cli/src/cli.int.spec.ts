@@ -132,8 +132,8 @@ describe('consumers', () => {
 
     const listed = await anime(['consumers', 'list', '--nats', url]);
     expect(listed.code).toBe(0);
-    expect(listed.out).toMatch(/^quality-scorer +present +2 +0 +0 +measures/m);
-    expect(listed.out).toMatch(/^file-organizer +missing +- +- +- /m);
+    expect(listed.out).toMatch(/^quality-scorer +present +2 +0 +0 +0 +measures/m);
+    expect(listed.out).toMatch(/^file-organizer +missing +- +- +- +- /m);
     expect(listed.err).toContain('npm run anime -- consumers create file-organizer --from-now|--from-start');
   });
 

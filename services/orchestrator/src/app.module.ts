@@ -50,9 +50,11 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
   const now = (): Date => new Date();
   const schedulerId = schedulerIdOf(config.ANIME_STUDIO);
   const notDecided = (err: unknown): void => logger.warn({ err }, 'nothing could be decided just now');
+  const leadership = new Leadership({ log, schedulerId, leader: instance, mayLead: () => lease.held, now });
   const process = new OrchestratorProcess({
     log,
-    leadership: new Leadership({ log, schedulerId, leader: instance, mayLead: () => lease.held, now }),
+    leadership,
+    schedulerId,
     loadGraph: (body) => loadBody(body, blobs, ApiGraph),
     spillGraph: (graph) => spillBody(graph, blobs),
     promptIdOf,
@@ -89,7 +91,10 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
   readiness.add('log', logCheck(log));
   readiness.add('consumers', strategy.check);
   // A standby is ready too: it takes over. Without PostgreSQL the orchestrator works on; only its next start is slower.
-  readiness.add('leadership', () => ({ ok: true, reason: lease.held ? null : 'standby: another orchestrator leads' }));
+  readiness.add('leadership', () => {
+    if (leadership.trouble !== null) return { ok: false, reason: leadership.trouble };
+    return { ok: true, reason: lease.held ? null : 'standby: another orchestrator leads' };
+  });
   readiness.add('snapshots', () => ({ ok: true, reason: keeper.reason }));
   const reporter = startStatusReporter({
     nats: log,

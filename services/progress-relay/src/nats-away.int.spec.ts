@@ -35,7 +35,10 @@ describe('NATS', () => {
 
     await killAndRestart();
     // What is sent while the connection is away is dropped, so only one of the tries arrives.
-    const seq = await eventually(() => studio.publish(jobId, { fraction: 0.4 }), { what: 'a message is stored again', timeoutMs: 20_000 });
+    const seq = await eventually(() => studio.publish(jobId, { fraction: 0.4 }), {
+      what: 'a message is stored again',
+      timeoutMs: 20_000,
+    });
     expect((await viewer.see('progress', ({ data }) => data.fraction === 0.4)).seq).toBe(seq);
     await studio.complete(jobId);
     expect((await viewer.see('job', ({ data }) => data.status === 'completed')).data.jobId).toBe(jobId);

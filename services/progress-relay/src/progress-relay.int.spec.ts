@@ -312,8 +312,8 @@ describe('one consumer', () => {
     const viewers = await Promise.all(jobs.flatMap((jobId) => [view(relay.url, jobId), view(relay.url, jobId)]));
     await Promise.all(viewers.map((viewer) => viewer.see('reset')));
     const manager = await jetstreamManager(await studio.nats.connection());
-    const bound = async () =>
-      (await manager.consumers.list('ANIME_PROGRESS').next()).filter(({ push_bound }) => push_bound === true).length;
-    await eventually(async () => (await bound()) === 1, { what: 'one consumer is bound' });
-  });
+    // Those of relays that were stopped are forgotten by the server within seconds.
+    const consumers = async () => (await manager.streams.info('ANIME_PROGRESS')).state.consumer_count;
+    await eventually(async () => (await consumers()) === 1, { what: 'one consumer is left' });
+  }, 20_000);
 });

@@ -1,10 +1,6 @@
-import { messageOf, ProblemError, type FieldError } from '@anime/problem-details';
+import { ProblemError, type FieldError } from '@anime/problem-details';
 import { JetStreamApiError, type ConsumerConfig, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { connectionOptions, type NatsCredentials } from '../jetstream/connection-options.js';
-import { unavailable } from '../jetstream/log-faults.js';
 import { drift } from './drift.js';
-import { checkedManager } from './server-check.js';
 import {
   durableRequest,
   durableSettings,
@@ -15,11 +11,7 @@ import {
   type StreamSettings,
   type Topology,
 } from './settings.js';
-
-/** Where to provision: an open connection, or an address to connect to for the time of the call. */
-export type ProvisionTarget =
-  | { readonly nc: NatsConnection }
-  | { readonly natsUrl: string; readonly credentials?: NatsCredentials | undefined };
+import { withManager, type ProvisionTarget } from './with-manager.js';
 
 export type ProvisionOptions = ProvisionTarget & Partial<Topology>;
 
@@ -39,7 +31,7 @@ const CONSUMER_NOT_FOUND = 10014;
  * with both values; then nothing was made); `log-unavailable`
  */
 export function provision(options: ProvisionOptions): Promise<ProvisionReport> {
-  return withManager(options, async (manager) => {
+  return withManager(options, 'provisioning', async (manager) => {
     const names = topology(options);
     const before = await inspect(manager, names);
     refuse(before.differences);
@@ -62,7 +54,7 @@ export function provision(options: ProvisionOptions): Promise<ProvisionReport> {
  * @throws ProblemError `log-incompatible` naming what is missing or differs; `log-unavailable`
  */
 export function verifyProvisioned(options: ProvisionOptions): Promise<void> {
-  return withManager(options, async (manager) => {
+  return withManager(options, 'provisioning', async (manager) => {
     const { differences, missing } = await inspect(manager, topology(options));
     refuse([
       ...missing.map((thing) => ({ path: thing, message: `${thing} does not exist (${repair(thing)})` })),
@@ -81,7 +73,7 @@ export function createDurable(
   name: string,
   options: ProvisionTarget & { readonly from: 'now' | 'start'; readonly stream?: string } & DurableShape,
 ): Promise<boolean> {
-  return withManager(options, async (manager) => {
+  return withManager(options, 'provisioning', async (manager) => {
     const { stream } = topology(options.stream === undefined ? {} : { stream: options.stream });
     const settings = durableSettings(name, options);
     const found = await durableConfig(manager, stream, name);
@@ -159,32 +151,4 @@ function refuse(differences: readonly FieldError[]): void {
       errors: differences,
     },
   );
-}
-
-async function withManager<T>(target: ProvisionTarget, use: (manager: JetStreamManager) => Promise<T>): Promise<T> {
-  const own = 'nc' in target ? undefined : await open(target);
-  const nc = 'nc' in target ? target.nc : own;
-  try {
-    if (nc === undefined) throw unavailable('NATS is not connected');
-    return await use(await checkedManager(nc));
-  } catch (error) {
-    if (error instanceof ProblemError) throw error;
-    throw unavailable(`provisioning: ${messageOf(error)}`, error);
-  } finally {
-    await own?.close();
-  }
-}
-
-async function open(target: {
-  readonly natsUrl: string;
-  readonly credentials?: NatsCredentials | undefined;
-}): Promise<NatsConnection> {
-  try {
-    return await connect({ ...connectionOptions({ ...target, name: 'provision' }), maxReconnectAttempts: 0 });
-  } catch (error) {
-    throw unavailable(
-      `NATS cannot be reached at ${target.natsUrl.replace(/\/\/[^@/]*@/, '//')}: ${messageOf(error)}`,
-      error,
-    );
-  }
 }

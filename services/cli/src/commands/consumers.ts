@@ -1,9 +1,8 @@
 import { DURABLES, Slug } from '@anime/contracts';
-import { createDurable, openLog } from '@anime/event-store';
+import { createDurable, listDurables } from '@anime/event-store';
 import type { Command } from 'commander';
 import { json, table } from '../output/table.js';
 import { DEFAULT_STUDIO, setting, type Surroundings } from '../surroundings.js';
-import { listDurables } from './durable-list.js';
 import { wantedDurable } from './durable-names.js';
 import { useNats, withNats, type NatsOptions } from './nats-options.js';
 import { EXIT } from '../exit-codes.js';
@@ -65,24 +64,18 @@ async function create(
 }
 
 async function list(surroundings: Surroundings, options: NatsOptions): Promise<void> {
-  const durables = await useNats(surroundings, options, async (natsUrl) => {
-    const log = openLog({ natsUrl, name: 'cli' });
-    try {
-      return await listDurables(log);
-    } finally {
-      await log.close();
-    }
-  });
+  const durables = await useNats(surroundings, options, (natsUrl) => listDurables({ natsUrl }));
   if (options.json === true) return surroundings.out(json({ consumers: durables }));
   const figure = (value: number | null): string => (value === null ? '-' : String(value));
   surroundings.out(
     table(
-      ['NAME', 'STATE', 'PENDING', 'UNACKNOWLEDGED', 'ACKNOWLEDGED TO', 'PURPOSE'],
+      ['NAME', 'STATE', 'PENDING', 'UNACKNOWLEDGED', 'DELIVERED TO', 'ACKNOWLEDGED TO', 'PURPOSE'],
       durables.map((durable) => [
         durable.name,
         durable.state,
         figure(durable.pending),
         figure(durable.unacknowledged),
+        figure(durable.deliveredTo),
         figure(durable.acknowledgedTo),
         durable.description,
       ]),

@@ -13,6 +13,9 @@ export interface LeadershipDeps {
   readonly now: () => Date;
 }
 
+/** One or two are a race with another process; more are a fault. */
+const CONFLICTS_TO_REPORT = 5;
+
 /**
  * The right to decide: a term begun by an event, valid until a higher one stands in the log. A process decides only
  * after it has read its own term; what it wrote before it learns of a higher one is fenced by every reader.
@@ -21,9 +24,17 @@ export class Leadership {
   readonly #deps: LeadershipDeps;
   /** Position of the term this process has begun and not yet read. */
   #begun: number | undefined;
+  /** Tries in a row that met an event which the fold does not hold. */
+  #conflicts = 0;
 
   constructor(deps: LeadershipDeps) {
     this.#deps = deps;
+  }
+
+  /** What keeps this process from leading though it may; null when nothing does. For `/ready`. */
+  get trouble(): string | null {
+    if (this.#conflicts < CONFLICTS_TO_REPORT) return null;
+    return `cannot begin a term: the log holds something on the scheduler's subjects that this process has not read (${this.#conflicts} tries)`;
   }
 
   /** True when the newest term in the fold is this process's own. */
@@ -37,7 +48,10 @@ export class Leadership {
    */
   async epoch(work: OpenWork): Promise<number | undefined> {
     if (!this.#deps.mayLead()) return undefined;
-    if (this.leads(work)) return work.term?.epoch;
+    if (this.leads(work)) {
+      this.#conflicts = 0;
+      return work.term?.epoch;
+    }
     if (this.#begun !== undefined && this.#begun > work.schedulerPosition) return undefined;
     const id = uuidv7();
     try {
@@ -57,6 +71,7 @@ export class Leadership {
     } catch (error) {
       // Another process began a term that this one has not read yet.
       if (!isProblem(error, 'append-conflict')) throw error;
+      this.#conflicts += 1;
     }
     return undefined;
   }

@@ -1,4 +1,4 @@
-import type { Batch, Checkpoint, EventLog, SnapshotStore } from '@anime/event-store';
+import type { Batch, Checkpoint, EventLog, Snapshot, SnapshotStore } from '@anime/event-store';
 import { messageOf } from '@anime/problem-details';
 import { OPEN_WORK_FOLD_VERSION, OpenWork, type OpenWorkSnapshot } from '../domain/open-work/open-work.js';
 import type { OrchestratorProcess } from './orchestrator-process.js';
@@ -38,25 +38,34 @@ export class OpenWorkKeeper {
     return this.#reason;
   }
 
-  /** Where to begin reading; the process holds the matching state afterwards. */
+  /**
+   * Where to begin reading; the process holds the matching state afterwards.
+   * @throws ProblemError `log-unavailable` when the snapshot cannot be compared with the log now
+   */
   async restore(): Promise<Checkpoint> {
-    const { process, snapshots, schedulerId } = this.#deps;
-    try {
-      const snapshot = await snapshots.load('scheduler', schedulerId);
-      this.#reason = null;
-      if (snapshot?.foldVersion === OPEN_WORK_FOLD_VERSION) {
-        const checkpoint = { position: snapshot.position, eventId: snapshot.eventId };
-        if (await this.#fits(checkpoint)) {
-          process.restore(OpenWork.fromSnapshot(snapshot.state as OpenWorkSnapshot), checkpoint);
-          this.#saved = { position: checkpoint.position, at: this.#deps.now() };
-          return checkpoint;
-        }
+    const { process, schedulerId } = this.#deps;
+    const snapshot = await this.#load();
+    if (snapshot?.foldVersion === OPEN_WORK_FOLD_VERSION) {
+      const checkpoint = { position: snapshot.position, eventId: snapshot.eventId };
+      if (await this.#fits(checkpoint)) {
+        process.restore(OpenWork.fromSnapshot(schedulerId, snapshot.state as OpenWorkSnapshot), checkpoint);
+        this.#saved = { position: checkpoint.position, at: this.#deps.now() };
+        return checkpoint;
       }
+    }
+    process.restore(new OpenWork(schedulerId), BEGINNING);
+    return BEGINNING;
+  }
+
+  async #load(): Promise<Snapshot | undefined> {
+    try {
+      const snapshot = await this.#deps.snapshots.load('scheduler', this.#deps.schedulerId);
+      this.#reason = null;
+      return snapshot;
     } catch (error) {
       this.#trouble('the snapshot of the open work cannot be read; folding the whole log', error);
+      return undefined;
     }
-    process.restore(new OpenWork(), BEGINNING);
-    return BEGINNING;
   }
 
   /** Takes a snapshot in the background when it is time. */

@@ -11,6 +11,7 @@ import type { Leadership } from './leadership.js';
 export interface OrchestratorDeps {
   readonly log: EventLog;
   readonly leadership: Leadership;
+  readonly schedulerId: string;
   readonly loadGraph: (body: BodyOf<ApiGraph>) => Promise<ApiGraph>;
   readonly spillGraph: (graph: ApiGraph) => Promise<BodyOf<ApiGraph>>;
   readonly promptIdOf: (jobId: string, attempt: number) => string;
@@ -33,7 +34,7 @@ const PARALLEL_DECISIONS = 64;
 export class OrchestratorProcess {
   readonly #deps: OrchestratorDeps;
   readonly #writer: DecisionWriter;
-  #work = new OpenWork();
+  #work: OpenWork;
   #checkpoint: Checkpoint = { position: 0, eventId: '' };
   #caughtUp = false;
   /** Jobs to look at: touched by an event since the last look. */
@@ -47,6 +48,7 @@ export class OrchestratorProcess {
   constructor(deps: OrchestratorDeps) {
     this.#deps = deps;
     this.#writer = new DecisionWriter(deps);
+    this.#work = new OpenWork(deps.schedulerId);
   }
 
   get checkpoint(): Checkpoint {
@@ -73,7 +75,9 @@ export class OrchestratorProcess {
   async onBatch(batch: Batch): Promise<void> {
     for (const entry of batch.entries) {
       const jobId = this.#work.apply(entry);
-      if (jobId !== undefined) this.#touched.add(jobId);
+      if (jobId === undefined) continue;
+      if (this.#work.job(jobId) !== undefined) this.#touched.add(jobId);
+      else this.#forget(jobId);
     }
     this.#checkpoint = batch.checkpoint;
     this.#writer.seen(batch.checkpoint.position);
@@ -112,9 +116,7 @@ export class OrchestratorProcess {
     for (const jobId of this.#touched) {
       const job = this.#work.job(jobId);
       if (job !== undefined && this.#writer.isPending(job)) continue;
-      this.#touched.delete(jobId);
-      this.#queue.delete(jobId);
-      this.#timers.delete(jobId);
+      this.#forget(jobId);
       if (job === undefined) continue;
       const step = nextStep(job.state, now, this.#deps.scorerLimitMs);
       if (step.kind === 'queue') this.#queue.add(jobId);
@@ -187,11 +189,17 @@ export class OrchestratorProcess {
 
   async #write(job: OpenJob, command: JobCommand, epoch: number): Promise<void> {
     const outcome = await this.#writer.write(job, command, epoch);
-    if (outcome.kind === 'failed') {
-      this.#deps.onError(job.jobId, outcome.error);
-      this.#retryLater(job.jobId);
-    }
-    // After a conflict the unseen event is on its way: it will touch the job. After a success the decision itself will.
+    // Once written, the decision itself touches the job when the log shows it. Else an event that was not seen is on its
+    // way, or the clock stepped back, or the log cannot be written: somebody must look again in any case.
+    if (outcome.kind === 'written') return;
+    if (outcome.kind === 'failed') this.#deps.onError(job.jobId, outcome.error);
+    this.#retryLater(job.jobId);
+  }
+
+  #forget(jobId: string): void {
+    this.#touched.delete(jobId);
+    this.#queue.delete(jobId);
+    this.#timers.delete(jobId);
   }
 
   #retryLater(jobId: string): void {

@@ -50,9 +50,15 @@ export class OpenWork {
   readonly #templates = new Map<string, KnownTemplate>();
   #term: { epoch: number; leader: string } | null = null;
   #schedulerPosition = 0;
+  readonly #schedulerId: string;
 
-  static fromSnapshot(snapshot: OpenWorkSnapshot): OpenWork {
-    const work = new OpenWork();
+  /** @param schedulerId the scheduler whose terms this process begins: its positions are the expectations of terms */
+  constructor(schedulerId: string) {
+    this.#schedulerId = schedulerId;
+  }
+
+  static fromSnapshot(schedulerId: string, snapshot: OpenWorkSnapshot): OpenWork {
+    const work = new OpenWork(schedulerId);
     for (const job of snapshot.jobs) work.#jobs.set(job.jobId, job);
     for (const executor of snapshot.executors) work.#executors.add(executor);
     for (const [key, template] of snapshot.templates) work.#templates.set(key, template);
@@ -107,7 +113,7 @@ export class OpenWork {
 
   /**
    * Folds one entry of the log.
-   * @returns the job that it touched, if it is still open
+   * @returns the job that it touched; `job()` knows it only while it is open
    */
   apply(entry: LogEntry): string | undefined {
     if (entry.status === 'event') return this.#applyEvent(entry.event);
@@ -122,7 +128,8 @@ export class OpenWork {
     } else if (isEvent(event, ExecutorRegisteredV1)) {
       this.#executors.add(event.aggregateId);
     } else if (isEvent(event, SchedulerTermStartedV1)) {
-      this.#schedulerPosition = event.position;
+      if (event.aggregateId === this.#schedulerId) this.#schedulerPosition = event.position;
+      // Epochs are compared across schedulers, as fencing does.
       if (event.data.epoch > (this.#term?.epoch ?? 0)) this.#term = { epoch: event.data.epoch, leader: event.data.leader };
     }
     return undefined;
@@ -136,7 +143,7 @@ export class OpenWork {
     const state = evolveJob(known?.state ?? NO_JOB, event);
     if (stageOf(state) === 'ended') {
       this.#jobs.delete(jobId);
-      return undefined;
+      return jobId;
     }
     this.#jobs.set(jobId, {
       jobId,
@@ -150,11 +157,14 @@ export class OpenWork {
     return jobId;
   }
 
-  /** A message without effect still counts for expectations, which are about subjects. */
+  /** A message without effect still counts for expectations, which are about the subjects `<root>.<aggregate>.<id>.>`. */
   #applyMark(entry: Exclude<LogEntry, { status: 'event' }>): string | undefined {
-    const [aggregate, id] =
-      entry.status === 'fenced' ? [entry.event.aggregate, entry.event.aggregateId] : entry.subject.split('.').slice(1, 3);
-    if (aggregate === 'scheduler') this.#schedulerPosition = entry.position;
+    const [aggregate, id, producer] =
+      entry.status === 'fenced'
+        ? [entry.event.aggregate, entry.event.aggregateId, entry.event.producer]
+        : entry.subject.split('.').slice(1, 4);
+    if (producer === undefined) return undefined;
+    if (aggregate === 'scheduler' && id === this.#schedulerId) this.#schedulerPosition = entry.position;
     const job = aggregate === 'job' && id !== undefined ? this.#jobs.get(id) : undefined;
     if (job === undefined) return undefined;
     this.#jobs.set(job.jobId, { ...job, lastPosition: entry.position });

@@ -1,0 +1,181 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  ACCEPT,
+  assign,
+  attemptFailed,
+  cancelRequested,
+  event,
+  executed,
+  fold,
+  NOW,
+  organised,
+  organiseFailed,
+  requested,
+  scored,
+  started,
+} from '../../testing/job-events.js';
+import { decideJob, type JobCommand } from './job.decide.js';
+import { evolveJob } from './job.evolve.js';
+import { stageOf, type JobEvent, type JobState } from './job.state.js';
+import { nextStep, type NextStep } from './next-step.js';
+
+const SCORER_LIMIT_MS = 1_000;
+const MAX_ATTEMPTS = 2;
+const START = Date.parse(NOW);
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+interface Situation {
+  readonly job: JobState;
+  readonly now: number;
+  /** How it came about, for the message of a failure. */
+  readonly path: readonly string[];
+}
+
+/** The command that a step stands for. */
+function commandOf(step: NextStep, now: string): JobCommand | undefined {
+  switch (step.kind) {
+    case 'accept':
+      return { ...ACCEPT, maxAttempts: MAX_ATTEMPTS };
+    case 'cancel':
+      return { kind: 'CancelJob' };
+    case 'order-cancel':
+      return { kind: 'OrderCancel' };
+    case 'settle-failure':
+      return { kind: 'SettleFailure', now, chance: 0 };
+    case 'gate':
+      return { kind: 'GateOutputs', scorerAbsent: step.scorerAbsent };
+    case 'complete':
+      return { kind: 'CompleteJob' };
+    case 'fail-unorganised':
+      return { kind: 'FailUnorganised' };
+    case 'queue':
+      return { ...assign, now };
+    case 'wait':
+      return undefined;
+  }
+}
+
+/** What others may report now: facts of every attempt that was assigned, late ones and repeats included. */
+function reports(job: JobState): JobEvent[] {
+  const facts: JobEvent[] = [cancelRequested()];
+  for (let attempt = 1; attempt <= (job.assignment?.attempt ?? 0); attempt += 1) {
+    facts.push(started(attempt), executed(attempt), attemptFailed(attempt, 'transient'), attemptFailed(attempt, 'invalid'));
+    if (job.cancelOrdered === attempt) facts.push(attemptFailed(attempt, 'cancelled'));
+    if (job.facts[attempt]?.executedAt !== undefined) facts.push(scored(attempt), organised(attempt), organiseFailed(attempt));
+  }
+  return facts;
+}
+
+/** The event of the decision that is due, if one is. */
+function due({ job, now }: Situation): JobEvent | undefined {
+  const command = commandOf(nextStep(job, iso(now), SCORER_LIMIT_MS), iso(now));
+  if (command === undefined) return undefined;
+  const decision = decideJob(command, job);
+  if (decision.kind !== 'event') throw new Error(`${command.kind} is due but leads to ${decision.kind}`);
+  return at(event(decision.contract.type as JobEvent['type'], decision.data as never), now);
+}
+
+const at = (happened: JobEvent, now: number): JobEvent => ({ ...happened, time: iso(now) });
+
+/** Every situation that a job can get into, whatever is reported and in whatever order. */
+function everySituation(): Situation[] {
+  const seen = new Map<string, Situation>();
+  let frontier: Situation[] = [{ job: fold(requested()), now: START, path: [] }];
+  while (frontier.length > 0) {
+    const next: Situation[] = [];
+    for (const situation of frontier) {
+      const { job, now, path } = situation;
+      const key = JSON.stringify([job, now]);
+      if (seen.has(key)) continue;
+      seen.set(key, situation);
+      if (stageOf(job) === 'ended') continue;
+      const step = nextStep(job, iso(now), SCORER_LIMIT_MS);
+      if (step.kind === 'wait' && step.until !== undefined) next.push({ job, now: Date.parse(step.until), path: [...path, 'time passes'] });
+      const decision = due(situation);
+      const events = [...(decision === undefined ? [] : [decision]), ...reports(job).map((report) => at(report, now))];
+      for (const each of events) next.push({ job: evolveJob(job, each), now, path: [...path, each.type] });
+    }
+    frontier = next;
+  }
+  return [...seen.values()];
+}
+
+describe('in every situation that a job can get into', () => {
+  const situations = everySituation();
+
+  it('something is due, or time will bring it, or somebody who was asked has yet to answer', () => {
+    expect(situations.length).toBeGreaterThan(1_000);
+    const stuck = situations.filter(({ job, now }) => {
+      if (stageOf(job) === 'ended') return false;
+      const step = nextStep(job, iso(now), SCORER_LIMIT_MS);
+      if (step.kind !== 'wait' || step.until !== undefined) return false;
+      const facts = job.facts[job.assignment?.attempt ?? 0];
+      const executorWorks = stageOf(job) === 'assigned';
+      const organizerWorks = facts?.executedAt !== undefined && !facts.organised && facts.organiseFailure === undefined;
+      return !executorWorks && !organizerWorks;
+    });
+    expect(stuck.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('a fact gives the same state before or behind the decision that did not see it', () => {
+    let pairs = 0;
+    const types = new Set<string>();
+    for (const situation of situations) {
+      if (stageOf(situation.job) === 'ended') continue;
+      const decision = due(situation);
+      if (decision === undefined) continue;
+      for (const report of reports(situation.job)) {
+        const fact = at(report, situation.now);
+        const before = evolveJob(evolveJob(situation.job, fact), decision);
+        const behind = evolveJob(evolveJob(situation.job, decision), fact);
+        if (JSON.stringify(sorted(before)) !== JSON.stringify(sorted(behind))) {
+          expect([situation.path, decision.type, fact.type, before]).toEqual([situation.path, decision.type, fact.type, behind]);
+        }
+        pairs += 1;
+        types.add(decision.type);
+      }
+    }
+    expect(pairs).toBeGreaterThan(1_000);
+    expect([...types].sort()).toEqual([
+      'job.accepted',
+      'job.assigned',
+      'job.cancel-ordered',
+      'job.cancelled',
+      'job.completed',
+      'job.failed',
+      'job.gated',
+      'job.retry-scheduled',
+    ]);
+  });
+
+  it('a cancel that came before the end leads to cancelled, whatever else is reported', () => {
+    for (const situation of situations) {
+      const { job } = situation;
+      if (!job.cancelRequested || stageOf(job) === 'ended') continue;
+      const decision = due(situation);
+      expect([situation.path, decision?.type]).toEqual([
+        situation.path,
+        stageOf(job) !== 'assigned' ? 'job.cancelled' : job.cancelOrdered === job.assignment?.attempt ? undefined : 'job.cancel-ordered',
+      ]);
+    }
+  });
+
+  it('the first end is the only one', () => {
+    for (const { job } of situations) {
+      if (stageOf(job) !== 'ended') continue;
+      expect(nextStep(job, iso(START + 3_600_000), SCORER_LIMIT_MS)).toEqual({ kind: 'wait', until: undefined });
+      expect(evolveJob(job, event('job.failed', { class: 'internal', message: 'late', attempts: 1 })).end).toBe(job.end);
+      expect(evolveJob(job, event('job.completed', { attempt: 1, verdict: 'passed' })).end).toBe(job.end);
+    }
+  });
+});
+
+/** The order in which fields were set does not matter. */
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, sorted(inner)]),
+  );
+}

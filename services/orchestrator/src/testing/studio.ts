@@ -1,0 +1,184 @@
+import {
+  ExecutorRegisteredV1,
+  JobAssignedV1,
+  JobAttemptFailedV1,
+  JobExecutedV1,
+  JobOrganisedV1,
+  JobRequestedV1,
+  JobScoredV1,
+  WorkflowRegisteredV1,
+  type EventContract,
+  type EventData,
+} from '@anime/contracts';
+import { promptIdOf, schedulerIdOf, uuidv7, type EventLog, type RecordedEvent } from '@anime/event-store';
+import { MemoryLog } from '@anime/event-store/memory';
+import { Leadership } from '../process/leadership.js';
+import { OrchestratorProcess } from '../process/orchestrator-process.js';
+import { SAMPLE_WORKFLOW, SHA } from './sample-template.js';
+
+export const SCHEDULER = schedulerIdOf('studio');
+export const EXECUTOR = '018f0000-0000-7000-8000-00000000000e';
+export const WORKFLOW = '018f0000-0000-7000-8000-00000000000f';
+
+/** A log, one orchestrator on it, and the other services played by hand. */
+export class Studio {
+  readonly log = new MemoryLog();
+  now = new Date('2026-01-01T00:00:00.000Z');
+  readonly errors: unknown[] = [];
+  process = this.orchestrator();
+
+  /** @param log what the orchestrator writes to, when it is not the studio's own log */
+  orchestrator(leader: string = uuidv7(), mayLead: () => boolean = () => true, log: EventLog = this.log): OrchestratorProcess {
+    const leadership = new Leadership({
+      log,
+      schedulerId: SCHEDULER,
+      leader,
+      mayLead,
+      now: () => this.now,
+    });
+    return new OrchestratorProcess({
+      log,
+      leadership,
+      schedulerId: SCHEDULER,
+      loadGraph: (body) => Promise.resolve('inline' in body ? body.inline : {}),
+      spillGraph: (inline) => Promise.resolve({ inline }),
+      promptIdOf,
+      now: () => this.now,
+      chance: () => 0,
+      onError: (_jobId, error) => this.errors.push(error),
+      onTrouble: (error) => this.errors.push(error),
+      scorerLimitMs: 60_000,
+      maxAttempts: 3,
+    });
+  }
+
+  async append<C extends EventContract>(contract: C, aggregateId: string, data: EventData<C>): Promise<void> {
+    const id = uuidv7();
+    const actor = `service:${contract.producer}`;
+    await this.log.append({ contract, aggregateId, data, id, time: this.now.toISOString(), correlationId: id, actor });
+  }
+
+  async setUp(): Promise<void> {
+    await this.append(WorkflowRegisteredV1, WORKFLOW, SAMPLE_WORKFLOW);
+    await this.append(ExecutorRegisteredV1, EXECUTOR, {
+      name: 'comfyui-1',
+      comfyuiVersion: '1',
+      simulator: true,
+      devices: [],
+    });
+  }
+
+  async request(parameters: Record<string, string> = { prompt: 'x' }): Promise<string> {
+    const jobId = uuidv7();
+    await this.append(JobRequestedV1, jobId, {
+      type: 'image',
+      template: { id: 'text-to-image', version: 1 },
+      parameters,
+      seed: 1,
+      seedSource: 'given',
+      project: null,
+    });
+    return jobId;
+  }
+
+  /** Feeds a process one batch of what lies behind its checkpoint. */
+  async step(process: OrchestratorProcess, batchSize: number): Promise<void> {
+    const entries = [];
+    for await (const entry of this.log.read({ after: process.checkpoint.position })) {
+      if (entries.length < batchSize) entries.push(entry);
+    }
+    const position = entries.at(-1)?.position ?? process.checkpoint.position;
+    const end = await this.log.end();
+    await process.onBatch({ entries, checkpoint: { position, eventId: '' }, caughtUp: position === end, end });
+  }
+
+  /** Feeds a process until it has read everything and has nothing more to say. */
+  async settle(process: OrchestratorProcess = this.process): Promise<void> {
+    for (let steps = 0; ; steps += 1) {
+      if (steps > 1_000) throw new Error('the orchestrator does not come to rest');
+      const end = await this.log.end();
+      await this.step(process, 3);
+      if (process.checkpoint.position === end && (await this.log.end()) === end) return;
+    }
+  }
+
+  async events(jobId?: string): Promise<RecordedEvent[]> {
+    const events: RecordedEvent[] = [];
+    for await (const entry of this.log.read({ after: 0 })) {
+      if (entry.status === 'event' && (jobId === undefined || entry.event.aggregateId === jobId))
+        events.push(entry.event);
+    }
+    return events;
+  }
+
+  async trail(jobId: string): Promise<string[]> {
+    return (await this.events(jobId)).map((event) => event.type.replace('job.', ''));
+  }
+
+  async assignment(jobId: string): Promise<EventData<typeof JobAssignedV1>> {
+    const assigned = (await this.events(jobId)).filter((event) => event.type === JobAssignedV1.type).at(-1);
+    return assigned?.data as EventData<typeof JobAssignedV1>;
+  }
+
+  /** What executor, scorer and organizer append for the newest assignment. */
+  async run(jobId: string): Promise<void> {
+    const { attempt, executorId, promptId } = await this.assignment(jobId);
+    const output = {
+      node: '7',
+      index: 0,
+      kind: 'image',
+      role: 'final',
+      blob: SHA,
+      size: 1,
+      mediaType: 'image/png',
+      filename: 'f',
+    } as const;
+    await this.append(JobExecutedV1, jobId, {
+      attempt,
+      executorId,
+      promptId,
+      variant: 'normal',
+      graphHash: SHA,
+      cached: false,
+      outputs: [output],
+      executionMs: null,
+    });
+    const metrics = [{ status: 'unavailable' as const, id: 'sharpness', version: '1', reason: 'test' }];
+    await this.append(JobScoredV1, jobId, {
+      attempt,
+      scorerBuild: 'b',
+      outputs: [{ node: '7', index: 0, blob: SHA, metrics }],
+    });
+    const file = {
+      role: 'output',
+      path: 'x.png',
+      sha256: SHA,
+      size: 1,
+      mediaType: 'image/png',
+      node: '7',
+      index: 0,
+    } as const;
+    await this.append(JobOrganisedV1, jobId, { attempt, files: [file] });
+  }
+
+  async failAttempt(jobId: string, failureClass: 'transient' | 'cancelled'): Promise<void> {
+    const { attempt, executorId, promptId } = await this.assignment(jobId);
+    const evidence = {};
+    await this.append(JobAttemptFailedV1, jobId, {
+      attempt,
+      executorId,
+      promptId,
+      class: failureClass,
+      reason: 'vanished',
+      message: 'm',
+      evidence,
+    });
+  }
+}
+
+/** A studio with a template and an executor. */
+export async function studio(): Promise<Studio> {
+  const made = new Studio();
+  await made.setUp();
+  return made;
+}
