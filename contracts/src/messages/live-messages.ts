@@ -96,7 +96,8 @@ export const ServiceStatusV1 = defineMessage({
         position: z.int().min(0).nullable(),
         /** Events still to be read. */
         lag: z.int().min(0).nullable(),
-        state: z.enum(['starting', 'running', 'paused', 'stopped']),
+        /** `standby`: another process does this; this one is well, and takes over when that one ends. */
+        state: z.enum(['starting', 'running', 'standby', 'paused', 'stopped']),
         reason: z.string().nullable(),
       }),
     ),

@@ -1,5 +1,6 @@
 export * from './pure.js';
 export * from './event-log.js';
+export { lastEventOnSubject } from './last-event-on-subject.js';
 export * from './ids.js';
 export * from './canonical-json.js';
 export * from './body.js';

@@ -21,6 +21,16 @@ export class ConsumerState {
     return this.#state;
   }
 
+  starting(): void {
+    this.#state = 'starting';
+    this.#reason = null;
+  }
+
+  standby(reason: string): void {
+    this.#state = 'standby';
+    this.#reason = reason;
+  }
+
   running(): void {
     this.#state = 'running';
     this.#reason = null;

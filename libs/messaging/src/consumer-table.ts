@@ -26,12 +26,30 @@ interface Row {
   readonly events: readonly EventContract[];
 }
 
+/** What a row gets that is asked where to read on. */
+export interface LoadContext {
+  /** Aborts when the service drains. */
+  readonly signal: AbortSignal;
+  /**
+   * The checkpoint that the log refused just now, else undefined. A row that keeps its state in memory, or can build it anew
+   * by itself, must forget all of it then and answer with where it begins.
+   */
+  readonly refused: Checkpoint | undefined;
+  /** To be called, again and again, while another process does this row's work, with the position that it has reached. */
+  readonly standby: (position: number) => void;
+}
+
 /** Builds rows of a read-model: no durable; reads behind its checkpoint and writes rows and checkpoint together. */
 export interface ProjectionRow extends Row {
   readonly kind: 'projection';
   readonly maxBatch?: number;
-  /** Called at start and after every failure; also prepares the schema. */
-  readonly loadCheckpoint: () => Promise<Checkpoint>;
+  /**
+   * The command that builds stored rows anew, shown when the log refuses the checkpoint; the row then stays stopped until
+   * `loadCheckpoint` answers with another one. Absent: nothing is stored, and the row begins anew by itself (`refused`).
+   */
+  readonly repair?: string;
+  /** Called at start and after every failure; also prepares the schema, and waits while another process builds the rows. */
+  readonly loadCheckpoint: (context: LoadContext) => Promise<Checkpoint>;
   /** Writes rows and checkpoint in one transaction. A throw is retried with back-off from a newly loaded checkpoint. */
   readonly onBatch: (batch: Batch) => Promise<void>;
 }
@@ -40,7 +58,8 @@ export interface ProjectionRow extends Row {
 export interface ProcessRow extends Row {
   readonly kind: 'process';
   readonly maxBatch?: number;
-  readonly loadCheckpoint: () => Promise<Checkpoint>;
+  /** Called at start, after every failure, and when the log refused the place that was reached (`refused`). */
+  readonly loadCheckpoint: (context: LoadContext) => Promise<Checkpoint>;
   readonly onBatch: (batch: Batch) => Promise<void>;
 }
 
@@ -80,7 +99,8 @@ export interface ConsumerStatus {
   readonly kind: ConsumerRow['kind'];
   readonly position: number | null;
   readonly lag: number | null;
-  readonly state: 'starting' | 'running' | 'paused' | 'stopped';
+  /** `standby`: another process does this row's work; this one is well, and takes over when that one ends. */
+  readonly state: 'starting' | 'running' | 'standby' | 'paused' | 'stopped';
   readonly reason: string | null;
   /** Counts of skipped entries since start. */
   readonly skipped: Readonly<Record<Exclude<LogEntry['status'], 'event'>, number>>;

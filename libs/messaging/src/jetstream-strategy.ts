@@ -84,12 +84,12 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
     return this.#runners.map((runner) => (runner.kind === 'reader' ? runner.reader.status() : runner.reactor.status()));
   }
 
-  /** A readiness check: ok when every row runs, else each that does not, with its reason. */
+  /** A readiness check: ok when every row runs or stands by; names each that does not run, with its reason. */
   readonly check = (): { readonly ok: boolean; readonly reason: string | null } => {
     const idle = this.consumers().filter((consumer) => consumer.state !== 'running');
     if (idle.length === 0) return { ok: true, reason: null };
     return {
-      ok: false,
+      ok: idle.every((consumer) => consumer.state === 'standby'),
       reason: idle
         .map(
           (consumer) =>

@@ -8,12 +8,12 @@ import {
   JobFailedV1,
   type EventContract,
 } from '@anime/contracts';
-import { uuidv7, type Batch, type Checkpoint, type EventLog } from '@anime/event-store';
+import { uuidv7, type Batch, type Checkpoint, type EventLog, type FollowOptions } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { ProblemError } from '@anime/problem-details';
 import { eventually } from '@anime/testing';
 import { z } from 'zod';
-import type { ConsumerStatus } from './consumer-table.js';
+import type { ConsumerStatus, LoadContext, ProcessRow, ProjectionRow } from './consumer-table.js';
 import { LogReader } from './log-reader.js';
 
 const shape = { type: 'job.noted', aggregate: 'job', producer: 'gateway', description: 'a fixture' } as const;
@@ -39,10 +39,16 @@ class Model {
   fault: ((batch: Batch) => void) | undefined;
   away: Error | undefined;
   loads = 0;
+  /** Holds the work, at that position, until it ends. */
+  other: { readonly position: number; readonly ended: Promise<void> } | undefined;
 
-  async load(): Promise<Checkpoint> {
+  async load({ standby }: LoadContext): Promise<Checkpoint> {
     this.loads += 1;
     if (this.away !== undefined) throw this.away;
+    if (this.other !== undefined) {
+      standby(this.other.position);
+      await this.other.ended;
+    }
     return this.checkpoint;
   }
   async write(batch: Batch): Promise<void> {
@@ -53,23 +59,43 @@ class Model {
   }
 }
 
-function read(
-  log: EventLog,
-  model: Model,
-  events: readonly EventContract[] = [JobCancelRequestedV1],
-): { status(): ConsumerStatus; skipped: string[]; stop(): Promise<void> } {
+const REPAIR = 'npm run rebuild -w @anime/model';
+
+/** Counts how often somebody began to read. */
+class CountingLog extends MemoryLog {
+  follows = 0;
+
+  override follow(options: FollowOptions): Promise<void> {
+    this.follows += 1;
+    return super.follow(options);
+  }
+}
+
+interface Reading {
+  status(): ConsumerStatus;
+  readonly skipped: string[];
+  stop(): Promise<void>;
+}
+
+function read(log: EventLog, model: Model, events: readonly EventContract[] = [JobCancelRequestedV1]): Reading {
+  return readRow(log, {
+    kind: 'projection',
+    name: 'model',
+    events,
+    repair: REPAIR,
+    loadCheckpoint: (context) => model.load(context),
+    onBatch: (batch) => model.write(batch),
+  });
+}
+
+function readRow(log: EventLog, row: ProjectionRow | ProcessRow): Reading {
   const abort = new AbortController();
   const skipped: string[] = [];
   const reader = new LogReader({
     log,
-    row: {
-      kind: 'projection',
-      name: 'model',
-      events,
-      loadCheckpoint: () => model.load(),
-      onBatch: (batch) => model.write(batch),
-    },
-    deliver: (batch) => model.write(batch),
+    row,
+    deliver: (batch) => row.onBatch(batch),
+    lookAgainMs: 20,
     logger: quiet,
     observer: { handled: () => undefined, skipped: (_consumer, status) => void skipped.push(status) },
   });
@@ -147,15 +173,107 @@ describe('a reader of the log', () => {
     expect(model.written).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it('stops for good at a checkpoint of another log, and says rebuild', async () => {
-    const log = new MemoryLog();
+  it('stops at a checkpoint of another log, names the command that mends it, and leaves the log alone', async () => {
+    const log = new CountingLog();
     await put(log, 3);
     const model = new Model();
     model.checkpoint = { position: 2, eventId: uuidv7() };
     const reader = read(log, model);
-    const status = await reaches(reader, 'stopped');
-    expect(status.reason).toContain('rebuild');
-    expect([model.loads, model.written]).toEqual([1, []]);
+    const states = new Set<string>();
+    await eventually(() => states.add(reader.status().state) && model.loads >= 5, { what: 'it looked again and again' });
+    expect([...states].filter((state) => state !== 'starting')).toEqual(['stopped']);
+    expect(reader.status().reason).toContain(REPAIR);
+    expect([log.follows, model.written]).toEqual([1, []]);
+  });
+
+  it('goes on by itself once its rows were built anew, also when its database was away meanwhile', async () => {
+    const log = new MemoryLog();
+    await put(log, 3);
+    const model = new Model();
+    const reader = read(log, model);
+    await readsTo(model, 3);
+    log.restoreTo(1);
+    await reaches(reader, 'stopped');
+    model.away = new Error('connect ECONNREFUSED');
+    await reaches(reader, 'paused');
+    model.away = undefined;
+    expect((await reaches(reader, 'stopped')).reason).toContain(REPAIR);
+    await put(log, 3);
+    model.written = [1, 2];
+    for await (const entry of log.read({ after: 1, to: 2 })) {
+      if (entry.status === 'event') model.checkpoint = { position: 2, eventId: entry.event.id };
+    }
+    await readsTo(model, 4);
+    expect(model.written).toEqual([1, 2, 3, 4]);
+    expect(await reaches(reader, 'running')).toMatchObject({ reason: null, position: 4, lag: 0 });
+  });
+
+  it('waits the same way for rows of another version, which the row itself refuses', async () => {
+    const log = new MemoryLog();
+    await put(log, 2);
+    const model = new Model();
+    model.away = new ProblemError('checkpoint-mismatch', 'the tables were filled by version 1');
+    const reader = read(log, model);
+    expect((await reaches(reader, 'stopped')).reason).toBe(`the tables were filled by version 1: ${REPAIR}`);
+    model.away = undefined;
+    await readsTo(model, 2);
+    expect(await reaches(reader, 'running')).toMatchObject({ reason: null });
+  });
+
+  it('lets a process begin anew from its own start when the log is another one, without any command', async () => {
+    const log = new CountingLog();
+    await put(log, 3);
+    let folded: number[] = [];
+    const refusals: (number | undefined)[] = [];
+    const reader = readRow(log, {
+      kind: 'process',
+      name: 'fold',
+      events: [JobCancelRequestedV1],
+      loadCheckpoint: async ({ refused }) => {
+        refusals.push(refused?.position);
+        folded = [];
+        return START;
+      },
+      onBatch: async ({ entries }) => void folded.push(...entries.map((entry) => entry.position)),
+    });
+    await eventually(() => folded.length === 3, { what: 'it has read all' });
+    log.restoreTo(2);
+    await put(log, 3);
+    await eventually(() => folded.length === 5, { what: 'it has read all of the other log' });
+    expect(folded).toEqual([1, 2, 3, 4, 5]);
+    expect([refusals, log.follows]).toEqual([[undefined, 3], 2]);
+    expect(await reaches(reader, 'running')).toMatchObject({ reason: null, position: 5 });
+  });
+
+  it('stops when a process gives the refused place again, and says that the service must be started again', async () => {
+    const log = new CountingLog();
+    await put(log, 3);
+    let loads = 0;
+    const place = { position: 2, eventId: uuidv7() };
+    const reader = readRow(log, {
+      kind: 'process',
+      name: 'stubborn',
+      events: [JobCancelRequestedV1],
+      loadCheckpoint: async () => ((loads += 1), place),
+      onBatch: async () => undefined,
+    });
+    expect((await reaches(reader, 'stopped')).reason).toMatch(/start the service again/);
+    await eventually(() => loads >= 4, { what: 'it looked again' });
+    expect(log.follows).toBe(1);
+  });
+
+  it('stands by while another process does the work, and takes over from it', async () => {
+    const log = new MemoryLog();
+    await put(log, 3);
+    const model = new Model();
+    const other = Promise.withResolvers<void>();
+    model.other = { position: 2, ended: other.promise };
+    const reader = read(log, model);
+    expect(await reaches(reader, 'standby')).toMatchObject({ position: 2, reason: expect.stringContaining('another') });
+    expect(model.written).toEqual([]);
+    other.resolve();
+    await readsTo(model, 3);
+    expect(await reaches(reader, 'running')).toMatchObject({ reason: null, position: 3 });
   });
 
   it('stops at an event of its own type that is newer than it knows, after what came before', async () => {

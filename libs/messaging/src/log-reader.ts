@@ -7,6 +7,10 @@ import { Backoff, pause } from './pause.js';
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
+/** How often a row that waits for its repair is looked at: its checkpoint alone, not the log. */
+const LOOK_AGAIN_MS = 3_000;
+
+const CANNOT_BEGIN = 'what was read comes from another log, and the row does not begin again by itself: start the service again';
 
 export interface LogReaderOptions {
   readonly log: EventLog;
@@ -15,6 +19,8 @@ export interface LogReaderOptions {
   readonly deliver: (batch: Batch) => Promise<void>;
   readonly logger: MessagingLogger;
   readonly observer?: MessagingObserver | undefined;
+  /** Default 3 s. */
+  readonly lookAgainMs?: number;
 }
 
 /** Runs a projection or a process: reads on behind its checkpoint, and after any failure from a newly loaded one. */
@@ -23,6 +29,11 @@ export class LogReader {
   readonly #state: ConsumerState;
   readonly #ownTypes: ReadonlySet<string>;
   readonly #backoff = new Backoff(FIRST_RETRY_MS, LAST_RETRY_MS);
+  /** The place that was reached; undefined while the row has not said where to read on. */
+  #at: Checkpoint | undefined;
+  /** The place that the log refused, until a batch has been read behind another one. */
+  #refused: Checkpoint | undefined;
+  #stopReason: string | null = null;
 
   constructor(options: LogReaderOptions) {
     this.#options = options;
@@ -39,34 +50,43 @@ export class LogReader {
     if (this.#state.position !== null) this.#state.setLag(end - this.#state.position);
   }
 
-  /** Until the signal aborts, or the row must not go on: a checkpoint of another log, an event of a newer version. */
+  /** Until the signal aborts, or the row must not go on in this build: an event of a newer version. */
   async run(signal: AbortSignal): Promise<void> {
-    const { row, logger } = this.#options;
     while (!signal.aborted) {
       try {
-        await this.#read(await row.loadCheckpoint(), signal);
+        const checkpoint = await this.#load(signal);
+        if (checkpoint === undefined) await this.#waitForRepair(signal);
+        else await this.#read(checkpoint, signal);
       } catch (error) {
         if (signal.aborted) break;
-        if (isProblem(error, 'checkpoint-mismatch')) {
-          this.#state.stopped(`${error.message} (rebuild it)`);
-          logger.error({ consumer: row.name, err: error }, 'the checkpoint does not belong to this log');
-          return;
-        }
-        this.#state.paused(messageOf(error));
-        if (isProblem(error, 'newer-contract')) {
-          logger.error({ consumer: row.name, err: error }, 'an event is newer than this build');
-          return;
-        }
-        logger.warn({ consumer: row.name, err: error }, 'paused; will read on from the checkpoint');
-        await pause(this.#backoff.next(), signal);
+        if (isProblem(error, 'checkpoint-mismatch')) await this.#onMismatch(error, signal);
+        else if (!(await this.#onFailure(error, signal))) return;
       }
     }
     this.#state.stopped(null);
   }
 
+  /** Where to read on; undefined when that is still the place that the log refused. */
+  async #load(signal: AbortSignal): Promise<Checkpoint | undefined> {
+    this.#at = undefined;
+    const refused = this.#refused;
+    const checkpoint = await this.#options.row.loadCheckpoint({
+      signal,
+      refused,
+      standby: (position) => {
+        this.#state.position = position;
+        this.#state.standby('another process does this; this one takes over when that one ends');
+      },
+    });
+    const same = checkpoint.position === refused?.position && checkpoint.eventId === refused.eventId;
+    return same ? undefined : checkpoint;
+  }
+
   async #read(checkpoint: Checkpoint, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
+    this.#at = checkpoint;
     this.#state.position = checkpoint.position;
+    if (this.#state.current === 'standby' || this.#state.current === 'stopped') this.#state.starting();
     const { row, log } = this.#options;
     await log.follow({
       after: checkpoint,
@@ -74,6 +94,39 @@ export class LogReader {
       ...(row.maxBatch === undefined ? {} : { maxBatch: row.maxBatch }),
       onBatch: (batch) => this.#onBatch(batch),
     });
+  }
+
+  /** The checkpoint, or with it the whole state of the row, is of another log or another version of the row. */
+  async #onMismatch(error: ProblemError, signal: AbortSignal): Promise<void> {
+    const { row, logger } = this.#options;
+    const repair = row.kind === 'projection' ? row.repair : undefined;
+    const reason = repair === undefined ? CANNOT_BEGIN : `${error.message}: ${repair}`;
+    if (this.#stopReason !== reason) {
+      logger.error({ consumer: row.name, err: error }, 'the checkpoint does not belong to this log');
+    }
+    this.#refused = this.#at;
+    this.#stopReason = reason;
+    if (repair !== undefined || this.#refused === undefined) return this.#waitForRepair(signal);
+    this.#state.paused('what was read comes from another log; begins again by itself');
+    await pause(this.#backoff.next(), signal);
+  }
+
+  async #waitForRepair(signal: AbortSignal): Promise<void> {
+    this.#state.stopped(this.#stopReason);
+    await pause(this.#options.lookAgainMs ?? LOOK_AGAIN_MS, signal);
+  }
+
+  /** @returns whether to try again */
+  async #onFailure(error: unknown, signal: AbortSignal): Promise<boolean> {
+    const { row, logger } = this.#options;
+    this.#state.paused(messageOf(error));
+    if (isProblem(error, 'newer-contract')) {
+      logger.error({ consumer: row.name, err: error }, 'an event is newer than this build');
+      return false;
+    }
+    logger.warn({ consumer: row.name, err: error }, 'paused; will read on from the checkpoint');
+    await pause(this.#backoff.next(), signal);
+    return true;
   }
 
   async #onBatch(batch: Batch): Promise<void> {
@@ -101,6 +154,9 @@ export class LogReader {
     }
     observer?.handled(row.name, 'done', (performance.now() - began) / 1000);
     this.#backoff.reset();
+    this.#at = batch.checkpoint;
+    this.#refused = undefined;
+    this.#stopReason = null;
     this.#state.running();
     this.#state.position = batch.checkpoint.position;
     this.#state.setLag(batch.end - batch.checkpoint.position);

@@ -222,4 +222,26 @@ describe('a projection row', () => {
     expect(written).toEqual(Array.from({ length: 150 }, (_, i) => i + 1));
     expect(second.consumers()).toMatchObject([{ state: 'running', position: 150, lag: 0 }]);
   });
+
+  it('is ready while it stands by for another process, and says so', async () => {
+    const studio = await studios();
+    const other = Promise.withResolvers<void>();
+    const row: ProjectionRow = {
+      kind: 'projection',
+      name: 'model',
+      events: [JobCancelRequestedV1],
+      loadCheckpoint: async ({ standby }) => {
+        standby(4);
+        await other.promise;
+        return { position: 0, eventId: '' };
+      },
+      onBatch: async () => undefined,
+    };
+    const service = studio.serve([row], { log: await studio.open() });
+    await eventually(() => service.consumers()[0]?.state === 'standby', { what: 'it stands by' });
+    expect(service.consumers()).toMatchObject([{ state: 'standby', position: 4 }]);
+    expect(service.check()).toEqual({ ok: true, reason: expect.stringMatching(/^model is standby: another process/) });
+    other.resolve();
+    await eventually(() => service.check().reason === null, { what: 'it runs' });
+  });
 });

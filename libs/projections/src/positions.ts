@@ -14,6 +14,11 @@ export class Positions {
     for (const listener of this.#listeners.get(projection) ?? []) listener(position);
   }
 
+  /** No runner of this process writes any more: how far the projection is, only the database knows. */
+  forget(projection: string): void {
+    this.#reached.delete(projection);
+  }
+
   /** Calls back at each commit until the returned function is called. */
   listen(projection: string, listener: (position: number) => void): () => void {
     let listeners = this.#listeners.get(projection);

@@ -9,6 +9,14 @@ import type { Session } from './session.js';
 /** How often a standby asks for the lock. */
 const STANDBY_POLL_MS = 300;
 
+/** How a runner waits for another one to end. */
+export interface StandbyOptions {
+  /** Ends the wait; what it throws is the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called again and again during the wait, with the position that the other runner has reached. */
+  readonly standby?: ((position: number) => void) | undefined;
+}
+
 /**
  * Keeps one read-model up to date. At most one runner per projection and schema writes, in whatever process: it writes
  * only over the connection that holds the projection's advisory lock, so losing one is losing the other.
@@ -25,13 +33,14 @@ export class ProjectionRunner {
   }
 
   /**
-   * Takes the projection's lock, waiting as a standby while another runner has it, and reads where to go on.
+   * Takes the projection's lock, unless this runner still has it, and reads where to go on; waits as a standby while another
+   * runner has the lock.
    * @throws ProblemError 'read-model-unavailable' while PostgreSQL is away; 'checkpoint-mismatch' when the tables were
    *   filled by another version of the projection and must be rebuilt
    */
-  async open(): Promise<Checkpoint> {
-    await this.close();
-    const session = await this.#lock();
+  async open(waiting: StandbyOptions = {}): Promise<Checkpoint> {
+    const session = this.#session ?? (await this.#lock(waiting));
+    this.#session = undefined;
     try {
       // Rows and checkpoint are lost together in a crash of the server, and read again from the log.
       await session.query('set synchronous_commit = off');
@@ -76,12 +85,16 @@ export class ProjectionRunner {
   async close(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
+    this.#database.positions.forget(this.#store.projection.name);
     await session?.end();
   }
 
-  async #lock(): Promise<Session> {
+  async #lock({ signal, standby }: StandbyOptions): Promise<Session> {
     const name = lockName(this.#database.schema, this.#store.projection.name);
+    const { closed } = this.#database;
+    const ended = signal === undefined ? closed : AbortSignal.any([closed, signal]);
     for (;;) {
+      signal?.throwIfAborted();
       const session = await this.#database.session();
       try {
         const rows = await session.query<{ readonly locked: boolean }>(
@@ -89,13 +102,14 @@ export class ProjectionRunner {
           [name],
         );
         if (rows[0]?.locked === true) return session;
+        standby?.((await this.#store.readCheckpoint(session))?.position ?? 0);
       } catch (error) {
         session.release();
         throw error;
       }
       session.release({ reuse: true });
       // Closing the database ends the wait; the next session then says so.
-      await delay(STANDBY_POLL_MS, undefined, { signal: this.#database.closed }).catch(() => undefined);
+      await delay(STANDBY_POLL_MS, undefined, { signal: ended }).catch(() => undefined);
     }
   }
 

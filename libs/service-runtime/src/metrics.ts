@@ -52,7 +52,7 @@ interface ConsumerFigures {
   readonly state: string;
 }
 
-/** Gauges `anime_consumer_position`, `…_lag` and `…_running` (1 or 0), read whenever somebody asks. */
+/** Gauges `anime_consumer_position`, `…_lag`, `…_running` and `…_standby` (1 or 0), read whenever somebody asks. */
 export function exposeConsumers(registry: Registry, status: () => readonly ConsumerFigures[]): void {
   const gauge = (name: string, help: string, figure: (consumer: ConsumerFigures) => number | null): void => {
     new Gauge({
@@ -72,4 +72,7 @@ export function exposeConsumers(registry: Registry, status: () => readonly Consu
   gauge('anime_consumer_position', 'Position in the log up to which it has read', (consumer) => consumer.position);
   gauge('anime_consumer_lag', 'Events still to be read', (consumer) => consumer.lag);
   gauge('anime_consumer_running', '1 when it runs', (consumer) => (consumer.state === 'running' ? 1 : 0));
+  gauge('anime_consumer_standby', '1 while another process does its work', (consumer) =>
+    consumer.state === 'standby' ? 1 : 0,
+  );
 }

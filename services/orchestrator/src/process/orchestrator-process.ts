@@ -55,6 +55,11 @@ export class OrchestratorProcess {
     return this.#checkpoint;
   }
 
+  /** Jobs that it will look at again: how much it remembers beside the open work. */
+  get watched(): number {
+    return this.#touched.size + this.#timers.size + this.#queue.size;
+  }
+
   get work(): OpenWork {
     return this.#work;
   }

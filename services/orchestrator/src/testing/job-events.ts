@@ -18,11 +18,14 @@ export const OUTPUT = {
   mediaType: 'image/png',
   filename: 'a.png',
 };
-export const ACCEPT: JobCommand = {
+/** @param maxAttempts that the job is accepted with */
+export const acceptWith = (maxAttempts: number): JobCommand => ({
   kind: 'AcceptJob',
   compiled: { manifest: SAMPLE_MANIFEST, graph: SAMPLE_GRAPH, graphHash: SHA },
-  maxAttempts: 3,
-};
+  maxAttempts,
+});
+export const ACCEPT = acceptWith(3);
+export const assignAt = (now: string): JobCommand => ({ kind: 'AssignJob', executorId: EXECUTOR, promptId: PROMPT, now });
 
 let position = 0;
 export function event<T extends JobEvent['type']>(type: T, data: Extract<JobEvent, { type: T }>['data']): JobEvent {
@@ -102,7 +105,7 @@ export function apply(state: JobState, command: JobCommand): JobState {
   if (decision.kind !== 'event') throw new Error(`${command.kind} led to ${decision.kind}`);
   return evolveJob(state, event(decision.contract.type as JobEvent['type'], decision.data as never));
 }
-export const assign: JobCommand = { kind: 'AssignJob', executorId: EXECUTOR, promptId: PROMPT, now: NOW };
+export const assign = assignAt(NOW);
 export const fold = (...events: JobEvent[]) => events.reduce(evolveJob, NO_JOB);
 export const queued = () => apply(fold(requested()), ACCEPT);
 export const assigned = () => apply(queued(), assign);

@@ -10,7 +10,7 @@ import {
   type EventContract,
   type EventData,
 } from '@anime/contracts';
-import { promptIdOf, schedulerIdOf, uuidv7, type EventLog, type RecordedEvent } from '@anime/event-store';
+import { promptIdOf, schedulerIdOf, uuidv7, type Batch, type EventLog, type LogEntry, type RecordedEvent } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { Leadership } from '../process/leadership.js';
 import { OrchestratorProcess } from '../process/orchestrator-process.js';
@@ -81,15 +81,23 @@ export class Studio {
     return jobId;
   }
 
+  /** The batch that a reader gets next, of at most so many entries. */
+  async nextBatch(process: OrchestratorProcess, size = Number.MAX_SAFE_INTEGER): Promise<Batch> {
+    const entries: LogEntry[] = [];
+    let checkpoint = process.checkpoint;
+    for await (const entry of this.log.read({ after: checkpoint.position })) {
+      if (entries.length === size) break;
+      entries.push(entry);
+      const eventId = entry.status === 'void' ? '' : 'event' in entry ? entry.event.id : entry.eventId;
+      checkpoint = { position: entry.position, eventId };
+    }
+    const end = await this.log.end();
+    return { entries, checkpoint, caughtUp: checkpoint.position === end, end };
+  }
+
   /** Feeds a process one batch of what lies behind its checkpoint. */
   async step(process: OrchestratorProcess, batchSize: number): Promise<void> {
-    const entries = [];
-    for await (const entry of this.log.read({ after: process.checkpoint.position })) {
-      if (entries.length < batchSize) entries.push(entry);
-    }
-    const position = entries.at(-1)?.position ?? process.checkpoint.position;
-    const end = await this.log.end();
-    await process.onBatch({ entries, checkpoint: { position, eventId: '' }, caughtUp: position === end, end });
+    await process.onBatch(await this.nextBatch(process, batchSize));
   }
 
   /** Feeds a process until it has read everything and has nothing more to say. */

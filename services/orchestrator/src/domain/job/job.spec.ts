@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { NOW, ACCEPT, event, requested, started, executed, attemptFailed, scored, organised, cancelRequested, apply, assign, fold, queued, assigned } from '../../testing/job-events.js';
+import { NOW, ACCEPT, event, requested, started, executed, attemptFailed, scored, organised, cancelRequested, apply, assign, assignAt, fold, queued, assigned } from '../../testing/job-events.js';
 import { decideJob, type JobCommand } from './job.decide.js';
 import { evolveJob } from './job.evolve.js';
 import { stageOf, type JobEvent } from './job.state.js';
@@ -44,8 +44,7 @@ describe('a job', () => {
     expect(job.retry).toEqual({ attempt: 2, notBefore: '2026-01-01T00:00:00.750Z' });
     expect(nextStep(job, NOW, 1000)).toEqual({ kind: 'wait', until: '2026-01-01T00:00:00.750Z' });
     expect(decideJob(assign, job)).toEqual({ kind: 'nothing' });
-    const later: JobCommand = { ...assign, now: '2026-01-01T00:00:00.750Z' };
-    expect(decideJob(later, job)).toMatchObject({ data: { attempt: 2 } });
+    expect(decideJob(assignAt('2026-01-01T00:00:00.750Z'), job)).toMatchObject({ data: { attempt: 2 } });
   });
 
   it('fails after the last permitted attempt, and at once when a retry cannot help', () => {
@@ -63,7 +62,7 @@ describe('a job', () => {
   it('ignores facts of an attempt that is no longer current', () => {
     let job = evolveJob(assigned(), attemptFailed(1, 'transient'));
     job = apply(job, { kind: 'SettleFailure', now: NOW, chance: 0 });
-    job = apply(job, { ...assign, now: '2026-01-01T00:01:00.000Z' });
+    job = apply(job, assignAt('2026-01-01T00:01:00.000Z'));
     job = evolveJob(job, executed(1));
     expect(stageOf(job)).toBe('assigned');
   });

@@ -1,0 +1,69 @@
+import { MemorySnapshotStore, type SnapshotStore } from '@anime/event-store';
+import { MemoryLog } from '@anime/event-store/memory';
+import { ProblemError } from '@anime/problem-details';
+import { describe, expect, it } from '@jest/globals';
+import { SCHEDULER, studio, type Studio } from '../testing/studio.js';
+import { OpenWorkKeeper } from './open-work-keeper.js';
+import type { OrchestratorProcess } from './orchestrator-process.js';
+
+function keeperOf(s: Studio, process: OrchestratorProcess, snapshots: SnapshotStore, log = s.log): OpenWorkKeeper {
+  return new OpenWorkKeeper({ log, process, snapshots, schedulerId: SCHEDULER, now: () => 0, onTrouble: (_what, error) => s.errors.push(error) });
+}
+
+/** A studio with one accepted job, and a snapshot of its open work. */
+async function withSnapshot() {
+  const s = await studio();
+  const jobId = await s.request();
+  await s.settle();
+  const snapshots = new MemorySnapshotStore();
+  await keeperOf(s, s.process, snapshots).save();
+  return { s, jobId, snapshots };
+}
+
+describe('a snapshot of the open work', () => {
+  it('is where the next start begins', async () => {
+    const { s, jobId, snapshots } = await withSnapshot();
+    const process = s.orchestrator();
+    expect(await keeperOf(s, process, snapshots).restore()).toEqual(s.process.checkpoint);
+    expect(process.work.job(jobId)?.state).toEqual(s.process.work.job(jobId)?.state);
+  });
+
+  it('is dropped when the log is shorter than it', async () => {
+    const { s, jobId, snapshots } = await withSnapshot();
+    s.log.restoreTo(3);
+    const process = s.orchestrator();
+    expect(await keeperOf(s, process, snapshots).restore()).toEqual({ position: 0, eventId: '' });
+    expect(process.work.job(jobId)).toBeUndefined();
+  });
+
+  it('is dropped when the log holds something else at its position', async () => {
+    const { s, snapshots } = await withSnapshot();
+    const end = await s.log.end();
+    s.log.restoreTo(end - 1);
+    await s.request();
+    const process = s.orchestrator();
+    expect(await keeperOf(s, process, snapshots).restore()).toEqual({ position: 0, eventId: '' });
+  });
+
+  it('that cannot be read costs time only, and the reason is told', async () => {
+    const { s } = await withSnapshot();
+    const away: SnapshotStore = {
+      load: () => Promise.reject(new ProblemError('read-model-unavailable', 'PostgreSQL is away')),
+      save: () => Promise.reject(new ProblemError('read-model-unavailable', 'PostgreSQL is away')),
+    };
+    const process = s.orchestrator();
+    const keeper = keeperOf(s, process, away);
+    expect(await keeper.restore()).toEqual({ position: 0, eventId: '' });
+    expect(keeper.reason).toMatch(/PostgreSQL is away/);
+    await s.settle(process);
+    await keeper.save();
+    expect(keeper.reason).toMatch(/cannot be written/);
+  });
+
+  it('is not dropped because the log cannot be asked just now', async () => {
+    const { s, snapshots } = await withSnapshot();
+    const away = new MemoryLog();
+    away.end = () => Promise.reject(new ProblemError('log-unavailable', 'NATS is away'));
+    await expect(keeperOf(s, s.orchestrator(), snapshots, away).restore()).rejects.toThrow('NATS is away');
+  });
+});
