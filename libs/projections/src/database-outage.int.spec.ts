@@ -62,7 +62,7 @@ describe('a database', () => {
     }
     await live.stop();
     const twin = tallyDatabase(server.url(), 'twin');
-    await readToEnd(projectionRow(tally, twin), log);
+    await readToEnd(projectionRow(tally, twin, 'rebuild'), log);
     const session = await database.session();
     expect(await hashTables(session, 'gateway', tally.tables)).toBe(await hashTables(session, 'twin', tally.tables));
     session.release();

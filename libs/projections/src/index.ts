@@ -7,7 +7,7 @@ export {
   type WaitOptions,
 } from './database.js';
 export type { Session } from './session.js';
-export { ProjectionRunner } from './projection-runner.js';
+export { ProjectionRunner, type StandbyOptions } from './projection-runner.js';
 export { projectionRow, MAX_BATCH, type ProjectionConsumer } from './projection-row.js';
 export { hashTables } from './hash-tables.js';
 export { CHECKPOINTS, SNAPSHOTS } from './library-tables.js';

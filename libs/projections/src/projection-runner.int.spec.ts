@@ -2,13 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { JobRejectedV1 } from '@anime/contracts';
 import type { Batch, LogEntry } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
+import { isProblem } from '@anime/problem-details';
 import { createTestDatabase, eventually, type TestDatabase } from '@anime/testing';
 import type { Database } from './database.js';
 import type { Projection } from './definition.js';
 import { CHECKPOINTS } from './library-tables.js';
 import { projectionRow } from './projection-row.js';
 import { ProjectionRunner } from './projection-runner.js';
-import { readToEnd } from './test-support/follow-log.js';
+import { followForEver, readToEnd } from './test-support/follow-log.js';
 import { jobId, spoken, tally, tallyDatabase } from './test-support/tally.js';
 
 const open: Database[] = [];
@@ -60,7 +61,7 @@ describe('ProjectionRunner', () => {
       spoken.cancelRequested(1),
       spoken.rejected(2),
     );
-    await readToEnd(projectionRow(tally, database), log);
+    await readToEnd(projectionRow(tally, database, 'rebuild'), log);
     const id = jobId(1);
     expect(await database.query(`select to_json(t) as row from ${database.table('tallies')} t`)).toEqual([
       {
@@ -126,22 +127,57 @@ describe('ProjectionRunner', () => {
     await runner.close();
   });
 
-  it('lets one runner write at a time; the standby goes on where the first stopped', async () => {
+  it('lets one runner write at a time; the standby is told how far that one is and goes on where it stopped', async () => {
     const log = await logWith(spoken.requested(1));
     const first = new ProjectionRunner(tally, databaseOf('standby'));
     await first.open();
-    const standby = new ProjectionRunner(tally, databaseOf('standby'));
+    const second = new ProjectionRunner(tally, databaseOf('standby'));
+    const seen: number[] = [];
     let opened = false;
-    const opening = standby.open().then((checkpoint) => {
-      opened = true;
-      return checkpoint;
-    });
+    const opening = second
+      .open({ standby: (position) => void seen.push(position) })
+      .finally(() => {
+        opened = true;
+      });
+    // Either it stands by or, without the lock, it opens: whichever comes first.
+    await eventually(() => opened || seen.length > 0, { what: 'it stands by' });
     await first.apply(await batchOf(log));
-    expect(opened).toBe(false);
+    await eventually(() => opened || seen.includes(1), { what: 'it is told what the first has written' });
+    expect({ opened, before: seen[0] }).toEqual({ opened: false, before: 0 });
     await first.close();
     expect((await opening).position).toBe(1);
     await expect(first.apply(await batchOf(log))).rejects.toThrow('was not opened');
-    await standby.close();
+    await second.close();
+  });
+
+  it('lets many runners of a schema follow one log without ever getting in each other’s way', async () => {
+    const log = new MemoryLog();
+    const runners = Array.from({ length: 3 }, () => followForEver(tally, databaseOf('many'), log));
+    for (let n = 0; n < 60; n += 1) await log.append(spoken.requested(n));
+    await databaseOf('many').waitForPosition('tally', 60, { timeoutMs: 20_000 });
+    await Promise.all(runners.map((runner) => runner.stop()));
+    const conflicts = runners.flatMap(({ failures }) => failures).filter((error) => isProblem(error, 'append-conflict'));
+    expect(conflicts).toEqual([]);
+  });
+
+  it('keeps the lock when it is opened again, and does not let a standby in between', async () => {
+    const log = await logWith(spoken.requested(1));
+    const first = new ProjectionRunner(tally, databaseOf('reopened'));
+    await first.open();
+    const stop = new AbortController();
+    let told = 0;
+    const waiting = new ProjectionRunner(tally, databaseOf('reopened')).open({
+      signal: stop.signal,
+      standby: () => void (told += 1),
+    });
+    const ended = expect(waiting).rejects.toThrow('the service drains');
+    await eventually(() => told > 0, { what: 'another one stands by' });
+    const until = told + 3;
+    while (told < until) await first.open();
+    await first.apply(await batchOf(log));
+    stop.abort(new Error('the service drains'));
+    await ended;
+    await first.close();
   });
 
   it('stops when its connection, and with it the lock, is lost', async () => {
@@ -174,9 +210,9 @@ describe('ProjectionRunner', () => {
   it('says rebuild when the log is not the one that was read', async () => {
     const database = databaseOf('restored');
     const log = await logWith(spoken.requested(1), spoken.cancelRequested(1));
-    await readToEnd(projectionRow(tally, database), log);
+    await readToEnd(projectionRow(tally, database, 'rebuild'), log);
     log.restoreTo(1);
-    const row = projectionRow(tally, databaseOf('restored'));
+    const row = projectionRow(tally, databaseOf('restored'), 'rebuild');
     await database.close();
     await log.append(spoken.requested(2));
     const after = await row.loadCheckpoint();
@@ -199,6 +235,19 @@ describe('waitForPosition', () => {
     await runner.apply(await batchOf(log));
     await Promise.all(waiting);
     await runner.close();
+  });
+
+  it('asks the database, once the runner of this process has given up the lock: another one may have rebuilt', async () => {
+    const database = databaseOf('handed_over');
+    const log = await logWith(spoken.requested(1));
+    const runner = new ProjectionRunner(tally, database);
+    await runner.open();
+    await runner.apply(await batchOf(log));
+    await runner.close();
+    await database.query(`update ${database.table(CHECKPOINTS.name)} set "position" = 0, "event_id" = ''`);
+    await expect(database.waitForPosition('tally', 1, { timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'position-not-reached',
+    });
   });
 
   it('gives up after its time, saying how far the read-model is', async () => {

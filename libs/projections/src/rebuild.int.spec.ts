@@ -50,7 +50,7 @@ describe('rebuild', () => {
     const database = databaseOf('equal');
     const log = new MemoryLog();
     await talk(log, 0, 60);
-    const checkpoint = await readToEnd(projectionRow(tally, database), log, 13);
+    const checkpoint = await readToEnd(projectionRow(tally, database, 'rebuild'), log, 13);
     const before = { hash: await hashOf(database), indexes: await indexNames(database) };
     const progress: RebuildProgress[] = [];
     const result = await rebuild(tally, log, database, {
@@ -69,7 +69,7 @@ describe('rebuild', () => {
     const database = databaseOf('repaired');
     const log = new MemoryLog();
     await talk(log, 0, 10);
-    await readToEnd(projectionRow(tally, database), log);
+    await readToEnd(projectionRow(tally, database, 'rebuild'), log);
     const sound = await hashOf(database);
     await database.query(`update ${database.table('tallies')} set "share" = 0.75 where "id" = $1`, [jobId(1)]);
     await expect(rebuild(tally, log, database, { checkParity: true })).rejects.toMatchObject({
@@ -118,7 +118,7 @@ describe('rebuild', () => {
     await database.waitForPosition('tally', await log.end(), { timeoutMs: 20_000 });
     await live.stop();
     const again = databaseOf('live_again');
-    await readToEnd(projectionRow(tally, again), log);
+    await readToEnd(projectionRow(tally, again, 'rebuild'), log);
     expect(await hashOf(database)).toBe(await hashOf(again));
     expect(live.failures.every((error) => (error as { readonly code?: unknown }).code === 'append-conflict')).toBe(
       true,
@@ -129,7 +129,7 @@ describe('rebuild', () => {
     const database = databaseOf('upgraded');
     const log = new MemoryLog();
     await talk(log, 0, 5);
-    const old = projectionRow(tally, databaseOf('upgraded'));
+    const old = projectionRow(tally, databaseOf('upgraded'), 'rebuild');
     await readToEnd(old, log);
     for (const other of open.filter(
       ({ schema, closed }) => schema === 'upgraded' && !closed.aborted && schema !== database.schema,
@@ -149,7 +149,7 @@ describe('rebuild', () => {
     const database = databaseOf('stopped');
     const log = new MemoryLog();
     await talk(log, 0, 50);
-    await readToEnd(projectionRow(tally, database), log);
+    await readToEnd(projectionRow(tally, database, 'rebuild'), log);
     const before = await hashOf(database);
     const stop = new AbortController();
     const first = rebuild(tally, log, database, {

@@ -23,7 +23,7 @@ import { eventsOf, executedOutput, GRAPH_HASH, TRACE } from '@anime/event-store/
 import { JetStreamStrategy } from '@anime/messaging';
 import { losingAcknowledgements } from '@anime/messaging/testing';
 import { createLogger, readConfig, runService, type RunningService } from '@anime/service-runtime';
-import { durableSettled, eventually, useNats } from '@anime/testing';
+import { durableSettled, eventually, GARBAGE_HEADERS, publishRaw, useNats } from '@anime/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import sharp from 'sharp';
 import { LibraryFolder } from './adapters/library/library-folder.js';
@@ -160,6 +160,15 @@ describe('an executed attempt', () => {
     for (const file of files) await expectOnDisk(file);
   });
 
+  it('of a job with garbage behind its acceptance is filed, and does not fail', async () => {
+    const still = await blobs.put(await png(9, 9));
+    const executed = await appendExecutedJob(log, [executedOutput(still)]);
+    await putGarbage(`${log.root}.job.${executed.aggregateId}.orchestrator.accepted`);
+    await start();
+    expect((await organised(executed.aggregateId)).data.files[0]).toMatchObject({ role: 'output', width: 9 });
+    expect(await eventsOf(log, JobOrganiseFailedV1, executed.aggregateId)).toEqual([]);
+  });
+
   it('never overwrites a file that somebody put under its name', async () => {
     const still = await blobs.put(await png(8, 8));
     await start();
@@ -215,6 +224,8 @@ describe('redelivery', () => {
     if (recorded?.status !== 'event') throw new Error('executed is not there');
     expect(await row.isCurrent(recorded.event)).toBe(true);
     await row.handle(recorded.event, { deliveries: 1, signal: new AbortController().signal });
+    expect(await row.isCurrent(recorded.event)).toBe(false);
+    await putGarbage(`${log.root}.job.${executed.aggregateId}.file-organizer`);
     expect(await row.isCurrent(recorded.event)).toBe(false);
   });
 });
@@ -292,6 +303,15 @@ describe('the service', () => {
     });
   });
 });
+
+/** Returns when it is stored. */
+async function putGarbage(subject: string): Promise<void> {
+  const { port } = await nats.server();
+  const before = await log.end();
+  const blocks = Object.values(GARBAGE_HEADERS);
+  for (const headerBlock of blocks) await publishRaw(port, { subject, headerBlock });
+  await eventually(async () => (await log.end()) >= before + blocks.length, { what: 'the garbage is stored' });
+}
 
 async function metricsOf(service: RunningService): Promise<string> {
   return (await fetch(new URL('/metrics', service.url))).text();

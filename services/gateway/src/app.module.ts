@@ -94,7 +94,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
 
   const strategy = new JetStreamStrategy({
     log,
-    table: consumers(database, templates),
+    table: consumers(database, templates, () => void registration.run(stopping.signal)),
     service: NAME,
     logger,
     observer: consumerObserver(metrics),

@@ -5,17 +5,27 @@ import { projectionRow, type Database } from '@anime/projections';
 import { jobsProjection } from './projections/jobs/jobs.projection.js';
 import type { TemplateRegistry } from './templates/template-registry.js';
 
-/** All that the gateway reads, and how. */
-export function consumers(database: Database, templates: TemplateRegistry): ConsumerTable {
+/** What a person types when the read-model does not belong to the log. */
+const REBUILD = 'npm run rebuild -w @anime/gateway';
+
+/**
+ * All that the gateway reads, and how.
+ * @param registerAgain called when the log turns out to be another one, which may lack templates that were registered
+ */
+export function consumers(database: Database, templates: TemplateRegistry, registerAgain: () => void): ConsumerTable {
   return [
-    projectionRow(jobsProjection, database),
+    projectionRow(jobsProjection, database, REBUILD),
     {
       kind: 'process',
       name: 'template-registry',
       events: [WorkflowRegisteredV1],
       maxBatch: 1_000,
       // From the beginning at every start: the templates must be known without PostgreSQL, and are few.
-      loadCheckpoint: async () => ({ position: 0, eventId: '' }),
+      loadCheckpoint: async ({ refused }) => {
+        templates.restart();
+        if (refused !== undefined) registerAgain();
+        return { position: 0, eventId: '' };
+      },
       onBatch: async ({ entries, caughtUp }) => {
         for (const entry of entries) {
           if (entry.status === 'event' && isEvent(entry.event, WorkflowRegisteredV1)) templates.add(entry.event);

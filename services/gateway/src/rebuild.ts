@@ -8,8 +8,9 @@ npm run rebuild -w @anime/gateway -- [options]
   --check-parity   compare the new tables with the live ones before switching; fails when they differ
   --help           this text
 
-Reads NATS_URL and DATABASE_URL as the gateway does. The gateway may go on running. Prints one line of JSON at the end:
-the position up to which was read, and with --check-parity the SHA-256 that both have.
+Reads NATS_URL and DATABASE_URL as the gateway does. The gateway may go on running: one that stopped because its read-model
+did not belong to the log goes on by itself within seconds. Prints one line of JSON at the end: the position up to which was
+read, and with --check-parity the SHA-256 that both have.
 `;
 
 const { values } = parseArgs({

@@ -25,7 +25,7 @@ import { JetStreamStrategy } from '@anime/messaging';
 import { losingAcknowledgements } from '@anime/messaging/testing';
 import { createScorer } from '@anime/quality-metrics';
 import { createLogger, readConfig, runService, type RunningService } from '@anime/service-runtime';
-import { durableSettled, eventually, useNats } from '@anime/testing';
+import { durableSettled, eventually, publishRaw, useNats } from '@anime/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { composeQualityScorer } from './app.module.js';
 import { QualityScorerConfig } from './config.js';
@@ -182,6 +182,15 @@ describe('redelivery', () => {
     const [row] = consumers(deps, RETRIES);
     const [newer] = consumers({ ...deps, scorerBuild: scorerBuildOf('0.2.0', scorer.graphSha256) }, RETRIES);
     if (row?.kind !== 'reactor' || newer?.kind !== 'reactor') throw new Error('not reactors');
+    expect(await row.isCurrent?.(recorded.event)).toBe(false);
+    await publishRaw((await nats.server()).port, {
+      subject: `${log.root}.job.${executed.aggregateId}.quality-scorer`,
+      headerBlock: 'NATS/1.0\r\n\r\n',
+      data: 'garbage',
+    });
+    await eventually(async () => (await log.lastOnSubject(JobScoredV1, executed.aggregateId))?.status === 'void', {
+      what: 'garbage is stored behind the scores',
+    });
     expect(await row.isCurrent?.(recorded.event)).toBe(false);
     expect(await newer.isCurrent?.(recorded.event)).toBe(true);
     await newer.handle(recorded.event, { deliveries: 1, signal: new AbortController().signal });

@@ -1,4 +1,4 @@
-import { JobExecutedV1, JobStartedV1, SERVICES, type ServiceName } from '@anime/contracts';
+import { JobCompletedV1, JobExecutedV1, JobStartedV1, SERVICES, type ServiceName } from '@anime/contracts';
 import { promptIdOf } from '@anime/event-store';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestStudio } from '../testing/test-studio.js';
@@ -10,7 +10,7 @@ const STEP_DELAY_MS = 50;
 describe('kill -9 in mid-job', () => {
   let studio: TestStudio;
   beforeAll(async () => {
-    studio = await TestStudio.start({ stepDelayMs: STEP_DELAY_MS });
+    studio = await TestStudio.start({ stepDelayMs: STEP_DELAY_MS, ownPostgres: true });
   }, 120_000);
   afterAll(() => studio[Symbol.asyncDispose](), 60_000);
 
@@ -47,6 +47,16 @@ describe('kill -9 in mid-job', () => {
     },
     90_000,
   );
+
+  it('of PostgreSQL: the job goes on without it and is shown when it is back', async () => {
+    const jobId = await studio.requestImage({ steps: STEPS, seed: 300 });
+    await studio.happened(jobId, JobStartedV1);
+    await studio.postgres.kill();
+    await studio.happened(jobId, JobCompletedV1);
+    await studio.postgres.restart();
+    await studio.ended(jobId);
+    await expectOneRun(jobId);
+  }, 90_000);
 
   it('of the nats-server: the job ends once', async () => {
     const jobId = await studio.requestImage({ steps: STEPS, seed: 200 });

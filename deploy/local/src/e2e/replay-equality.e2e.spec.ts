@@ -33,7 +33,7 @@ describe('the read-model of a studio that worked', () => {
     expect((await studio.ended(failing)).status).toBe('failed');
     expect((await studio.ended(picture)).status).toBe('completed');
 
-    const env = { ...process.env, NATS_URL: studio.nats.url, DATABASE_URL: studio.database.url };
+    const env = { ...process.env, NATS_URL: studio.nats.url, DATABASE_URL: studio.databaseUrl };
     const { stdout } = await promisify(execFile)(process.execPath, [REBUILD, '--check-parity'], { env });
     const result = JSON.parse(stdout) as { rebuilt: string; position: number; sha256: string };
     expect(result).toEqual({ rebuilt: 'jobs', position: await studio.log.end(), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });

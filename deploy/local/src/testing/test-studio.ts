@@ -4,11 +4,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ENDED_STATUSES, SERVICES, type EventContract, type ServiceName } from '@anime/contracts';
 import type { Job } from '@anime/contracts/http';
-import { startNatsServer, type NatsServer } from '@anime/embedded-servers';
+import { startNatsServer, startPostgres, type NatsServer, type PostgresServer } from '@anime/embedded-servers';
 import { openLog, provision, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
 import { createGatewayClient, unwrap, type GatewayClient } from '@anime/gateway-client';
 import { AnswerCheck } from '@anime/gateway-client/testing';
-import { createTestDatabase, eventually, freePort, spawnService, type ServiceProcess, type TestDatabase } from '@anime/testing';
+import { createTestDatabase, eventually, freePort, spawnService, type ServiceProcess } from '@anime/testing';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 
@@ -18,6 +18,8 @@ export interface TestStudioOptions {
   /** Which services to start; default all. */
   readonly services?: readonly ServiceName[];
   readonly env?: Readonly<Record<string, string>>;
+  /** A PostgreSQL of its own, to be killed; else a database in the one of the whole run. */
+  readonly ownPostgres?: boolean;
 }
 
 /** A whole studio of real processes for one test file: each can be killed and started again. */
@@ -25,7 +27,8 @@ export class TestStudio implements AsyncDisposable {
   readonly #made: (() => PromiseLike<unknown>)[] = [];
   readonly #services = new Map<ServiceName, ServiceProcess>();
   #nats: NatsServer | undefined;
-  #database: TestDatabase | undefined;
+  #postgres: PostgresServer | undefined;
+  #databaseUrl: string | undefined;
   #simulator: ServiceProcess | undefined;
   #log: JetStreamLog | undefined;
   readonly answers = new AnswerCheck();
@@ -46,8 +49,13 @@ export class TestStudio implements AsyncDisposable {
     return present(this.#nats);
   }
 
-  get database(): TestDatabase {
-    return present(this.#database);
+  /** Only with `ownPostgres`. */
+  get postgres(): PostgresServer {
+    return present(this.#postgres, 'a PostgreSQL of its own');
+  }
+
+  get databaseUrl(): string {
+    return present(this.#databaseUrl);
   }
 
   get simulator(): ServiceProcess {
@@ -84,7 +92,7 @@ export class TestStudio implements AsyncDisposable {
       cwd: this.dir,
       env: {
         NATS_URL: this.nats.url,
-        DATABASE_URL: this.database.url,
+        DATABASE_URL: this.databaseUrl,
         NATS_SYNCED: '1',
         ANIME_BLOBS_DIR: path.join(this.dir, 'blobs'),
         ANIME_LIBRARY_DIR: this.libraryDir,
@@ -164,10 +172,10 @@ export class TestStudio implements AsyncDisposable {
   async #start(options: TestStudioOptions): Promise<void> {
     this.dir = await mkdtemp(path.join(tmpdir(), 'anime-studio-'));
     this.#made.push(() => rm(this.dir, { recursive: true, force: true }));
-    const [nats, database] = await Promise.all([startNatsServer({ syncAlways: false }), createTestDatabase()]);
+    const nats = await startNatsServer({ syncAlways: false });
     this.#nats = nats;
-    this.#database = database;
-    this.#made.push(() => nats.stop(), () => database[Symbol.asyncDispose]());
+    this.#made.push(() => nats.stop());
+    await this.#startDatabase(options.ownPostgres === true);
     await provision({ natsUrl: nats.url });
     this.#log = openLog({ natsUrl: nats.url, name: 'test' });
     this.#made.push(() => this.log.close());
@@ -186,6 +194,20 @@ export class TestStudio implements AsyncDisposable {
         this.#services.set(name, await this.startService(name, options.env));
       }),
     );
+  }
+
+  async #startDatabase(own: boolean): Promise<void> {
+    if (own) {
+      // Durable: kill -9 must not lose what was committed.
+      const postgres = await startPostgres();
+      this.#postgres = postgres;
+      this.#made.push(() => postgres.stop());
+      this.#databaseUrl = postgres.url();
+      return;
+    }
+    const database = await createTestDatabase();
+    this.#made.push(() => database[Symbol.asyncDispose]());
+    this.#databaseUrl = database.url;
   }
 }
 

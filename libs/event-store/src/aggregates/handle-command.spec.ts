@@ -4,7 +4,7 @@ import type { Appended, Expectation } from '../event-log.js';
 import type { EventMeta, NewEvent } from '../event.js';
 import { uuidv7 } from '../ids.js';
 import { collect } from '../testing/collect.js';
-import { cancelRequested, JOB, outline, started } from '../testing/conformance/samples.js';
+import { cancelRequested, JOB, outline, started, termStarted } from '../testing/conformance/samples.js';
 import { counterDecider, type CounterCommand } from '../testing/counter-decider.js';
 import { AggregateCache } from './aggregate-cache.js';
 import { handleCommand } from './handle-command.js';
@@ -114,5 +114,16 @@ describe('handleCommand', () => {
     await log.append(started(1));
     expect(await cache.load(JOB)).toMatchObject({ state: { cancels: 2, attempts: [1] }, position: 3 });
     expect(outline(await collect(log.readAggregate('job', JOB)))).toEqual(['1 event', '2 event', '3 event']);
+  });
+
+  it('does not let a cache believe in a decision whose term had ended', async () => {
+    const log = new MemoryLog();
+    await log.append(termStarted(2));
+    const cache = new AggregateCache(log, counterDecider, 'job');
+    await handleCommand(log, counterDecider, { ...request('cancel', meta(1)), cache });
+    expect(outline(await collect(log.readAggregate('job', JOB)))).toEqual(['2 fenced']);
+    expect(await cache.load(JOB)).toMatchObject({ state: { cancels: 0 }, position: 2 });
+    await handleCommand(log, counterDecider, { ...request('cancel', meta(2)), cache });
+    expect(await cache.load(JOB)).toMatchObject({ state: { cancels: 1 }, position: 3 });
   });
 });

@@ -567,7 +567,7 @@ export interface components {
                 position: number | null;
                 lag: number | null;
                 /** @enum {string} */
-                state: "starting" | "running" | "paused" | "stopped";
+                state: "starting" | "running" | "standby" | "paused" | "stopped";
                 reason: string | null;
             }[];
             /** @description UTC instant with milliseconds */

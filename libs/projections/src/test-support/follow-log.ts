@@ -28,14 +28,16 @@ export function followForEver(
   log: EventLog,
   maxBatch = 7,
 ): { stop(): Promise<void>; readonly failures: unknown[] } {
-  const row = projectionRow(projection, database);
+  const row = projectionRow(projection, database, 'rebuild');
   const abort = new AbortController();
   const failures: unknown[] = [];
+  const { signal } = abort;
   const loop = async (): Promise<void> => {
-    while (!abort.signal.aborted) {
+    while (!signal.aborted) {
       try {
-        await log.follow({ after: await row.loadCheckpoint(), signal: abort.signal, maxBatch, onBatch: row.onBatch });
+        await log.follow({ after: await row.loadCheckpoint({ signal }), signal, maxBatch, onBatch: row.onBatch });
       } catch (error) {
+        if (signal.aborted) return;
         failures.push(error);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }

@@ -8,7 +8,15 @@ import {
   type EventContract,
   type EventData,
 } from '@anime/contracts';
-import { causedBy, deriveId, isEvent, type EventLog, type EventOf, type RecordedEvent } from '@anime/event-store';
+import {
+  causedBy,
+  deriveId,
+  isEvent,
+  lastEventOnSubject,
+  type EventLog,
+  type EventOf,
+  type RecordedEvent,
+} from '@anime/event-store';
 import { isProblem, ProblemError } from '@anime/problem-details';
 import { decideClaim, type AttemptFact } from '../domain/attempt/claim.js';
 import type { Failure } from '../domain/attempt/failure.js';
@@ -19,9 +27,11 @@ export type Accepted = EventData<typeof JobAcceptedV1>;
 /** An order of the orchestrator to this executor. */
 export type Order = Assigned | CancelOrdered;
 
+const ORDERS = [JobAssignedV1, JobCancelOrderedV1] as const;
+
 /** True for what the orchestrator tells an executor to do. */
 export function isOrder(event: RecordedEvent): event is Order & RecordedEvent {
-  return isEvent(event, JobAssignedV1) || isEvent(event, JobCancelOrderedV1);
+  return ORDERS.some((contract) => isEvent(event, contract));
 }
 
 const ACTOR = 'service:comfyui-executor';
@@ -37,16 +47,13 @@ export class AttemptJournal {
     this.#now = now;
   }
 
-  /** What the job was accepted as. @throws ProblemError `internal` when the log holds no valid `job.accepted` */
+  /**
+   * What the job was accepted as.
+   * @throws ProblemError `internal` when the log holds no valid `job.accepted`, `newer-contract`, `log-unavailable`
+   */
   async accepted(jobId: string): Promise<Accepted> {
-    const last = await this.#log.lastOnSubject(JobAcceptedV1, jobId);
-    if (last?.status === 'event' && isEvent(last.event, JobAcceptedV1)) return last.event.data;
-    if (last !== undefined) {
-      // A fenced or void message stands behind the one that counts.
-      for await (const entry of this.#log.readAggregate('job', jobId)) {
-        if (entry.status === 'event' && isEvent(entry.event, JobAcceptedV1)) return entry.event.data;
-      }
-    }
+    const accepted = await lastEventOnSubject(this.#log, [JobAcceptedV1], jobId);
+    if (accepted !== undefined) return accepted.data;
     throw new ProblemError('internal', `job ${jobId} was assigned, but the log holds no valid job.accepted`);
   }
 
@@ -116,19 +123,18 @@ export class AttemptJournal {
     await this.#append(JobAttemptFailedV1, order, deriveId(order.id, 'attempt-failed'), data);
   }
 
-  async #lastOrder(jobId: string, executorId: string): Promise<RecordedEvent | undefined> {
-    const last = await this.#log.lastOnSubject(JobAssignedV1, jobId, executorId);
-    if (last === undefined || last.status === 'event') return last?.event;
-    let order: RecordedEvent | undefined;
-    for await (const entry of this.#log.readAggregate('job', jobId)) {
-      if (entry.status === 'event' && isOrder(entry.event) && entry.event.data.executorId === executorId)
-        order = entry.event;
+  async #lastOrder(jobId: string, executorId: string): Promise<Order | undefined> {
+    try {
+      return await lastEventOnSubject(this.#log, ORDERS, jobId, executorId);
+    } catch (error) {
+      // For a newer build to carry out; but it replaces every order that this build can read.
+      if (isProblem(error, 'newer-contract')) return undefined;
+      throw error;
     }
-    return order;
   }
 
   /**
-   * The executors' facts of a job in order, and the last position on their subject. All facts count, not the last one
+   * The executors' facts of a job in order, and the last position on their subject, garbage included. All facts count, not the last one
    * alone: one of an earlier attempt may arrive after this attempt's `started`.
    */
   async #facts(jobId: string): Promise<{ facts: AttemptFact[]; lastPosition: number }> {

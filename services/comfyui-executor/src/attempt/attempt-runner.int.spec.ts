@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { JobAttemptFailedV1, JobExecutedV1, JobStartedV1 } from '@anime/contracts';
 import { promptIdOf } from '@anime/event-store';
+import { eventsOf } from '@anime/event-store/testing';
 import { DONE } from '@anime/messaging';
 import { eventually, useNats } from '@anime/testing';
 import sharp from 'sharp';
@@ -63,6 +64,20 @@ describe('a job that runs well', () => {
     expect(await Promise.all([life.run(assigned), life.run(assigned)])).toEqual([DONE, DONE]);
     expect(await harness.life(simulator.url).run(assigned)).toEqual(DONE);
     expect(await jobs.trail(jobId)).toEqual(['started', 'executed']);
+    expect(simulator.counters.promptsPosted).toBe(1);
+  });
+
+  it('is executed though garbage lies behind each of its messages', async () => {
+    const { jobs, log } = harness;
+    const simulator = await harness.simulator();
+    const jobId = await jobs.accept();
+    const assigned = await jobs.assign(jobId);
+    for (const producer of ['orchestrator.accepted', `orchestrator.${jobs.executorId}`, 'comfyui-executor'])
+      await harness.putGarbage(`job.${jobId}.${producer}`);
+    expect(await harness.life(simulator.url).run(assigned)).toEqual(DONE);
+    expect(await eventsOf(log, JobStartedV1, jobId)).toHaveLength(1);
+    expect(await eventsOf(log, JobExecutedV1, jobId)).toHaveLength(1);
+    expect(await eventsOf(log, JobAttemptFailedV1, jobId)).toEqual([]);
     expect(simulator.counters.promptsPosted).toBe(1);
   });
 

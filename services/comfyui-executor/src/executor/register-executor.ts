@@ -1,6 +1,6 @@
 import type { ComfyClient } from '@anime/comfyui-client';
 import { executorDurable, executorFilter, ExecutorRegisteredV1 } from '@anime/contracts';
-import { createDurable, deriveId, type JetStreamLog } from '@anime/event-store';
+import { createDurable, deriveId, lastEventOnSubject, type JetStreamLog } from '@anime/event-store';
 import { isProblem } from '@anime/problem-details';
 
 /** Of the durable; the transport says `working()` at a third of it. */
@@ -11,6 +11,7 @@ export const EXECUTOR_ACK_WAIT_MS = 10_000;
  * to an executor that is not registered, so whatever dies in between, no order is missed and the next life goes on
  * here. A registered executor whose durable is gone is not repaired silently; its consumer says how.
  * @returns true when it was registered now, false when it had been
+ * @throws ProblemError `append-conflict` when garbage came in between (the next try counts it), `log-unavailable`…
  */
 export async function registerExecutor(
   log: JetStreamLog,
@@ -18,7 +19,9 @@ export async function registerExecutor(
   executorId: string,
   name: string,
 ): Promise<boolean> {
-  if ((await log.lastOfAggregate('executor', executorId)) !== undefined) return false;
+  // Asked first: whatever comes after it, garbage too, then makes the append a conflict.
+  const last = await log.lastOfAggregate('executor', executorId);
+  if (await isRegistered(log, executorId)) return false;
   const stats = await client.systemStats();
   await createDurable(executorDurable(executorId), {
     nc: await log.connected(),
@@ -37,14 +40,18 @@ export async function registerExecutor(
   };
   const meta = { id, time: new Date().toISOString(), correlationId: id, actor: 'service:comfyui-executor' };
   try {
-    await log.append(
+    const { duplicate } = await log.append(
       { contract: ExecutorRegisteredV1, aggregateId: executorId, data, ...meta },
-      { expect: { scope: 'aggregate', lastPosition: 0 } },
+      { expect: { scope: 'aggregate', lastPosition: last?.position ?? 0 } },
     );
-    return true;
+    return !duplicate;
   } catch (error) {
     // Another process of the same name was faster.
-    if (isProblem(error, 'append-conflict')) return false;
+    if (isProblem(error, 'append-conflict') && (await isRegistered(log, executorId))) return false;
     throw error;
   }
+}
+
+async function isRegistered(log: JetStreamLog, executorId: string): Promise<boolean> {
+  return (await lastEventOnSubject(log, [ExecutorRegisteredV1], executorId)) !== undefined;
 }

@@ -8,6 +8,7 @@ import { startSimulator, type Simulator, type SimulatorOptions } from '@anime/co
 import type { Progress } from '@anime/contracts';
 import { executorIdOf, openLog, provision, type EventLog } from '@anime/event-store';
 import type { Outcome } from '@anime/messaging';
+import { eventually, GARBAGE_HEADERS, publishRaw } from '@anime/testing';
 import { AttemptJournal, type Order } from '../attempt/attempt-journal.js';
 import { AttemptRunner } from '../attempt/attempt-runner.js';
 import { Slots } from '../attempt/slots.js';
@@ -62,6 +63,8 @@ export interface RunnerHarness extends AsyncDisposable {
   readonly dir: string;
   simulator(options?: Partial<SimulatorOptions>): Promise<Simulator>;
   life(url: string): RunnerLife;
+  /** Puts messages that are no events on a subject below the root; returns when they are stored. */
+  putGarbage(subject: string): Promise<void>;
 }
 
 /** A provisioned log, blobs in a folder of their own, and simulators and executor lives that end with it. */
@@ -85,6 +88,13 @@ export async function runnerHarness(natsUrl: string): Promise<RunnerHarness> {
       const life = new RunnerLife(log, blobs, url);
       open.push(life);
       return life;
+    },
+    putGarbage: async (subject) => {
+      const blocks = Object.values(GARBAGE_HEADERS);
+      const before = await log.end();
+      for (const headerBlock of blocks)
+        await publishRaw(Number(new URL(natsUrl).port), { subject: `${log.root}.${subject}`, headerBlock });
+      await eventually(async () => (await log.end()) >= before + blocks.length, { what: 'the garbage is stored' });
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(open.toReversed().map((thing) => thing[Symbol.asyncDispose]()));

@@ -12,7 +12,7 @@ import {
   canonicalJson,
   causedBy,
   deriveId,
-  isEvent,
+  lastEventOnSubject,
   loadBody,
   sha256Hex,
   type EventLog,
@@ -43,14 +43,20 @@ export function organisedId(executedEventId: string): string {
 
 /** Currency: false when this very attempt was filed already, so that a late redelivery reads and writes nothing. */
 export async function isUnorganised(log: EventLog, event: RecordedEvent): Promise<boolean> {
-  const last = await log.lastOnSubject(JobOrganisedV1, event.aggregateId);
-  return !(last?.status === 'event' && last.event.id === organisedId(event.id));
+  try {
+    const last = await lastEventOnSubject(log, [JobOrganisedV1], event.aggregateId);
+    return last?.id !== organisedId(event.id);
+  } catch (error) {
+    // A newer build's fact may be of another attempt; if it is of this one, the log knows the repeat by its id.
+    if (isProblem(error, 'newer-contract')) return true;
+    throw error;
+  }
 }
 
 /**
  * Files every output of an executed attempt with thumbnail and sidecar, then appends `job.organised`. Each step finds
  * what an interrupted run has left and goes on from there.
- * @throws ProblemError `blob-not-found`, `blob-corrupt`, `storage-failed`, `log-unavailable`, `log-full`…
+ * @throws ProblemError `blob-not-found`, `blob-corrupt`, `storage-failed`, `log-unavailable`, `log-full`, `newer-contract`…
  */
 export async function organiseAttempt(
   deps: OrganiseDependencies,
@@ -132,13 +138,11 @@ function contentOf(bytes: Uint8Array) {
   };
 }
 
-/** The job as it was accepted: one `last_by_subj`. */
 async function readAccepted(log: EventLog, jobId: string): Promise<Accepted> {
-  const entry = await log.lastOnSubject(JobAcceptedV1, jobId);
-  if (entry?.status === 'event' && isEvent(entry.event, JobAcceptedV1)) return entry.event.data;
-  if (entry?.status === 'newer')
-    throw new ProblemError('newer-contract', `The job was accepted as ${entry.name}, which this build does not know`);
-  throw new ProblemError('job-not-found', `The log does not say that job ${jobId} was accepted`);
+  const accepted = await lastEventOnSubject(log, [JobAcceptedV1], jobId);
+  if (accepted === undefined)
+    throw new ProblemError('job-not-found', `The log does not say that job ${jobId} was accepted`);
+  return accepted.data;
 }
 
 /** The graph that ran, for the sidecar only: where its blob is gone, the picture is filed all the same. */

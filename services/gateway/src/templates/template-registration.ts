@@ -15,14 +15,17 @@ export interface TemplateRegistrationDeps {
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5_000;
 
+const NOT_READ = 'the templates have not been read yet';
+
 /**
- * Registers the built-in templates at start, in the background: a log that is away holds up neither the start nor, once it
- * is back, the registration.
+ * Registers the built-in templates at start, and again when the log was replaced, in the background: a log that is away
+ * holds up neither the start nor, once it is back, the registration.
  */
 export class TemplateRegistration {
   readonly #deps: TemplateRegistrationDeps;
-  readonly #faults: string[] = [];
-  #waitingFor: string | undefined = 'the templates have not been read yet';
+  #faults: string[] = [];
+  #waitingFor: string | undefined = NOT_READ;
+  #running: Promise<void> = Promise.resolve();
 
   constructor(deps: TemplateRegistrationDeps) {
     this.#deps = deps;
@@ -34,8 +37,19 @@ export class TemplateRegistration {
     return reasons.length === 0 ? { ok: true, reason: null } : { ok: false, reason: reasons.join('; ') };
   }
 
-  /** Ends when every template is registered or refused, or when the signal aborts. Does not throw. */
-  async run(signal: AbortSignal): Promise<void> {
+  /**
+   * Ends when every template is registered or refused, or when the signal aborts. May be called again, also while it runs:
+   * what is registered already is not registered twice. Does not throw.
+   */
+  run(signal: AbortSignal): Promise<void> {
+    this.#running = this.#running.then(() => this.#run(signal));
+    return this.#running;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    this.#faults = [];
+    this.#waitingFor = NOT_READ;
     const { templates, faults } = await readTemplateFolder(this.#deps.folder);
     for (const fault of faults) this.#fault(fault);
     if (templates.length === 0) this.#fault(`there is no template in ${this.#deps.folder}`);

@@ -82,4 +82,14 @@ describe('the registry of templates', () => {
     templates.add({ data: { ...registered('text-to-image', 10, 'video').data } });
     expect(await templates.resolve('text-to-image@10', 'image')).toMatchObject({ kind: 'image' });
   });
+
+  it('forgets the templates of a log that was replaced, and says that it does not know until the other one is read', async () => {
+    const templates = registry();
+    templates.restart();
+    const asked = templates.resolve('text-to-image', 'image');
+    templates.add(registered('text-to-image', 2));
+    expect(await asked).toMatchObject({ version: 2 });
+    templates.markCaughtUp();
+    expect(templates.known()).toEqual(['text-to-image@2']);
+  });
 });

@@ -29,6 +29,12 @@ export class TemplateRegistry {
     this.#wake();
   }
 
+  /** Forgets everything: the log is read from its beginning, and may be another one. */
+  restart(): void {
+    this.#versions.clear();
+    this.#caughtUp = false;
+  }
+
   /** From now on a template that is not here does not exist. */
   markCaughtUp(): void {
     this.#caughtUp = true;

@@ -1,6 +1,14 @@
 import type { BlobStore } from '@anime/blob-store';
 import { JobScoredV1, type EventData, type JobExecutedV1 } from '@anime/contracts';
-import { causedBy, deriveId, type EventLog, type EventOf, type RecordedEvent } from '@anime/event-store';
+import {
+  causedBy,
+  deriveId,
+  lastEventOnSubject,
+  type EventLog,
+  type EventOf,
+  type RecordedEvent,
+} from '@anime/event-store';
+import { isProblem } from '@anime/problem-details';
 import type { ClassicalScorer } from '@anime/quality-metrics';
 import { measure } from './metric-results.js';
 
@@ -25,8 +33,14 @@ export async function isUnscored(
   deps: Pick<ScoreDependencies, 'log' | 'scorerBuild'>,
   event: RecordedEvent,
 ): Promise<boolean> {
-  const last = await deps.log.lastOnSubject(JobScoredV1, event.aggregateId);
-  return !(last?.status === 'event' && last.event.id === scoredId(event.id, deps.scorerBuild));
+  try {
+    const last = await lastEventOnSubject(deps.log, [JobScoredV1], event.aggregateId);
+    return last?.id !== scoredId(event.id, deps.scorerBuild);
+  } catch (error) {
+    // A newer build's scores may be of another attempt; if they are of this one, the log knows the repeat by its id.
+    if (isProblem(error, 'newer-contract')) return true;
+    throw error;
+  }
 }
 
 /**

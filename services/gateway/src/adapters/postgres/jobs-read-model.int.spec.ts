@@ -47,7 +47,7 @@ describe('JobsReadModel', () => {
     for (const event of [queued.accepted, running.accepted, running.assigned(1), running.started(1)])
       await log.append(event);
     await log.putRaw({ subject: `${log.root}.job.nobody.gateway`, data: 'rubbish' });
-    const row = projectionRow(jobsProjection, database);
+    const row = projectionRow(jobsProjection, database, 'rebuild');
     const stop = new AbortController();
     await log.follow({
       after: await row.loadCheckpoint(),

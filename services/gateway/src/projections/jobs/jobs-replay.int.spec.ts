@@ -43,7 +43,7 @@ const everyGarbage: LogStep[] = (['no-envelope', 'bad-data', 'wrong-producer', '
 
 /** Reads the log to its end in batches of these sizes, over and over. */
 async function readInBatches(log: EventLog, database: Database, sizes: readonly number[]): Promise<Checkpoint> {
-  const row = projectionRow(jobsProjection, database);
+  const row = projectionRow(jobsProjection, database, 'rebuild');
   let at = await row.loadCheckpoint();
   const end = await log.end();
   for (let n = 0; at.position < end; n += 1) {

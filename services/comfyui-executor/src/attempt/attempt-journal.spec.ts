@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { JobStartedV1 } from '@anime/contracts';
+import { executorIdOf } from '@anime/event-store';
+import { MemoryLog } from '@anime/event-store/memory';
+import { eventsOf } from '@anime/event-store/testing';
+import { JobLog } from '../testing/job-log.js';
+import { AttemptJournal } from './attempt-journal.js';
+
+const CLAIM = randomUUID();
+let log: MemoryLog;
+let jobs: JobLog;
+let journal: AttemptJournal;
+beforeEach(() => {
+  log = new MemoryLog();
+  jobs = new JobLog(log, executorIdOf('studio', 'test'));
+  journal = new AttemptJournal(log);
+});
+
+const garbageOn = (jobId: string, producer: string): Promise<number> =>
+  log.putRaw({ subject: `${log.root}.job.${jobId}.${producer}`, data: 'garbage' });
+
+describe('garbage on a job’s subjects', () => {
+  it('does not hide what the job was accepted as', async () => {
+    const jobId = await jobs.accept();
+    await garbageOn(jobId, 'orchestrator.accepted');
+    expect(await journal.accepted(jobId)).toMatchObject({ template: { id: 'text-to-image' } });
+  });
+
+  it('takes no order back, and does not bring one back that was', async () => {
+    const jobId = await jobs.accept();
+    const assigned = await jobs.assign(jobId);
+    await garbageOn(jobId, `orchestrator.${jobs.executorId}`);
+    expect(await journal.isCurrent(assigned)).toBe(true);
+    expect(await journal.isAbandoned(jobId, 1, jobs.executorId)).toBe(false);
+    await jobs.orderCancel(jobId);
+    await garbageOn(jobId, `orchestrator.${jobs.executorId}`);
+    expect(await journal.isCurrent(assigned)).toBe(false);
+    expect(await journal.isAbandoned(jobId, 1, jobs.executorId)).toBe(true);
+  });
+
+  it('keeps nobody from a claim, and does not make a second one', async () => {
+    const jobId = await jobs.accept();
+    const assigned = await jobs.assign(jobId);
+    await garbageOn(jobId, 'comfyui-executor');
+    expect(await journal.claim(assigned, CLAIM)).toEqual({ kind: 'claim' });
+    await garbageOn(jobId, 'comfyui-executor');
+    expect(await journal.claim(assigned, randomUUID())).toEqual({ kind: 'adopt', claim: CLAIM });
+    expect(await eventsOf(log, JobStartedV1, jobId)).toHaveLength(1);
+  });
+
+  it('that comes between a look and the claim only makes it look again', async () => {
+    const jobId = await jobs.accept();
+    const assigned = await jobs.assign(jobId);
+    const append = log.append.bind(log);
+    let garbage = 3;
+    log.append = async (event, options) => {
+      if (garbage-- > 0) await garbageOn(jobId, 'comfyui-executor');
+      return append(event, options);
+    };
+    expect(await journal.claim(assigned, CLAIM)).toEqual({ kind: 'claim' });
+    expect(await eventsOf(log, JobStartedV1, jobId)).toMatchObject([{ data: { claim: CLAIM } }]);
+  });
+});
+
+describe('an order of a newer version than this build knows', () => {
+  it('replaces those before it, though it is for a newer build to carry out', async () => {
+    const jobId = await jobs.accept();
+    const assigned = await jobs.assign(jobId);
+    const id = randomUUID();
+    await log.putRaw({
+      subject: `${log.root}.job.${jobId}.orchestrator.${jobs.executorId}`,
+      headers: newerHeaders(id, jobId, 'job.cancel-ordered.v99'),
+      data: '{}',
+    });
+    expect(await log.lastOfAggregate('job', jobId)).toMatchObject({ status: 'newer' });
+    expect(await journal.isCurrent(assigned)).toBe(false);
+    expect(await journal.isAbandoned(jobId, 1, jobs.executorId)).toBe(true);
+  });
+});
+
+function newerHeaders(id: string, jobId: string, name: string): Record<string, string> {
+  return {
+    'Nats-Msg-Id': id,
+    'ce-specversion': '1.0',
+    'ce-id': id,
+    'ce-type': name,
+    'ce-source': '/anime/orchestrator',
+    'ce-subject': `job/${jobId}`,
+    'ce-time': '2026-01-02T03:04:05.678Z',
+    'ce-dataschema': `urn:anime:schema:${name}`,
+    'ce-correlationid': id,
+    'ce-actor': 'service:orchestrator',
+  };
+}

@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ComfyClient } from '@anime/comfyui-client';
+import { ExecutorRegisteredV1 } from '@anime/contracts';
+import { executorIdOf } from '@anime/event-store';
+import { eventsOf } from '@anime/event-store/testing';
+import { useNats } from '@anime/testing';
+import { runnerHarness, type RunnerHarness } from '../testing/runner-harness.js';
+import { registerExecutor } from './register-executor.js';
+
+const nats = useNats();
+let harness: RunnerHarness;
+beforeAll(async () => {
+  harness = await runnerHarness((await nats.server()).url);
+});
+afterAll(async () => {
+  await harness[Symbol.asyncDispose]();
+});
+
+describe('an executor', () => {
+  it('is registered once', async () => {
+    const { log, register, executorId } = await newcomer();
+    expect([await register(), await register()]).toEqual([true, false]);
+    expect(await eventsOf(log, ExecutorRegisteredV1, executorId)).toHaveLength(1);
+  });
+
+  it('is registered once by processes that begin at the same time', async () => {
+    const { log, register, executorId } = await newcomer();
+    expect((await Promise.all([register(), register(), register()])).filter(Boolean)).toHaveLength(1);
+    expect(await eventsOf(log, ExecutorRegisteredV1, executorId)).toHaveLength(1);
+  });
+
+  it('is not taken for registered because of garbage, nor registered again', async () => {
+    const { log, register, executorId, garbage } = await newcomer();
+    await garbage();
+    expect(await register()).toBe(true);
+    await garbage();
+    expect(await register()).toBe(false);
+    expect(await eventsOf(log, ExecutorRegisteredV1, executorId)).toHaveLength(1);
+  });
+
+  it('does not count as registered when garbage came before its event; it is tried again', async () => {
+    const { log, register, executorId, garbage } = await newcomer();
+    const append = log.append.bind(log);
+    log.append = async (event, options) => {
+      await garbage();
+      return append(event, options);
+    };
+    await expect(register()).rejects.toMatchObject({ code: 'append-conflict' });
+    log.append = append;
+    expect(await register()).toBe(true);
+    expect(await eventsOf(log, ExecutorRegisteredV1, executorId)).toHaveLength(1);
+  });
+});
+
+/** An executor that the log has never heard of, on a server of its own. */
+async function newcomer() {
+  const { log } = harness;
+  const name = `test-${randomUUID()}`;
+  const executorId = executorIdOf('studio', name);
+  const client = new ComfyClient({ baseUrl: (await harness.simulator()).url });
+  return {
+    log,
+    executorId,
+    register: () => registerExecutor(log, client, executorId, name),
+    garbage: () => harness.putGarbage(`executor.${executorId}.comfyui-executor`),
+  };
+}
