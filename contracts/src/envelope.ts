@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { Instant, Uuid } from './values/primitives.js';
 
 /** `ce-actor`: an opaque id of a person or key, or the service that acted by itself. Never a name or an address. */
-export const Actor = z.string().regex(/^(service:[a-z-]+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/);
+export const Actor = z
+  .string()
+  .regex(/^(service:[a-z-]+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/);
 
 /** W3C trace context, version 00. */
 export const Traceparent = z.string().regex(/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/);

@@ -3,7 +3,7 @@ import type { Aggregate, EventContract, ServiceName } from './event-contract.js'
 /** The stream that holds every domain event, and the first token of its subjects. Both are parameters of event-store. */
 export const EVENTS_STREAM = 'ANIME_EVENTS';
 export const EVENTS_ROOT = 'anime';
-/** The stream of progress messages (memory, one hour). */
+/** The stream of progress messages (on disk, kept for one hour). */
 export const PROGRESS_STREAM = 'ANIME_PROGRESS';
 export const PROGRESS_ROOT = 'anime-progress';
 /** First token of what is not stored at all. */
@@ -35,7 +35,12 @@ export function aggregateFilter(root: string, aggregate: Aggregate, aggregateId:
 }
 
 /** The one subject on which a producer writes plain facts of one aggregate. */
-export function producerSubject(root: string, aggregate: Aggregate, aggregateId: string, producer: ServiceName): string {
+export function producerSubject(
+  root: string,
+  aggregate: Aggregate,
+  aggregateId: string,
+  producer: ServiceName,
+): string {
   return `${root}.${aggregate}.${aggregateId}.${producer}`;
 }
 

@@ -134,6 +134,10 @@ function envelopeHeaders(): Json {
       'Nats-Msg-Id': { type: 'string', description: 'repeats ce-id' },
       ...Object.fromEntries(fields.map(([, header]) => [header, { type: 'string' }])),
     },
-    required: ['ce-specversion', 'Nats-Msg-Id', ...fields.filter(([name]) => !optional.has(name)).map(([, header]) => header)],
+    required: [
+      'ce-specversion',
+      'Nats-Msg-Id',
+      ...fields.filter(([name]) => !optional.has(name)).map(([, header]) => header),
+    ],
   };
 }

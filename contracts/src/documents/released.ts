@@ -7,7 +7,9 @@ export function schemaHashes(catalogue: ContractCatalogue): Record<string, strin
   const documents = schemaDocuments(catalogue);
   const hashes: Record<string, string> = {};
   for (const { name } of catalogue.contracts) {
-    hashes[name] = createHash('sha256').update(JSON.stringify(documents.get(`${name}.json`))).digest('hex');
+    hashes[name] = createHash('sha256')
+      .update(JSON.stringify(documents.get(`${name}.json`)))
+      .digest('hex');
   }
   return hashes;
 }
@@ -16,7 +18,10 @@ export function schemaHashes(catalogue: ContractCatalogue): Record<string, strin
  * Compares today's schemas with the released ones.
  * @returns a sentence per released contract that is gone or changed; empty when the promise is kept (law 8)
  */
-export function brokenReleases(released: Readonly<Record<string, string>>, today: Readonly<Record<string, string>>): string[] {
+export function brokenReleases(
+  released: Readonly<Record<string, string>>,
+  today: Readonly<Record<string, string>>,
+): string[] {
   const faults: string[] = [];
   for (const [name, hash] of Object.entries(released)) {
     if (today[name] === undefined) faults.push(`${name} was released and is gone`);

@@ -46,11 +46,7 @@ export const TemplateManifest = z.strictObject({
   vramGb: z.number().min(0),
   models: z.array(z.strictObject({ role: z.string(), folder: z.string(), parameter: z.string() })),
   parameters: z.array(TemplateParameter).min(1),
-  outputs: z
-    .array(
-      z.strictObject({ node: NodeId, kind: OutputKind, role: Word, filenamePrefixInput: Word }),
-    )
-    .min(1),
+  outputs: z.array(z.strictObject({ node: NodeId, kind: OutputKind, role: Word, filenamePrefixInput: Word })).min(1),
   /** Share of the work per node id; sums to 1. */
   progress: z.record(z.string(), z.number().min(0).max(1)),
 });

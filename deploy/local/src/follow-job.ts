@@ -9,7 +9,9 @@ import { WebSocket } from 'ws';
  * @throws Error when the job has not ended in time, or the relay closes the connection
  */
 export async function followJob(relay: string, jobId: string, limitMs: number): Promise<void> {
-  const socket = new WebSocket(`${relay.replace(/^http/, 'ws')}/api/anime/jobs/${jobId}/progress`, { perMessageDeflate: false });
+  const socket = new WebSocket(`${relay.replace(/^http/, 'ws')}/api/anime/jobs/${jobId}/progress`, {
+    perMessageDeflate: false,
+  });
   const bar = new cliProgress.SingleBar(
     {
       format: '  {bar} {percentage}%  {status}  {detail}',
@@ -24,16 +26,22 @@ export async function followJob(relay: string, jobId: string, limitMs: number): 
   bar.start(100, 0, { status: 'requested', detail: '' });
   try {
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`job ${jobId} has not ended within ${limitMs / 1000} s`)), limitMs);
+      const timer = setTimeout(
+        () => reject(new Error(`job ${jobId} has not ended within ${limitMs / 1000} s`)),
+        limitMs,
+      );
       socket.on('error', reject);
       socket.on('close', (code) => reject(new Error(`the progress-relay closed the connection (${code})`)));
       socket.on('message', (data) => {
         const message = ViewerMessage.parse(JSON.parse((data as Buffer).toString('utf8')));
         const job = message.type === 'job' ? message.data : message.type === 'reset' ? message.data.job : null;
-        const progress = message.type === 'progress' ? message.data : message.type === 'reset' ? message.data.progress : null;
+        const progress =
+          message.type === 'progress' ? message.data : message.type === 'reset' ? message.data.progress : null;
         if (progress !== null) {
           const steps = progress.steps === null ? '' : ` ${progress.step}/${progress.steps}`;
-          bar.update(Math.round(progress.fraction * 100), { detail: `${progress.nodeTitle ?? progress.phase}${steps}` });
+          bar.update(Math.round(progress.fraction * 100), {
+            detail: `${progress.nodeTitle ?? progress.phase}${steps}`,
+          });
         }
         if (job === null) return;
         bar.update({ status: job.status });

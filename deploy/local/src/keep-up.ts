@@ -14,16 +14,25 @@ export async function keepUp(dataDir: string, freePorts: boolean): Promise<void>
   process.on('SIGTERM', onSignal);
   const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
-  const stack = await startStack({ dataDir, freePorts, onStep: (step) => say(`  ${step}`), onTrouble: (trouble) => say(trouble) });
+  const stack = await startStack({
+    dataDir,
+    freePorts,
+    onStep: (step) => say(`  ${step}`),
+    onTrouble: (trouble) => say(trouble),
+  });
   say('');
   say('The studio is up.');
   for (const service of SERVICES) say(`  ${service.padEnd(18)} ${stack.urls[service]}`);
-  say(`  ${'ComfyUI'.padEnd(18)} ${stack.comfyui.join(', ')}${stack.simulated ? '  (simulator: no model is run)' : ''}`);
+  say(
+    `  ${'ComfyUI'.padEnd(18)} ${stack.comfyui.join(', ')}${stack.simulated ? '  (simulator: no model is run)' : ''}`,
+  );
   say(`  ${'API documentation'.padEnd(18)} ${stack.gateway}/docs`);
   say(`  ${'library'.padEnd(18)} ${stack.libraryDir}`);
   say(`  ${'logs'.padEnd(18)} ${stack.logsDir}`);
   say('');
-  say(`Try: curl -s ${stack.gateway}/api/anime/generate -H 'content-type: application/json' -d '{"prompt":"a lighthouse","type":"image"}'`);
+  say(
+    `Try: curl -s ${stack.gateway}/api/anime/generate -H 'content-type: application/json' -d '{"prompt":"a lighthouse","type":"image"}'`,
+  );
   say('Ctrl-C stops it.');
   await stopAsked.promise;
   say('Stopping…');

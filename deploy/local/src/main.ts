@@ -5,7 +5,9 @@ import { keepUp } from './keep-up.js';
 
 const DATA_DIR = path.resolve('.anime');
 
-const program = new Command('local-stack').description('The whole system on one machine, without Docker').showHelpAfterError();
+const program = new Command('local-stack')
+  .description('The whole system on one machine, without Docker')
+  .showHelpAfterError();
 const dataDirOption = ['--data-dir <folder>', 'where events, database, files and logs lie', DATA_DIR] as const;
 
 program
@@ -19,7 +21,9 @@ program
   .description('starts the stack and keeps it up until Ctrl-C')
   .option(...dataDirOption)
   .option('--free-ports', 'let the system choose the ports, in place of 8329 and 8331 to 8335', false)
-  .action(async (options: { dataDir: string; freePorts: boolean }) => keepUp(path.resolve(options.dataDir), options.freePorts));
+  .action(async (options: { dataDir: string; freePorts: boolean }) =>
+    keepUp(path.resolve(options.dataDir), options.freePorts),
+  );
 
 try {
   await program.parseAsync();

@@ -34,7 +34,8 @@ export class StackLock {
     for (;;) {
       if (createWhole(file, lock.#content(null))) return lock;
       const holder = readLock(file);
-      if (holder !== undefined && isAlive(holder.launcher)) throw new StackRunningError(holder.launcher.pid, holder.gateway);
+      if (holder !== undefined && isAlive(holder.launcher))
+        throw new StackRunningError(holder.launcher.pid, holder.gateway);
       // Its launcher is gone. Moving the file away first lets only one of two starters win.
       const stale = `${file}.stale-${process.pid}`;
       try {
@@ -79,7 +80,9 @@ function createWhole(file: string, content: string): boolean {
 function readLock(file: string): LockFile | undefined {
   try {
     const value = JSON.parse(readFileSync(file, 'utf8')) as Partial<LockFile>;
-    return typeof value.launcher?.pid === 'number' ? { launcher: value.launcher, gateway: value.gateway ?? null } : undefined;
+    return typeof value.launcher?.pid === 'number'
+      ? { launcher: value.launcher, gateway: value.gateway ?? null }
+      : undefined;
   } catch {
     // A launcher died while it wrote: nobody holds it.
     return undefined;

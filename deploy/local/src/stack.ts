@@ -54,11 +54,21 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-async function start(options: StackOptions, lock: StackLock, undo: (() => Promise<void>)[], stop: () => Promise<void>): Promise<Stack> {
+async function start(
+  options: StackOptions,
+  lock: StackLock,
+  undo: (() => Promise<void>)[],
+  stop: () => Promise<void>,
+): Promise<Stack> {
   const dir = (name: string): string => path.join(options.dataDir, name);
   const [logsDir, libraryDir] = [dir('logs'), dir('library')];
   for (const folder of [logsDir, libraryDir, dir('blobs')]) mkdirSync(folder, { recursive: true });
-  const spawn = (name: string, entry: string, env: Record<string, string | undefined>, args: readonly string[] = []): StackChild =>
+  const spawn = (
+    name: string,
+    entry: string,
+    env: Record<string, string | undefined>,
+    args: readonly string[] = [],
+  ): StackChild =>
     new StackChild({
       name,
       entry: path.join(ROOT, entry),
@@ -87,7 +97,9 @@ async function start(options: StackOptions, lock: StackLock, undo: (() => Promis
     COMFYUI_URLS: comfyui.join(','),
     PORT: options.freePorts ? '0' : undefined,
   };
-  const children = SERVICES.map((name) => new SupervisedService(name, spawnOptions(name, env, logsDir), options.onTrouble));
+  const children = SERVICES.map(
+    (name) => new SupervisedService(name, spawnOptions(name, env, logsDir), options.onTrouble),
+  );
   undo.push(async () => {
     await Promise.all(children.map((child) => child.stop()));
   });
@@ -100,7 +112,10 @@ async function start(options: StackOptions, lock: StackLock, undo: (() => Promis
   return { gateway: urls.gateway, relay: urls['progress-relay'], comfyui, simulated, libraryDir, logsDir, urls, stop };
 }
 
-async function startServers(options: StackOptions, undo: (() => Promise<void>)[]): Promise<{ natsUrl: string; databaseUrl: string }> {
+async function startServers(
+  options: StackOptions,
+  undo: (() => Promise<void>)[],
+): Promise<{ natsUrl: string; databaseUrl: string }> {
   let natsUrl = process.env['NATS_URL'];
   let databaseUrl = process.env['DATABASE_URL'];
   if (natsUrl === undefined) {
@@ -133,8 +148,18 @@ async function startComfyUi(
   return { comfyui: [await simulator.url()], simulated: true };
 }
 
-function spawnOptions(name: ServiceName, env: Record<string, string | undefined>, logsDir: string): Omit<ConstructorParameters<typeof StackChild>[0], 'onUnexpectedExit'> {
-  return { name, entry: path.join(ROOT, 'services', name, 'dist', 'main.js'), env, cwd: ROOT, logFile: path.join(logsDir, `${name}.log`) };
+function spawnOptions(
+  name: ServiceName,
+  env: Record<string, string | undefined>,
+  logsDir: string,
+): Omit<ConstructorParameters<typeof StackChild>[0], 'onUnexpectedExit'> {
+  return {
+    name,
+    entry: path.join(ROOT, 'services', name, 'dist', 'main.js'),
+    env,
+    cwd: ROOT,
+    logFile: path.join(logsDir, `${name}.log`),
+  };
 }
 
 /** A service that is started again when it dies after it had begun to work. */

@@ -52,8 +52,7 @@ function answerIn<C extends EventContract>(entry: LogEntry, contracts: readonly 
   if (entry.status !== 'event') return undefined;
   for (const contract of contracts) {
     const { event } = entry;
-    if (isEvent(event, contract))
-      return { subject: eventSubject('', contract, event.aggregateId, event.data), event };
+    if (isEvent(event, contract)) return { subject: eventSubject('', contract, event.aggregateId, event.data), event };
   }
   return undefined;
 }

@@ -180,7 +180,9 @@ describe('a reader of the log', () => {
     model.checkpoint = { position: 2, eventId: uuidv7() };
     const reader = read(log, model);
     const states = new Set<string>();
-    await eventually(() => states.add(reader.status().state) && model.loads >= 5, { what: 'it looked again and again' });
+    await eventually(() => states.add(reader.status().state) && model.loads >= 5, {
+      what: 'it looked again and again',
+    });
     expect([...states].filter((state) => state !== 'starting')).toEqual(['stopped']);
     expect(reader.status().reason).toContain(REPAIR);
     expect([log.follows, model.written]).toEqual([1, []]);

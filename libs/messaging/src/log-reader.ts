@@ -10,7 +10,8 @@ const LAST_RETRY_MS = 5_000;
 /** How often a row that waits for its repair is looked at: its checkpoint alone, not the log. */
 const LOOK_AGAIN_MS = 3_000;
 
-const CANNOT_BEGIN = 'what was read comes from another log, and the row does not begin again by itself: start the service again';
+const CANNOT_BEGIN =
+  'what was read comes from another log, and the row does not begin again by itself: start the service again';
 
 export interface LogReaderOptions {
   readonly log: EventLog;

@@ -33,7 +33,8 @@ export function checkTemplate(manifest: TemplateManifest, graph: ApiGraph): stri
   for (const parameter of manifest.parameters) {
     for (const target of parameter.targets) {
       const [nodeId = '', input = ''] = target.split('.');
-      if (!hasInput(nodeId, input)) faults.push(`parameter ${parameter.name} targets ${target}, which is not in the graph`);
+      if (!hasInput(nodeId, input))
+        faults.push(`parameter ${parameter.name} targets ${target}, which is not in the graph`);
     }
   }
   for (const output of manifest.outputs) {

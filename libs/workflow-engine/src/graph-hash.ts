@@ -19,7 +19,9 @@ export function graphHash(graph: ApiGraph, saves: readonly SaveTarget[]): string
       { class_type: node.class_type, inputs: node.inputs },
     ]),
   );
-  return createHash('sha256').update(canonicalize(bare) ?? '').digest('hex');
+  return createHash('sha256')
+    .update(canonicalize(bare) ?? '')
+    .digest('hex');
 }
 
 /** A copy of the graph whose save nodes write under the given prefixes. Save nodes that are not in it are left out. */

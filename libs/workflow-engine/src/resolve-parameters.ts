@@ -39,7 +39,10 @@ export function resolveParameters(
   const known = new Set(manifest.parameters.map((parameter) => parameter.name));
   for (const name of Object.keys(given)) {
     if (given[name] !== undefined && !known.has(name)) {
-      errors.push({ parameter: name, message: `is not a parameter of ${manifest.id}; it takes ${[...known].join(', ')}` });
+      errors.push({
+        parameter: name,
+        message: `is not a parameter of ${manifest.id}; it takes ${[...known].join(', ')}`,
+      });
     }
   }
   for (const parameter of manifest.parameters) {

@@ -44,7 +44,12 @@ describe.each(slugs)('the built-in template %s', (slug) => {
 
   it('gives a graph whose hash ignores titles and save prefixes and nothing else', () => {
     const hash = graphHash(graph, manifest.outputs);
-    expect(graphHash(withSavePrefixes(graph, manifest.outputs, (node) => `x/${node}`), manifest.outputs)).toBe(hash);
+    expect(
+      graphHash(
+        withSavePrefixes(graph, manifest.outputs, (node) => `x/${node}`),
+        manifest.outputs,
+      ),
+    ).toBe(hash);
     fc.assert(
       fc.property(fc.constantFrom(...Object.keys(graph)), fc.string(), (id, text) => {
         const node = graph[id];
@@ -61,21 +66,37 @@ describe('resolveParameters', () => {
   const { manifest } = loadTemplate('text-to-image');
 
   it('draws the seed once when none is given and says so', () => {
-    expect(resolveParameters(manifest, { prompt: 'x' }, defaults)).toMatchObject({ ok: true, seed: 7, seedSource: 'drawn' });
-    expect(resolveParameters(manifest, { prompt: 'x', seed: 0 }, defaults)).toMatchObject({ ok: true, seed: 0, seedSource: 'given' });
+    expect(resolveParameters(manifest, { prompt: 'x' }, defaults)).toMatchObject({
+      ok: true,
+      seed: 7,
+      seedSource: 'drawn',
+    });
+    expect(resolveParameters(manifest, { prompt: 'x', seed: 0 }, defaults)).toMatchObject({
+      ok: true,
+      seed: 0,
+      seedSource: 'given',
+    });
   });
 
   it('names every fault at once', () => {
     const result = resolveParameters(manifest, { prompt: '', width: 513, steps: '20', cfg: 99, nonsense: 1 }, defaults);
     expect(result.ok).toBe(false);
     if (!result.ok) {
-      expect(result.errors.map((error) => error.parameter).sort()).toEqual(['cfg', 'nonsense', 'prompt', 'steps', 'width']);
+      expect(result.errors.map((error) => error.parameter).sort()).toEqual([
+        'cfg',
+        'nonsense',
+        'prompt',
+        'steps',
+        'width',
+      ]);
     }
   });
 
   it('prefers the studio’s checkpoint to the template’s, and a given one to both', () => {
     const studio = { ...defaults, checkpoint: 'studio.safetensors' };
-    expect(resolveParameters(manifest, { prompt: 'x' }, studio)).toMatchObject({ parameters: { checkpoint: 'studio.safetensors' } });
+    expect(resolveParameters(manifest, { prompt: 'x' }, studio)).toMatchObject({
+      parameters: { checkpoint: 'studio.safetensors' },
+    });
     expect(resolveParameters(manifest, { prompt: 'x', checkpoint: 'mine.safetensors' }, studio)).toMatchObject({
       parameters: { checkpoint: 'mine.safetensors' },
     });

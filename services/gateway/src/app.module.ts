@@ -79,7 +79,6 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     onRegistered: (data) => templates.add({ data }),
     onFault: (message) => logger.error(message),
   });
-  void registration.run(stopping.signal);
 
   const queries = new JobQueries(reads, log, stopping.signal);
   const commands = new JobCommands({

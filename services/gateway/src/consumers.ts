@@ -10,9 +10,14 @@ const REBUILD = 'npm run rebuild -w @anime/gateway';
 
 /**
  * All that the gateway reads, and how.
- * @param registerAgain called when the log turns out to be another one, which may lack templates that were registered
+ * @param registerTemplates called whenever the log is read from its beginning: it may be another one than before, in which
+ *   the built-in templates are not registered
  */
-export function consumers(database: Database, templates: TemplateRegistry, registerAgain: () => void): ConsumerTable {
+export function consumers(
+  database: Database,
+  templates: TemplateRegistry,
+  registerTemplates: () => void,
+): ConsumerTable {
   return [
     projectionRow(jobsProjection, database, REBUILD),
     {
@@ -21,9 +26,9 @@ export function consumers(database: Database, templates: TemplateRegistry, regis
       events: [WorkflowRegisteredV1],
       maxBatch: 1_000,
       // From the beginning at every start: the templates must be known without PostgreSQL, and are few.
-      loadCheckpoint: async ({ refused }) => {
+      loadCheckpoint: async () => {
         templates.restart();
-        if (refused !== undefined) registerAgain();
+        registerTemplates();
         return { position: 0, eventId: '' };
       },
       onBatch: async ({ entries, caughtUp }) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startNatsServer, startPostgres, type PostgresServer } from '@anime/embedded-servers';
-import { provision } from '@anime/event-store';
+import { provision, type EventLog } from '@anime/event-store';
 import { AnswerCheck } from '@anime/gateway-client/testing';
 import { createTestDatabase, eventually, freePort, useNats } from '@anime/testing';
 import { describe, expect, it } from '@jest/globals';
@@ -14,6 +14,12 @@ const NOWHERE = 'postgres://nobody:nothing@127.0.0.1:1/nothing';
 const WORKFLOWS = fileURLToPath(new URL('../../../workflows', import.meta.url));
 const check = new AnswerCheck();
 const submit = (gateway: TestGateway) => gateway.send('POST', IMAGE, { body: { prompt: 'a fox' } });
+
+async function typesIn(log: EventLog): Promise<string[]> {
+  const types: string[] = [];
+  for await (const entry of log.read({ after: 0 })) if (entry.status === 'event') types.push(entry.event.type);
+  return types;
+}
 
 async function ready(
   gateway: TestGateway,
@@ -109,6 +115,40 @@ describe('while PostgreSQL is away', () => {
     } finally {
       await postgres.stop();
     }
+  }, 60_000);
+});
+
+describe('when the log is replaced by another one under a running gateway', () => {
+  const nats = useNats();
+
+  it('its templates are registered there, commands are taken, and the read-model waits for its rebuild', async () => {
+    await using database = await createTestDatabase();
+    const server = await nats.server();
+    await using gateway = await startTestGateway({ natsUrl: server.url, databaseUrl: database.url, check });
+    const { body: job } = await submit(gateway);
+    const self = `/api/anime/jobs/${String(job['jobId'])}`;
+    expect(await gateway.send('GET', `${self}?after=${String(job['position'])}`)).toMatchObject({ status: 200 });
+    await server.kill();
+    await rm(join(server.dataDir, 'jetstream'), { recursive: true });
+    await server.restart();
+    await provision({ natsUrl: server.url });
+
+    const taken = await eventually(async () => ((answer) => answer.status === 202 && answer)(await submit(gateway)), {
+      what: 'commands are taken',
+      timeoutMs: 20_000,
+    });
+    expect(await gateway.log.lastOfAggregate('job', String(taken.body['jobId']))).toMatchObject({ status: 'event' });
+    await eventually(async () => (await typesIn(gateway.log)).includes('workflow.registered') || undefined, {
+      what: 'the templates are registered in the new log',
+      timeoutMs: 20_000,
+    });
+    const { reason } = await eventually(
+      async () =>
+        ((check) => check?.reason?.includes('stopped') === true && check)((await ready(gateway)).checks['consumers']),
+      { what: 'the read-model is stopped', timeoutMs: 20_000 },
+    );
+    expect(reason).toMatch(/^jobs is stopped: .*: npm run rebuild -w @anime\/gateway$/);
+    expect((await ready(gateway)).checks['templates']).toEqual({ ok: true, reason: null });
   }, 60_000);
 });
 

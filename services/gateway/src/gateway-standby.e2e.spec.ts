@@ -4,7 +4,14 @@ import path from 'node:path';
 import { provision } from '@anime/event-store';
 import { createGatewayClient, unwrap, type GatewayClient } from '@anime/gateway-client';
 import { AnswerCheck } from '@anime/gateway-client/testing';
-import { createTestDatabase, eventually, spawnService, useNats, type ServiceProcess, type TestDatabase } from '@anime/testing';
+import {
+  createTestDatabase,
+  eventually,
+  spawnService,
+  useNats,
+  type ServiceProcess,
+  type TestDatabase,
+} from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const ENTRY = path.join(import.meta.dirname, '..', 'dist', 'main.js');
@@ -42,7 +49,10 @@ async function request(service: ServiceProcess): Promise<{ jobId: string; positi
   return { jobId: answer.jobId, position: answer.position };
 }
 
-async function seen(service: ServiceProcess, { jobId, position }: { jobId: string; position: number }): Promise<number> {
+async function seen(
+  service: ServiceProcess,
+  { jobId, position }: { jobId: string; position: number },
+): Promise<number> {
   const params = { path: { id: jobId }, query: { after: position, wait: 20 } };
   return (await clientOf(service).GET('/api/anime/jobs/{id}', { params })).response.status;
 }
@@ -50,7 +60,9 @@ async function seen(service: ServiceProcess, { jobId, position }: { jobId: strin
 /** What every gateway says of its `jobs` read-model. */
 async function states(service: ServiceProcess): Promise<string[]> {
   const { services } = await unwrap(clientOf(service).GET('/api/anime/system'));
-  return services.flatMap(({ consumers }) => consumers.filter(({ name }) => name === 'jobs').map(({ state }) => state)).sort();
+  return services
+    .flatMap(({ consumers }) => consumers.filter(({ name }) => name === 'jobs').map(({ state }) => state))
+    .sort();
 }
 
 const isReady = async ({ url }: ServiceProcess): Promise<boolean> => (await fetch(`${url}/ready`)).ok;
@@ -61,9 +73,15 @@ describe('two gateways on one database', () => {
     const before = await request(first);
     const second = await gateway();
     expect([await isReady(first), await isReady(second)]).toEqual([true, true]);
-    await eventually(async () => (await states(second)).join() === 'running,standby', { what: 'one builds, one stands by' });
-    expect(await (await fetch(`${second.url}/metrics`)).text()).toMatch(/^anime_consumer_standby\{.*consumer="jobs".*\} 1$/m);
-    expect(await (await fetch(`${first.url}/metrics`)).text()).toMatch(/^anime_consumer_running\{.*consumer="jobs".*\} 1$/m);
+    await eventually(async () => (await states(second)).join() === 'running,standby', {
+      what: 'one builds, one stands by',
+    });
+    expect(await (await fetch(`${second.url}/metrics`)).text()).toMatch(
+      /^anime_consumer_standby\{.*consumer="jobs".*\} 1$/m,
+    );
+    expect(await (await fetch(`${first.url}/metrics`)).text()).toMatch(
+      /^anime_consumer_running\{.*consumer="jobs".*\} 1$/m,
+    );
 
     expect(await seen(second, before)).toBe(200);
     expect(await seen(second, await request(first))).toBe(200);

@@ -21,21 +21,31 @@ if (values.help) process.stdout.write(HELP);
 else await runMain('gateway', () => rebuildJobs(values['check-parity']));
 
 async function rebuildJobs(checkParity: boolean): Promise<void> {
-  const [{ openLog }, { rebuild }, { default: cliProgress }, { readGatewayConfig }, { gatewayDatabase }, { jobsProjection }] =
-    await Promise.all([
-      import('@anime/event-store'),
-      import('@anime/projections'),
-      import('cli-progress'),
-      import('./config.js'),
-      import('./adapters/postgres/gateway-database.js'),
-      import('./projections/jobs/jobs.projection.js'),
-    ]);
+  const [
+    { openLog },
+    { rebuild },
+    { default: cliProgress },
+    { readGatewayConfig },
+    { gatewayDatabase },
+    { jobsProjection },
+  ] = await Promise.all([
+    import('@anime/event-store'),
+    import('@anime/projections'),
+    import('cli-progress'),
+    import('./config.js'),
+    import('./adapters/postgres/gateway-database.js'),
+    import('./projections/jobs/jobs.projection.js'),
+  ]);
   const config = readGatewayConfig();
   const log = openLog({ natsUrl: config.NATS_URL, name: 'gateway-rebuild' });
   const database = gatewayDatabase(config.DATABASE_URL);
   // Progress goes to standard error, so that standard output holds the result alone.
   const bar = new cliProgress.SingleBar(
-    { format: 'rebuilding jobs {bar} {percentage}%  event {value} of {total}  {eta_formatted} left', noTTYOutput: true, stream: process.stderr },
+    {
+      format: 'rebuilding jobs {bar} {percentage}%  event {value} of {total}  {eta_formatted} left',
+      noTTYOutput: true,
+      stream: process.stderr,
+    },
     cliProgress.Presets.shades_classic,
   );
   try {
@@ -48,7 +58,9 @@ async function rebuildJobs(checkParity: boolean): Promise<void> {
       },
     });
     bar.stop();
-    process.stdout.write(`${JSON.stringify({ rebuilt: jobsProjection.name, position: checkpoint.position, sha256: hash })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ rebuilt: jobsProjection.name, position: checkpoint.position, sha256: hash })}\n`,
+    );
   } finally {
     bar.stop();
     await log.close();

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { openLog, uuidv7 } from '@anime/event-store';
 import { JetStreamStrategy, startStatusReporter, type JetStreamStrategyOptions } from '@anime/messaging';
 import {
@@ -6,10 +5,11 @@ import {
   createLogger,
   createMetrics,
   exposeConsumers,
+  logCheck,
+  packageVersion,
   Readiness,
   type RunServiceOptions,
 } from '@anime/service-runtime';
-import { z } from 'zod';
 import { ProgressController } from './adapters/http/progress.controller.js';
 import { JobEvents } from './adapters/job-events.js';
 import { ProgressStream } from './adapters/nats/progress-stream.js';
@@ -21,9 +21,7 @@ import { LIMITS, type Limits } from './viewers/limits.js';
 import { Viewers } from './viewers/viewers.js';
 
 const NAME = 'progress-relay';
-const { version } = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
+const version = packageVersion(import.meta.url);
 
 /** The service's Nest module. */
 class ProgressRelayModule {}
@@ -74,7 +72,7 @@ export function composeProgressRelay(config: ProgressRelayConfig, limits: Limits
   exposeConsumers(metrics, () => strategy.consumers());
   exposeViewers(metrics, () => viewers.count);
 
-  readiness.add('log', () => ({ ok: log.state().connected, reason: log.state().reason }));
+  readiness.add('log', logCheck(log));
   readiness.add('consumers', strategy.check);
   readiness.add('progress stream', progress.check);
   const reporter = startStatusReporter({

@@ -2,7 +2,18 @@ import { z } from 'zod';
 import { defineEvent } from '../../event-contract.js';
 import { bodyOf } from '../../values/body.js';
 import { ApiGraph } from '../../values/graph.js';
-import { Instant, JobType, NodeId, OutputKind, Parameters, Seed, Sha256, Slug, Uuid, Word } from '../../values/primitives.js';
+import {
+  Instant,
+  JobType,
+  NodeId,
+  OutputKind,
+  Parameters,
+  Seed,
+  Sha256,
+  Slug,
+  Uuid,
+  Word,
+} from '../../values/primitives.js';
 
 /** The job will run: all that later steps need is here, so that they read no other aggregate. */
 export const JobAcceptedV1 = defineEvent({
@@ -29,9 +40,7 @@ export const JobAcceptedV1 = defineEvent({
         }),
       )
       .min(1),
-    outputs: z
-      .array(z.strictObject({ node: NodeId, kind: OutputKind, role: Word, filenamePrefixInput: Word }))
-      .min(1),
+    outputs: z.array(z.strictObject({ node: NodeId, kind: OutputKind, role: Word, filenamePrefixInput: Word })).min(1),
     /** Share of the work per node id; sums to 1. */
     progress: z.record(z.string(), z.number().min(0).max(1)),
     metricSet: z.enum(['classical']),

@@ -13,13 +13,15 @@ export const JobScoredV1 = defineEvent({
   data: z.strictObject({
     attempt: Attempt,
     scorerBuild: Word,
-    outputs: z.array(
-      z.strictObject({
-        node: NodeId,
-        index: z.int().min(0),
-        blob: Sha256,
-        metrics: z.array(MetricResult).min(1),
-      }),
-    ).min(1),
+    outputs: z
+      .array(
+        z.strictObject({
+          node: NodeId,
+          index: z.int().min(0),
+          blob: Sha256,
+          metrics: z.array(MetricResult).min(1),
+        }),
+      )
+      .min(1),
   }),
 });

@@ -16,8 +16,16 @@ describe('the API of a whole studio', () => {
   afterAll(() => studio[Symbol.asyncDispose](), 60_000);
 
   /** A raw request, checked as well. */
-  async function ask(method: string, route: string, body?: string, headers: Record<string, string> = {}): Promise<{ status: number; body: Problem }> {
-    const init = body === undefined ? { method, headers } : { method, headers: { 'content-type': 'application/json', ...headers }, body };
+  async function ask(
+    method: string,
+    route: string,
+    body?: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; body: Problem }> {
+    const init =
+      body === undefined
+        ? { method, headers }
+        : { method, headers: { 'content-type': 'application/json', ...headers }, body };
     const response = await studio.answers.fetch(`${studio.service('gateway').url}${route}`, init);
     return { status: response.status, body: (await response.json()) as Problem };
   }
@@ -28,7 +36,9 @@ describe('the API of a whole studio', () => {
   const post = (route: string, body: unknown) => ask('POST', route, JSON.stringify(body));
 
   it('makes a picture and hands out the very file that its record names', async () => {
-    const job = await unwrap(studio.client.POST('/api/anime/generate/image', { params: { query: { wait: 60 } }, body: { ...SMALL, seed: 5 } }));
+    const job = await unwrap(
+      studio.client.POST('/api/anime/generate/image', { params: { query: { wait: 60 } }, body: { ...SMALL, seed: 5 } }),
+    );
     if (!('files' in job)) throw new Error('the job has not ended within a minute');
     expect(job.status).toBe('completed');
     expect(job.seed).toBe(5);
@@ -36,7 +46,9 @@ describe('the API of a whole studio', () => {
     const bytes = await readFile(path.join(studio.libraryDir, output?.path ?? ''));
     expect(bytes.length).toBe(output?.size);
     const sidecar = job.files.find((file) => file.role === 'sidecar');
-    expect(JSON.parse(await readFile(path.join(studio.libraryDir, sidecar?.path ?? ''), 'utf8'))).toMatchObject({ seed: 5 });
+    expect(JSON.parse(await readFile(path.join(studio.libraryDir, sidecar?.path ?? ''), 'utf8'))).toMatchObject({
+      seed: 5,
+    });
     expect(job.scores.flatMap((score) => score.metrics).map((metric) => [metric.id, metric.status])).toEqual([
       ['colourfulness', 'measured'],
       ['sharpness', 'measured'],
@@ -45,21 +57,32 @@ describe('the API of a whole studio', () => {
 
   it('makes a clip, and takes the old form of a request', async () => {
     const clip = await unwrap(
-      studio.client.POST('/api/anime/generate/video', { params: { query: { wait: 60 } }, body: { ...SMALL, frames: 3, fps: 6 } }),
+      studio.client.POST('/api/anime/generate/video', {
+        params: { query: { wait: 60 } },
+        body: { ...SMALL, frames: 3, fps: 6 },
+      }),
     );
     if (!('files' in clip)) throw new Error('the job has not ended within a minute');
     expect(clip.files.find((file) => file.role === 'output')).toMatchObject({ mediaType: 'image/webp', frames: 3 });
-    const old = await unwrap(studio.client.POST('/api/anime/generate', { body: { prompt: 'a lantern', type: 'image' } }));
+    const old = await unwrap(
+      studio.client.POST('/api/anime/generate', { body: { prompt: 'a lantern', type: 'image' } }),
+    );
     if (!('jobId' in old)) throw new Error('nobody asked to wait');
     expect((await studio.ended(old.jobId)).status).toBe('completed');
   }, 60_000);
 
   it('says of the same graph with the same seed that ComfyUI answered from its cache, or made the same picture', async () => {
     const ask = () =>
-      unwrap(studio.client.POST('/api/anime/generate/image', { params: { query: { wait: 60 } }, body: { ...SMALL, seed: 77 } }));
+      unwrap(
+        studio.client.POST('/api/anime/generate/image', {
+          params: { query: { wait: 60 } },
+          body: { ...SMALL, seed: 77 },
+        }),
+      );
     const [first, second] = [await ask(), await ask()];
     if (!('outputs' in first) || !('outputs' in second)) throw new Error('a job has not ended within a minute');
-    const pixels = (job: typeof first) => job.scores.flatMap((score) => score.metrics).map((metric) => 'value' in metric && metric.value);
+    const pixels = (job: typeof first) =>
+      job.scores.flatMap((score) => score.metrics).map((metric) => 'value' in metric && metric.value);
     expect(pixels(second)).toEqual(pixels(first));
     expect(second.attempts[0]?.graphHash).toBe(first.attempts[0]?.graphHash);
   }, 60_000);
@@ -71,10 +94,18 @@ describe('the API of a whole studio', () => {
     const cursor = page.nextCursor ?? '';
     const next = await unwrap(client.GET('/api/anime/jobs', { params: { query: { limit: 2, cursor } } }));
     expect(next.jobs.map((job) => job.id)).not.toContain(page.jobs[0]?.id);
-    const lanterns = await unwrap(client.GET('/api/anime/jobs', { params: { query: { text: 'lantern', type: 'image', status: ['completed'] } } }));
+    const lanterns = await unwrap(
+      client.GET('/api/anime/jobs', { params: { query: { text: 'lantern', type: 'image', status: ['completed'] } } }),
+    );
     expect(lanterns.jobs.map((job) => job.prompt)).toEqual(['a lantern']);
-    const trail = await unwrap(client.GET('/api/anime/jobs/{id}/events', { params: { path: { id: lanterns.jobs[0]?.id ?? '' } } }));
-    expect(trail.events.map((event) => event.type).slice(0, 3)).toEqual(['job.requested', 'job.accepted', 'job.assigned']);
+    const trail = await unwrap(
+      client.GET('/api/anime/jobs/{id}/events', { params: { path: { id: lanterns.jobs[0]?.id ?? '' } } }),
+    );
+    expect(trail.events.map((event) => event.type).slice(0, 3)).toEqual([
+      'job.requested',
+      'job.accepted',
+      'job.assigned',
+    ]);
     const queue = await unwrap(client.GET('/api/anime/queue', {}));
     expect(queue.queued).toEqual([]);
     const system = await unwrap(client.GET('/api/anime/system', {}));
@@ -100,25 +131,26 @@ describe('the API of a whole studio', () => {
   it('refuses what it cannot do, names each field, and writes nothing', async () => {
     const before = await studio.log.end();
     const image = '/api/anime/generate/image';
-    const cases: readonly (readonly [Promise<{ status: number; body: Problem }>, number, string, readonly string[]])[] = [
-      [post(image, { ...SMALL, colour: 'red' }), 400, 'validation-failed', ['/colour']],
-      [post(image, { prompt: 7, steps: 'many' }), 400, 'validation-failed', ['/prompt', '/steps']],
-      [post(image, { prompt: '' }), 400, 'validation-failed', ['/prompt']],
-      [post(image, { prompt: 'x'.repeat(100_000) }), 400, 'validation-failed', ['/prompt']],
-      [post(image, { prompt: 'x', width: 511 }), 400, 'validation-failed', ['/width']],
-      [post(image, { prompt: 'x', template: 'nobody-made-this' }), 404, 'template-not-found', []],
-      [post(image, { prompt: 'x', template: 'text-to-animation' }), 422, 'parameter-invalid', []],
-      [post(image, { prompt: 'x', steps: 9_999 }), 422, 'parameter-invalid', ['/steps']],
-      [post('/api/anime/generate', { prompt: 'x', type: 'song' }), 400, 'validation-failed', ['/type']],
-      [post('/api/anime/generate/video', { prompt: 'x', frames: 0 }), 400, 'validation-failed', ['/frames']],
-      [ask('POST', image, '{"prompt":'), 400, 'bad-json', []],
-      [post(image, { prompt: 'x', negativePrompt: 'y'.repeat(2_000_000) }), 413, 'body-too-large', []],
-      [ask('GET', `/api/anime/jobs/${NOBODY}`), 404, 'job-not-found', []],
-      [ask('GET', `/api/anime/jobs/${NOBODY}/events`), 404, 'job-not-found', []],
-      [ask('POST', `/api/anime/jobs/${NOBODY}/cancel`), 404, 'job-not-found', []],
-      [ask('GET', '/api/anime/jobs?cursor=nonsense'), 400, 'bad-cursor', []],
-      [ask('GET', '/api/anime/jobs?status=asleep&limit=0'), 400, 'validation-failed', []],
-    ];
+    const cases: readonly (readonly [Promise<{ status: number; body: Problem }>, number, string, readonly string[]])[] =
+      [
+        [post(image, { ...SMALL, colour: 'red' }), 400, 'validation-failed', ['/colour']],
+        [post(image, { prompt: 7, steps: 'many' }), 400, 'validation-failed', ['/prompt', '/steps']],
+        [post(image, { prompt: '' }), 400, 'validation-failed', ['/prompt']],
+        [post(image, { prompt: 'x'.repeat(100_000) }), 400, 'validation-failed', ['/prompt']],
+        [post(image, { prompt: 'x', width: 511 }), 400, 'validation-failed', ['/width']],
+        [post(image, { prompt: 'x', template: 'nobody-made-this' }), 404, 'template-not-found', []],
+        [post(image, { prompt: 'x', template: 'text-to-animation' }), 422, 'parameter-invalid', []],
+        [post(image, { prompt: 'x', steps: 9_999 }), 422, 'parameter-invalid', ['/steps']],
+        [post('/api/anime/generate', { prompt: 'x', type: 'song' }), 400, 'validation-failed', ['/type']],
+        [post('/api/anime/generate/video', { prompt: 'x', frames: 0 }), 400, 'validation-failed', ['/frames']],
+        [ask('POST', image, '{"prompt":'), 400, 'bad-json', []],
+        [post(image, { prompt: 'x', negativePrompt: 'y'.repeat(2_000_000) }), 413, 'body-too-large', []],
+        [ask('GET', `/api/anime/jobs/${NOBODY}`), 404, 'job-not-found', []],
+        [ask('GET', `/api/anime/jobs/${NOBODY}/events`), 404, 'job-not-found', []],
+        [ask('POST', `/api/anime/jobs/${NOBODY}/cancel`), 404, 'job-not-found', []],
+        [ask('GET', '/api/anime/jobs?cursor=nonsense'), 400, 'bad-cursor', []],
+        [ask('GET', '/api/anime/jobs?status=asleep&limit=0'), 400, 'validation-failed', []],
+      ];
     for (const [answer, status, code, fields] of cases) {
       const { status: got, body } = await answer;
       expect([got, body.code]).toEqual([status, code]);

@@ -12,7 +12,10 @@ describe('while something is away', () => {
   afterAll(() => studio[Symbol.asyncDispose](), 60_000);
 
   const ready = async (url: string) =>
-    (await (await fetch(`${url}/ready`)).json()) as { ready: boolean; checks: { name: string; ok: boolean; reason: string | null }[] };
+    (await (await fetch(`${url}/ready`)).json()) as {
+      ready: boolean;
+      checks: { name: string; ok: boolean; reason: string | null }[];
+    };
 
   it('ComfyUI: jobs wait, the executor says why, and everything goes on when it is back', async () => {
     await studio.simulator.kill('SIGKILL');
@@ -24,7 +27,12 @@ describe('while something is away', () => {
       },
       { what: 'the executor is not ready', timeoutMs: 20_000 },
     );
-    expect(unready.checks.filter((check) => !check.ok).map((check) => check.reason).join()).toMatch(/ComfyUI/);
+    expect(
+      unready.checks
+        .filter((check) => !check.ok)
+        .map((check) => check.reason)
+        .join(),
+    ).toMatch(/ComfyUI/);
     const jobId = await studio.requestImage({ steps: 2, seed: 1 });
     await studio.happened(jobId, JobAcceptedV1);
     expect(await studio.trail(jobId)).not.toContain('failed');
@@ -35,7 +43,9 @@ describe('while something is away', () => {
   it('a ComfyUI that forgot its queue: the attempt fails as vanished and the next one is another run', async () => {
     const jobId = await studio.requestImage({ steps: 120, seed: 2 });
     await studio.happened(jobId, JobStartedV1);
-    await eventually(async () => (await studio.executions())[promptIdOf(jobId, 1)] === 1, { what: 'the server samples' });
+    await eventually(async () => (await studio.executions())[promptIdOf(jobId, 1)] === 1, {
+      what: 'the server samples',
+    });
     await studio.simulator.kill('SIGKILL');
     await studio.simulator.restart();
     const job = await studio.ended(jobId, 90_000);

@@ -16,19 +16,33 @@ describe('a cancel', () => {
     unwrap(studio.client.POST('/api/anime/jobs/{id}/cancel', { params: { path: { id: jobId } } }));
 
   async function runningOnServer(): Promise<number> {
-    const queue = (await (await fetch(`${studio.simulator.url}/queue`)).json()) as { queue_running: unknown[]; queue_pending: unknown[] };
+    const queue = (await (await fetch(`${studio.simulator.url}/queue`)).json()) as {
+      queue_running: unknown[];
+      queue_pending: unknown[];
+    };
     return queue.queue_running.length + queue.queue_pending.length;
   }
 
   it('in the middle of a long sample ends in cancelled and frees the GPU', async () => {
     const jobId = await studio.requestImage({ steps: 140, seed: 1 });
     await studio.happened(jobId, JobStartedV1);
-    await eventually(async () => (await studio.executions())[promptIdOf(jobId, 1)] === 1, { what: 'the server samples' });
+    await eventually(async () => (await studio.executions())[promptIdOf(jobId, 1)] === 1, {
+      what: 'the server samples',
+    });
     await cancel(jobId);
     const job = await studio.ended(jobId);
     expect(job.status).toBe('cancelled');
     expect(job.cancelRequested).toBe(true);
-    expect(await studio.trail(jobId)).toEqual(['requested', 'accepted', 'assigned', 'started', 'cancel-requested', 'cancel-ordered', 'attempt-failed', 'cancelled']);
+    expect(await studio.trail(jobId)).toEqual([
+      'requested',
+      'accepted',
+      'assigned',
+      'started',
+      'cancel-requested',
+      'cancel-ordered',
+      'attempt-failed',
+      'cancelled',
+    ]);
     expect(job.attempts[0]?.failure?.class).toBe('cancelled');
     await eventually(async () => (await runningOnServer()) === 0, { what: 'the server is idle' });
   }, 60_000);

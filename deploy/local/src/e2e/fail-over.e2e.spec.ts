@@ -26,14 +26,22 @@ describe('a fail-over in mid-assignment', () => {
     expect(assigned.epoch).toBe(1);
     await studio.happened(jobId, JobStartedV1);
     await studio.service('orchestrator').kill('SIGKILL');
-    await eventually(async () => (await terms()).length === 2, { what: 'the standby begins term 2', timeoutMs: 20_000 });
+    await eventually(async () => (await terms()).length === 2, {
+      what: 'the standby begins term 2',
+      timeoutMs: 20_000,
+    });
     await studio.service('comfyui-executor').kill('SIGKILL');
     await studio.service('comfyui-executor').restart();
     const job = await studio.ended(jobId);
     expect(job.status).toBe('completed');
-    expect((await studio.trail(jobId)).filter((type) => type === 'started' || type === 'executed')).toEqual(['started', 'executed']);
+    expect((await studio.trail(jobId)).filter((type) => type === 'started' || type === 'executed')).toEqual([
+      'started',
+      'executed',
+    ]);
     expect((await studio.executions())[promptIdOf(jobId, 1)]).toBe(1);
-    const epochs = (await studio.events(jobId)).filter((event) => event.epoch !== undefined).map((event) => event.epoch);
+    const epochs = (await studio.events(jobId))
+      .filter((event) => event.epoch !== undefined)
+      .map((event) => event.epoch);
     expect(epochs).toEqual([1, 1, 2, 2]);
     await standby.stop();
   }, 120_000);

@@ -17,7 +17,17 @@ describe('kill -9 in mid-job', () => {
   /** The trail of a job that ran once: every decision and fact once, in whatever order facts came. */
   async function expectOneRun(jobId: string): Promise<void> {
     const trail = await studio.trail(jobId);
-    for (const type of ['requested', 'accepted', 'assigned', 'started', 'executed', 'scored', 'organised', 'gated', 'completed']) {
+    for (const type of [
+      'requested',
+      'accepted',
+      'assigned',
+      'started',
+      'executed',
+      'scored',
+      'organised',
+      'gated',
+      'completed',
+    ]) {
       expect([type, trail.filter((each) => each === type).length]).toEqual([type, 1]);
     }
     expect((await studio.executions())[promptIdOf(jobId, 1)]).toBe(1);
@@ -26,14 +36,18 @@ describe('kill -9 in mid-job', () => {
     expect(job.files.filter((file) => file.role === 'output')).toHaveLength(1);
   }
 
-  it.each<ServiceName>([...SERVICES])('of the %s while the GPU works: the job ends once, with one run', async (name) => {
-    const jobId = await studio.requestImage({ steps: STEPS, seed: SERVICES.indexOf(name) });
-    await studio.happened(jobId, JobStartedV1);
-    await studio.service(name).kill('SIGKILL');
-    await studio.service(name).restart();
-    await studio.ended(jobId);
-    await expectOneRun(jobId);
-  }, 90_000);
+  it.each<ServiceName>([...SERVICES])(
+    'of the %s while the GPU works: the job ends once, with one run',
+    async (name) => {
+      const jobId = await studio.requestImage({ steps: STEPS, seed: SERVICES.indexOf(name) });
+      await studio.happened(jobId, JobStartedV1);
+      await studio.service(name).kill('SIGKILL');
+      await studio.service(name).restart();
+      await studio.ended(jobId);
+      await expectOneRun(jobId);
+    },
+    90_000,
+  );
 
   it.each<ServiceName>(['orchestrator', 'quality-scorer', 'file-organizer', 'gateway'])(
     'of the %s right after the run: the job ends once',

@@ -20,13 +20,17 @@ class Launcher {
     const env = { ...process.env };
     for (const name of ['NATS_URL', 'DATABASE_URL', 'COMFYUI_URLS']) delete env[name];
     this.process = spawn(process.execPath, [ENTRY, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [this.process.stdout, this.process.stderr]) stream?.on('data', (chunk: Buffer) => (this.output += String(chunk)));
+    for (const stream of [this.process.stdout, this.process.stderr])
+      stream?.on('data', (chunk: Buffer) => (this.output += String(chunk)));
     this.exit = once(this.process, 'exit').then(([code]) => code as number | null);
   }
 
   async up(): Promise<string> {
     const ended = this.exit.then((code) => Promise.reject(new Error(`the launcher ended (${code}):\n${this.output}`)));
-    const up = eventually(() => /gateway\s+(http:\S+)/.exec(this.output)?.[1], { what: 'the studio is up', timeoutMs: 60_000 });
+    const up = eventually(() => /gateway\s+(http:\S+)/.exec(this.output)?.[1], {
+      what: 'the studio is up',
+      timeoutMs: 60_000,
+    });
     return Promise.race([up, ended]);
   }
 }
@@ -37,7 +41,8 @@ async function processesOf(folder: string): Promise<string[]> {
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const text = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
     const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (text.includes(`${folder}/`) || commandLine.includes(folder)) found.push(`${pid} ${commandLine.replaceAll('\0', ' ')}`);
+    if (text.includes(`${folder}/`) || commandLine.includes(folder))
+      found.push(`${pid} ${commandLine.replaceAll('\0', ' ')}`);
   }
   return found;
 }
@@ -73,7 +78,10 @@ describe('npm start', () => {
 
     first.process.kill('SIGINT');
     expect(await first.exit).toBe(0);
-    await eventually(async () => (await processesOf(dataDir)).length === 0, { what: 'nothing of the studio runs any more', timeoutMs: 10_000 });
+    await eventually(async () => (await processesOf(dataDir)).length === 0, {
+      what: 'nothing of the studio runs any more',
+      timeoutMs: 10_000,
+    });
   }, 120_000);
 
   it('recovers after kill -9 of the launcher, with everything that was there', async () => {

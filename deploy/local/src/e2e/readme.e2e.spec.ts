@@ -45,7 +45,10 @@ describe('the README', () => {
       if (workspace === undefined) expect(root).toHaveProperty(script);
       else {
         const folder = workspace === 'contracts' ? 'contracts' : `services/${workspace}`;
-        expect([workspace, Object.keys(await scriptsOf(`${folder}/package.json`))]).toEqual([workspace, expect.arrayContaining([script])]);
+        expect([workspace, Object.keys(await scriptsOf(`${folder}/package.json`))]).toEqual([
+          workspace,
+          expect.arrayContaining([script]),
+        ]);
       }
     }
   });

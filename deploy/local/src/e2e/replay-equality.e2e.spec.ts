@@ -19,7 +19,9 @@ describe('the read-model of a studio that worked', () => {
     // What the demo makes, a cancelled job, one that fails on the GPU, and garbage among the events.
     const picture = await studio.requestImage({ seed: 1 });
     const body = { prompt: 'clouds', frames: 4, fps: 8, width: 64, height: 64, steps: 4 };
-    const clip = await unwrap(studio.client.POST('/api/anime/generate/video', { params: { query: { wait: 60 } }, body }));
+    const clip = await unwrap(
+      studio.client.POST('/api/anime/generate/video', { params: { query: { wait: 60 } }, body }),
+    );
     expect(clip.status).toBe('completed');
     const cancelled = await studio.requestImage({ seed: 2, steps: 100 });
     await unwrap(studio.client.POST('/api/anime/jobs/{id}/cancel', { params: { path: { id: cancelled } } }));
@@ -27,7 +29,12 @@ describe('the read-model of a studio that worked', () => {
     const nc = await studio.log.connected();
     nc.publish(`anime.job.${picture}.gateway`, 'garbage');
     await nc.flush();
-    const failNode = { class_type: 'KSampler', exception_type: 'RuntimeError', message: 'a fault of the test', times: 1 };
+    const failNode = {
+      class_type: 'KSampler',
+      exception_type: 'RuntimeError',
+      message: 'a fault of the test',
+      times: 1,
+    };
     await fetch(`${studio.simulator.url}/simulator/faults`, { method: 'POST', body: JSON.stringify({ failNode }) });
     const failing = await studio.requestImage({ seed: 3 });
     expect((await studio.ended(failing)).status).toBe('failed');
@@ -36,7 +43,11 @@ describe('the read-model of a studio that worked', () => {
     const env = { ...process.env, NATS_URL: studio.nats.url, DATABASE_URL: studio.databaseUrl };
     const { stdout } = await promisify(execFile)(process.execPath, [REBUILD, '--check-parity'], { env });
     const result = JSON.parse(stdout) as { rebuilt: string; position: number; sha256: string };
-    expect(result).toEqual({ rebuilt: 'jobs', position: await studio.log.end(), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(result).toEqual({
+      rebuilt: 'jobs',
+      position: await studio.log.end(),
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
     // The live gateway goes on from the new tables.
     const after = await studio.requestImage({ seed: 4, steps: 2 });
     expect((await studio.ended(after)).status).toBe('completed');

@@ -18,7 +18,10 @@ describe('an older copy of the log restored under a running read-model', () => {
 
   const notReady = async (url: string): Promise<string> => {
     const report = (await (await fetch(`${url}/ready`)).json()) as { checks: { ok: boolean; reason: string | null }[] };
-    return report.checks.filter((check) => !check.ok).map((check) => check.reason).join('; ');
+    return report.checks
+      .filter((check) => !check.ok)
+      .map((check) => check.reason)
+      .join('; ');
   };
   const COMMAND = /jobs is stopped: .*: npm run rebuild -w @anime\/gateway/;
 
@@ -39,14 +42,20 @@ describe('an older copy of the log restored under a running read-model', () => {
 
     const gateway = studio.service('gateway');
     const { pid } = gateway;
-    await eventually(async () => COMMAND.test(await notReady(gateway.url)), { what: 'the gateway names the command', timeoutMs: 30_000 });
+    await eventually(async () => COMMAND.test(await notReady(gateway.url)), {
+      what: 'the gateway names the command',
+      timeoutMs: 30_000,
+    });
 
     const env = { ...process.env, NATS_URL: studio.nats.url, DATABASE_URL: studio.databaseUrl };
-    await expect(promisify(execFile)(process.execPath, [REBUILD, '--check-parity'], { env, timeout: 30_000 })).rejects.toThrow(
-      /ahead of the log/,
-    );
+    await expect(
+      promisify(execFile)(process.execPath, [REBUILD, '--check-parity'], { env, timeout: 30_000 }),
+    ).rejects.toThrow(/ahead of the log/);
     await promisify(execFile)(process.execPath, [REBUILD], { env, timeout: 30_000 });
-    await eventually(async () => (await fetch(`${gateway.url}/ready`)).ok, { what: 'the gateway is ready by itself', timeoutMs: 30_000 });
+    await eventually(async () => (await fetch(`${gateway.url}/ready`)).ok, {
+      what: 'the gateway is ready by itself',
+      timeoutMs: 30_000,
+    });
     expect(gateway.pid).toBe(pid);
     expect((await studio.job(kept)).status).toBe('completed');
     const { response } = await studio.client.GET('/api/anime/jobs/{id}', { params: { path: { id: lost } } });

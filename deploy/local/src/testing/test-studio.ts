@@ -105,7 +105,9 @@ export class TestStudio implements AsyncDisposable {
   }
 
   /** Asks for a picture; returns the id of its job. */
-  async requestImage(body: { prompt?: string; seed?: number; steps?: number; width?: number; height?: number } = {}): Promise<string> {
+  async requestImage(
+    body: { prompt?: string; seed?: number; steps?: number; width?: number; height?: number } = {},
+  ): Promise<string> {
     const answer = await unwrap(
       this.client.POST('/api/anime/generate/image', {
         body: { prompt: 'a lighthouse at dusk', width: 128, height: 128, ...body },
@@ -122,7 +124,8 @@ export class TestStudio implements AsyncDisposable {
   /** Waits for the job's end in the log, then for the read-model to show it. */
   async ended(jobId: string, timeoutMs = 60_000): Promise<Job> {
     const end = await eventually(
-      async () => (await this.events(jobId)).find((event) => ENDED_STATUSES.some((status) => event.type === `job.${status}`)),
+      async () =>
+        (await this.events(jobId)).find((event) => ENDED_STATUSES.some((status) => event.type === `job.${status}`)),
       { what: `job ${jobId} ends`, timeoutMs, intervalMs: 50 },
     );
     return eventually(
@@ -180,7 +183,14 @@ export class TestStudio implements AsyncDisposable {
     this.#log = openLog({ natsUrl: nats.url, name: 'test' });
     this.#made.push(() => this.log.close());
     // A port of its own, so that it comes back where the executor looks for it.
-    const simulatorArgs = ['--port', String(await freePort()), '--data-dir', path.join(this.dir, 'comfyui'), '--step-delay', String(options.stepDelayMs ?? 15)];
+    const simulatorArgs = [
+      '--port',
+      String(await freePort()),
+      '--data-dir',
+      path.join(this.dir, 'comfyui'),
+      '--step-delay',
+      String(options.stepDelayMs ?? 15),
+    ];
     const simulator = await spawnService({
       name: 'comfyui-simulator',
       entry: path.join(ROOT, 'libs', 'comfyui-simulator', 'dist', 'main.js'),

@@ -6,6 +6,7 @@ const CONFLICTS = new Set([10071, 10164]);
 /** No room: insufficient resources, memory or storage exceeded, store failed (which names the limit). */
 const FULL = new Set([10023, 10028, 10047, 10077, 10122]);
 const MESSAGE_TOO_LARGE = 10054;
+const STREAM_NOT_FOUND = 10059;
 
 export function isConflict(error: unknown): error is JetStreamApiError {
   return error instanceof JetStreamApiError && CONFLICTS.has(error.code);
@@ -23,16 +24,26 @@ export function logProblem(error: unknown, doing: string): ProblemError {
     }
     if (error.code === MESSAGE_TOO_LARGE)
       return new ProblemError('event-too-large', `${doing}: ${error.message}`, { cause: error });
-    return unavailable(`${doing}: JetStream answered: ${error.message} (code ${error.code})`, error);
+    return refused(doing, error.code, error.message, error);
   }
   // The class is not exported; the client throws it for a subject that no stream takes.
   if (error instanceof Error && error.name === 'JetStreamNotEnabled') {
     return unavailable(
-      `${doing}: nobody takes it: the stream does not exist (run provision) or JetStream is not ready`,
+      `${doing}: nobody takes it: the stream does not exist (anime provision) or JetStream is not ready`,
       error,
     );
   }
   return unavailable(`${doing}: ${messageOf(error)}`, error);
+}
+
+/**
+ * `log-unavailable` for an answer of the JetStream API that is an error. A stream that is not there is no lasting fault
+ * either: whoever tries again is served once it was made.
+ */
+export function refused(doing: string, code: number, description: string, cause?: unknown): ProblemError {
+  return code === STREAM_NOT_FOUND
+    ? unavailable(`${doing}: the stream does not exist (anime provision)`, cause)
+    : unavailable(`${doing}: JetStream answered: ${description} (code ${code})`, cause);
 }
 
 /** `log-unavailable`, worth another try in a second or two. */

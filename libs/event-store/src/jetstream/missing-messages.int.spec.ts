@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { eventually } from '@anime/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { streamSettings, topology } from '../provision/settings.js';
 import type { Batch } from '../event-log.js';
+import type { LogEntry } from '../log-entry.js';
 import { collect } from '../testing/collect.js';
 import { followAll, START } from '../testing/conformance/follow-all.js';
 import { cancelRequested, JOB, outline, termStarted } from '../testing/conformance/samples.js';
@@ -75,7 +75,7 @@ describe('a log whose stream was deleted', () => {
     await (await jetstreamManager(studio.nc)).streams.delete(studio.stream);
     const away = {
       code: 'log-unavailable',
-      message: expect.stringMatching(/the stream \S+ does not exist.*anime provision/),
+      message: expect.stringMatching(/EVENTS_\d+: the stream does not exist \(anime provision\)/),
       retryAfter: 2,
     };
     await expect(log.lastOfAggregate('job', JOB)).rejects.toMatchObject(away);
@@ -84,15 +84,23 @@ describe('a log whose stream was deleted', () => {
     await expect(log.end()).rejects.toMatchObject(away);
     await expect(log.append(decision)).rejects.toMatchObject({
       code: 'log-unavailable',
-      message: expect.stringContaining('provision'),
+      message: expect.stringContaining('anime provision'),
     });
-    const reading = followAll(studio.open(), START, 1);
+    const stop = new AbortController();
+    const seen: LogEntry[] = [];
+    const reading = log.follow({
+      after: START,
+      signal: stop.signal,
+      onBatch: async ({ entries }) => {
+        seen.push(...entries);
+        if (seen.length === 2) stop.abort();
+      },
+    });
     await makeAnew(studio);
-    await log.append(termStarted(1));
-    await log.append(decision);
+    for (const event of [termStarted(1), decision]) await log.append(event);
     expect(await log.lastOfAggregate('job', JOB)).toMatchObject({ status: 'event', position: 2 });
-    const { entries } = await reading;
-    await eventually(() => entries.length > 0 || undefined, { what: 'the reader has begun' });
+    await reading;
+    expect(outline(seen)).toEqual(['1 event', '2 event']);
   });
 });
 

@@ -1,9 +1,8 @@
 import { type JsMsg } from '@nats-io/jetstream';
 import { MsgHdrsImpl } from '@nats-io/nats-core/internal';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { ProblemError } from '@anime/problem-details';
 import type { StoredMessage } from '../codec/stored-message.js';
-import { logProblem } from './log-faults.js';
+import { logProblem, refused, unavailable } from './log-faults.js';
 import type { NatsLink } from './nats-link.js';
 
 /** Which one message: by place, the last on a filter, or the first at or behind a place on a filter. */
@@ -24,7 +23,7 @@ const REQUEST_TIMEOUT_MS = 4_000;
  * Reads one message through `STREAM.MSG.GET`, which wraps it in JSON. Direct get is not used: it answers with the stored
  * headers, and headers that the client cannot parse (anyone may store them) end its read loop for the whole connection.
  * @returns undefined when there is no such message
- * @throws ProblemError `log-unavailable`, `log-incompatible` (no such stream)
+ * @throws ProblemError `log-unavailable`, also when there is no such stream: naming the repair, after which it works
  */
 export async function getMessage(
   nc: NatsConnection,
@@ -44,10 +43,8 @@ export async function getMessage(
   }
   const { error, message } = response;
   if (error?.err_code === NO_MESSAGE_FOUND) return undefined;
-  if (message === undefined)
-    throw new ProblemError('log-unavailable', `reading ${stream}: ${error?.description ?? 'no answer'}`, {
-      retryAfter: 2,
-    });
+  if (error !== undefined) throw refused(`reading ${stream}`, error.err_code, error.description);
+  if (message === undefined) throw unavailable(`reading ${stream}: JetStream gave no answer`);
   const block = message.hdrs === undefined ? undefined : Buffer.from(message.hdrs, 'base64');
   return {
     position: message.seq,

@@ -1,13 +1,13 @@
 import type { FieldError } from '@anime/problem-details';
 
 /** Settings whose unit is nanoseconds on the wire; shown in seconds. */
-const NANOSECONDS = new Set(['max_age', 'duplicate_window', 'ack_wait']);
+const NANOSECONDS = new Set(['max_age', 'duplicate_window', 'ack_wait', 'inactive_threshold', 'max_expires']);
 /** Prose, free to change. */
 const NOT_COMPARED = new Set(['name', 'durable_name', 'description']);
 
 /**
  * Every setting in which what is there differs from what is needed, with both values. A setting that the server leaves
- * out of its answer has the empty value of its kind.
+ * out of its answer has the empty value of its kind. What is not named in `needed` is not compared.
  * @param thing how to call it, e.g. `stream ANIME_EVENTS`
  */
 export function drift(thing: string, needed: object, found: object): FieldError[] {
@@ -21,11 +21,15 @@ export function drift(thing: string, needed: object, found: object): FieldError[
 }
 
 function same(needed: unknown, found: unknown): boolean {
-  if (found === undefined) return needed === false || needed === 0 || needed === '';
-  return JSON.stringify(needed) === JSON.stringify(found);
+  return isEmpty(needed) ? isEmpty(found) : JSON.stringify(needed) === JSON.stringify(found);
+}
+
+/** What the server leaves out of an answer, or gives so: `undefined`, `null`, `false`, `0`, `''`, `[]` and `{}` are one. */
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null ? Object.keys(value).length === 0 : !value;
 }
 
 function show(setting: string, value: unknown): string {
   if (typeof value === 'number' && NANOSECONDS.has(setting)) return `${value / 1e9} s`;
-  return value === undefined ? 'not set' : JSON.stringify(value);
+  return value === undefined || value === null ? 'not set' : JSON.stringify(value);
 }

@@ -4,6 +4,8 @@ import { drift } from './drift.js';
 import {
   durableRequest,
   durableSettings,
+  neededOfDurable,
+  neededOfStream,
   streamSettings,
   topology,
   type DurableSettings,
@@ -77,7 +79,7 @@ export function createDurable(
     const { stream } = topology(options.stream === undefined ? {} : { stream: options.stream });
     const settings = durableSettings(name, options);
     const found = await durableConfig(manager, stream, name);
-    if (found !== undefined) refuse(drift(`durable ${name}`, settings, found));
+    if (found !== undefined) refuse(drift(`durable ${name}`, neededOfDurable(settings), found));
     else await manager.consumers.add(stream, durableRequest(settings, options.from));
     return found === undefined;
   });
@@ -103,13 +105,13 @@ async function inspect(manager: JetStreamManager, names: Topology): Promise<Insp
     return actual === undefined;
   };
   for (const settings of streamSettings(names)) {
-    if (compare(`stream ${settings.name}`, settings, await streamConfig(manager, settings.name)))
-      missingStreams.push(settings);
+    const actual = await streamConfig(manager, settings.name);
+    if (compare(`stream ${settings.name}`, neededOfStream(settings), actual)) missingStreams.push(settings);
   }
   for (const { name, description } of names.durables) {
     const settings = durableSettings(name, { description });
-    if (compare(`durable ${name}`, settings, await durableConfig(manager, names.stream, name)))
-      missingDurables.push(settings);
+    const actual = await durableConfig(manager, names.stream, name);
+    if (compare(`durable ${name}`, neededOfDurable(settings), actual)) missingDurables.push(settings);
   }
   return { missingStreams, missingDurables, missing, found, differences };
 }
@@ -123,7 +125,11 @@ async function durableConfig(
   stream: string,
   name: string,
 ): Promise<ConsumerConfig | undefined> {
-  return absent(async () => (await manager.consumers.info(stream, name)).config);
+  return absent(async () => {
+    const { config, paused } = await manager.consumers.info(stream, name);
+    // The time of a pause stays there when it is over.
+    return paused === true ? config : { ...config, pause_until: '' };
+  });
 }
 
 async function absent<T>(look: () => Promise<T>): Promise<T | undefined> {

@@ -45,7 +45,65 @@ export type DurableSettings = Partial<ConsumerConfig> & { readonly durable_name:
 
 const UNLIMITED = { max_msgs: -1, max_bytes: -1, max_msg_size: -1, max_consumers: -1 } as const;
 
-/** Every stream with every setting that matters; what is not named here is the server's default and not compared. */
+/**
+ * What no stream of ours may have: it would acknowledge before it stores, take in, rewrite, copy or drop messages, or
+ * keep readers from being made. Only compared, not sent: a server that does not know one of them may refuse it.
+ */
+export const OFF_IN_STREAMS = {
+  no_ack: false,
+  persist_mode: '',
+  sealed: false,
+  mirror: null,
+  mirror_direct: false,
+  sources: null,
+  subject_transform: null,
+  republish: null,
+  discard_new_per_subject: false,
+  consumer_limits: null,
+  allow_msg_ttl: false,
+  subject_delete_marker_ttl: 0,
+  allow_msg_counter: false,
+  allow_msg_schedules: false,
+} satisfies Partial<Record<keyof StreamConfig, false | 0 | '' | null>>;
+
+/**
+ * What no durable of ours may have: it would hold messages back or cut them, push them, forget its place, or slow readers
+ * down. Where it starts (`deliver_policy`, `opt_start_…`) is not here: that was chosen once, when it was made.
+ */
+export const OFF_IN_DURABLES = {
+  headers_only: false,
+  filter_subjects: null,
+  inactive_threshold: 0,
+  mem_storage: false,
+  pause_until: '',
+  max_batch: 0,
+  max_expires: 0,
+  max_bytes: 0,
+  backoff: null,
+  priority_policy: '',
+  priority_groups: null,
+  priority_timeout: 0,
+  deliver_subject: '',
+  deliver_group: '',
+  flow_control: false,
+  idle_heartbeat: 0,
+  rate_limit_bps: 0,
+} satisfies Partial<Record<keyof ConsumerConfig, false | 0 | '' | null>>;
+
+/** A stream's settings as they are compared. */
+export function neededOfStream(settings: StreamSettings): object {
+  return { ...OFF_IN_STREAMS, ...settings };
+}
+
+/** A durable's settings as they are compared. */
+export function neededOfDurable(settings: DurableSettings): object {
+  return { ...OFF_IN_DURABLES, ...settings };
+}
+
+/**
+ * Every stream with every setting that matters. What is named neither here nor in `OFF_IN_STREAMS` is the operator's
+ * choice (`placement`, `metadata`) or the server's default, and not compared.
+ */
 export function streamSettings(names: Topology): readonly StreamSettings[] {
   return [
     {
@@ -115,6 +173,7 @@ export function durableSettings(name: string, shape: DurableShape = {}): Durable
     ack_wait: nanos(shape.ackWaitMs ?? 30_000),
     max_deliver: -1,
     max_ack_pending: 1000,
+    max_waiting: 512,
     replay_policy: 'instant',
     filter_subject: shape.filterSubject ?? '',
   };

@@ -21,13 +21,15 @@ export async function prepareAcceptance(
   if (requested === undefined) return undefined;
   const { id, version } = requested.template;
   const template = work.template(id, version);
-  if (template === undefined) return { kind: 'RejectJob', reason: `no workflow template ${id} version ${version} is registered` };
+  if (template === undefined)
+    return { kind: 'RejectJob', reason: `no workflow template ${id} version ${version} is registered` };
   const { manifest } = template;
   const source = await deps.loadGraph(template.graph);
   const faults = checkTemplate(manifest, source);
   const missing = manifest.parameters.filter((parameter) => requested.parameters[parameter.name] === undefined);
   for (const parameter of missing) faults.push(`parameter ${parameter.name} has no value`);
-  if (faults.length > 0) return { kind: 'RejectJob', reason: `template ${id} version ${version}: ${faults.join('; ')}` };
+  if (faults.length > 0)
+    return { kind: 'RejectJob', reason: `template ${id} version ${version}: ${faults.join('; ')}` };
   const graph = compileGraph(manifest, source, requested.parameters);
   const compiled = { manifest, graph, graphHash: graphHash(graph, manifest.outputs) };
   return { kind: 'AcceptJob', compiled, maxAttempts: deps.maxAttempts };

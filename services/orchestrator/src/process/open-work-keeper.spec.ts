@@ -7,7 +7,14 @@ import { OpenWorkKeeper } from './open-work-keeper.js';
 import type { OrchestratorProcess } from './orchestrator-process.js';
 
 function keeperOf(s: Studio, process: OrchestratorProcess, snapshots: SnapshotStore, log = s.log): OpenWorkKeeper {
-  return new OpenWorkKeeper({ log, process, snapshots, schedulerId: SCHEDULER, now: () => 0, onTrouble: (_what, error) => s.errors.push(error) });
+  return new OpenWorkKeeper({
+    log,
+    process,
+    snapshots,
+    schedulerId: SCHEDULER,
+    now: () => 0,
+    onTrouble: (_what, error) => s.errors.push(error),
+  });
 }
 
 /** A studio with one accepted job, and a snapshot of its open work. */

@@ -130,7 +130,9 @@ export class OrchestratorProcess {
       } else due.push({ job, step });
     }
     for (let at = 0; at < due.length; at += PARALLEL_DECISIONS) {
-      await Promise.all(due.slice(at, at + PARALLEL_DECISIONS).map(({ job, step }) => this.#settle(job, step, now, epoch)));
+      await Promise.all(
+        due.slice(at, at + PARALLEL_DECISIONS).map(({ job, step }) => this.#settle(job, step, now, epoch)),
+      );
     }
     await this.#assign(now, epoch);
   }

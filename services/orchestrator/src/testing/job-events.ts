@@ -25,7 +25,12 @@ export const acceptWith = (maxAttempts: number): JobCommand => ({
   maxAttempts,
 });
 export const ACCEPT = acceptWith(3);
-export const assignAt = (now: string): JobCommand => ({ kind: 'AssignJob', executorId: EXECUTOR, promptId: PROMPT, now });
+export const assignAt = (now: string): JobCommand => ({
+  kind: 'AssignJob',
+  executorId: EXECUTOR,
+  promptId: PROMPT,
+  now,
+});
 
 let position = 0;
 export function event<T extends JobEvent['type']>(type: T, data: Extract<JobEvent, { type: T }>['data']): JobEvent {

@@ -10,7 +10,15 @@ import {
   type EventContract,
   type EventData,
 } from '@anime/contracts';
-import { promptIdOf, schedulerIdOf, uuidv7, type Batch, type EventLog, type LogEntry, type RecordedEvent } from '@anime/event-store';
+import {
+  promptIdOf,
+  schedulerIdOf,
+  uuidv7,
+  type Batch,
+  type EventLog,
+  type LogEntry,
+  type RecordedEvent,
+} from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { Leadership } from '../process/leadership.js';
 import { OrchestratorProcess } from '../process/orchestrator-process.js';
@@ -28,7 +36,11 @@ export class Studio {
   process = this.orchestrator();
 
   /** @param log what the orchestrator writes to, when it is not the studio's own log */
-  orchestrator(leader: string = uuidv7(), mayLead: () => boolean = () => true, log: EventLog = this.log): OrchestratorProcess {
+  orchestrator(
+    leader: string = uuidv7(),
+    mayLead: () => boolean = () => true,
+    log: EventLog = this.log,
+  ): OrchestratorProcess {
     const leadership = new Leadership({
       log,
       schedulerId: SCHEDULER,

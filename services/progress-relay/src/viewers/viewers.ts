@@ -1,9 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { EventLog, LogEntry, RecordedEvent } from '@anime/event-store';
 import type { MessagingLogger } from '@anime/messaging';
 import { isProblem, ProblemError } from '@anime/problem-details';
 import type { WebSocket } from 'ws';
 import type { ProgressSink, ProgressStream } from '../adapters/nats/progress-stream.js';
-import { pause } from '../adapters/pause.js';
 import { isShown, SHOWN_EVENTS } from '../domain/job-view/job-view.js';
 import type { Place } from '../domain/viewing/resume.js';
 import type { Limits } from './limits.js';
@@ -190,7 +190,7 @@ export class Viewers implements ProgressSink {
       return;
     }
     logger.debug({ jobId: room.jobId, err: error }, 'a job cannot be read just now');
-    await pause(RETRY_MS, this.#closing.signal);
+    await delay(RETRY_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined);
   }
 
   #sweep(): void {

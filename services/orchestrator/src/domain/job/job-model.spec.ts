@@ -66,9 +66,15 @@ function reports(job: JobState): JobEvent[] {
   const attempt = job.assignment?.attempt ?? 0;
   if (attempt > 1) facts.push(executed(attempt - 1));
   if (attempt > 0) {
-    facts.push(started(attempt), executed(attempt), attemptFailed(attempt, 'transient'), attemptFailed(attempt, 'invalid'));
+    facts.push(
+      started(attempt),
+      executed(attempt),
+      attemptFailed(attempt, 'transient'),
+      attemptFailed(attempt, 'invalid'),
+    );
     if (job.cancelOrdered === attempt) facts.push(attemptFailed(attempt, 'cancelled'));
-    if (job.facts[attempt]?.executedAt !== undefined) facts.push(scored(attempt), organised(attempt), organiseFailed(attempt));
+    if (job.facts[attempt]?.executedAt !== undefined)
+      facts.push(scored(attempt), organised(attempt), organiseFailed(attempt));
   }
   return facts;
 }
@@ -97,7 +103,8 @@ function everySituation(): Situation[] {
       seen.set(key, situation);
       if (stageOf(job) === 'ended') continue;
       const step = nextStep(job, iso(now), SCORER_LIMIT_MS);
-      if (step.kind === 'wait' && step.until !== undefined) next.push({ job, now: Date.parse(step.until), cause: 'time passes', from: situation });
+      if (step.kind === 'wait' && step.until !== undefined)
+        next.push({ job, now: Date.parse(step.until), cause: 'time passes', from: situation });
       const decision = due(situation);
       const events = [...(decision === undefined ? [] : [decision]), ...reports(job).map((report) => at(report, now))];
       for (const each of events) next.push({ job: evolveJob(job, each), now, cause: each.type, from: situation });
@@ -162,8 +169,13 @@ describe('in every situation that a job can get into', () => {
       if (!job.cancelRequested || stageOf(job) === 'ended') continue;
       const decision = due(situation);
       const expected =
-        stageOf(job) !== 'assigned' ? 'job.cancelled' : job.cancelOrdered === job.assignment?.attempt ? undefined : 'job.cancel-ordered';
-      if (decision?.type !== expected) expect([pathTo(situation), decision?.type]).toEqual([pathTo(situation), expected]);
+        stageOf(job) !== 'assigned'
+          ? 'job.cancelled'
+          : job.cancelOrdered === job.assignment?.attempt
+            ? undefined
+            : 'job.cancel-ordered';
+      if (decision?.type !== expected)
+        expect([pathTo(situation), decision?.type]).toEqual([pathTo(situation), expected]);
     }
   });
 
@@ -171,7 +183,9 @@ describe('in every situation that a job can get into', () => {
     for (const { job } of situations) {
       if (stageOf(job) !== 'ended') continue;
       expect(nextStep(job, iso(START + 3_600_000), SCORER_LIMIT_MS)).toEqual({ kind: 'wait', until: undefined });
-      expect(evolveJob(job, event('job.failed', { class: 'internal', message: 'late', attempts: 1 })).end).toBe(job.end);
+      expect(evolveJob(job, event('job.failed', { class: 'internal', message: 'late', attempts: 1 })).end).toBe(
+        job.end,
+      );
       expect(evolveJob(job, event('job.completed', { attempt: 1, verdict: 'passed' })).end).toBe(job.end);
     }
   });

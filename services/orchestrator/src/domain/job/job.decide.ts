@@ -43,7 +43,9 @@ export function decideJob(command: JobCommand, job: JobState): Decision<EventCon
   const stage = stageOf(job);
   switch (command.kind) {
     case 'AcceptJob':
-      return stage === 'requested' && !job.cancelRequested ? accept(command.compiled, command.maxAttempts, job) : NOTHING;
+      return stage === 'requested' && !job.cancelRequested
+        ? accept(command.compiled, command.maxAttempts, job)
+        : NOTHING;
     case 'RejectJob':
       return stage === 'requested' && !job.cancelRequested
         ? decided(JobRejectedV1, { class: 'invalid', message: command.reason })
@@ -141,7 +143,12 @@ function settleFailure(command: JobCommand & { kind: 'SettleFailure' }, job: Job
   if (RETRYABLE_CLASSES.has(failure.class) && attempt < (job.accepted?.maxAttempts ?? 1)) {
     const at = Date.parse(command.now) + retryDelayMs(attempt, command.chance);
     const notBefore = new Date(at).toISOString();
-    return decided(JobRetryScheduledV1, { attempt: attempt + 1, failedAttempt: attempt, class: failure.class, notBefore });
+    return decided(JobRetryScheduledV1, {
+      attempt: attempt + 1,
+      failedAttempt: attempt,
+      class: failure.class,
+      notBefore,
+    });
   }
   return decided(JobFailedV1, { class: failure.class, message: failure.message, attempts: attempt });
 }

@@ -1,9 +1,22 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { NOW, ACCEPT, event, requested, started, executed, attemptFailed, scored, organised, cancelRequested, apply, assign, assignAt, fold, queued, assigned } from '../../testing/job-events.js';
-import { decideJob, type JobCommand } from './job.decide.js';
+import {
+  NOW,
+  started,
+  executed,
+  attemptFailed,
+  scored,
+  organised,
+  cancelRequested,
+  apply,
+  assign,
+  assignAt,
+  queued,
+  assigned,
+} from '../../testing/job-events.js';
+import { decideJob } from './job.decide.js';
 import { evolveJob } from './job.evolve.js';
-import { stageOf, type JobEvent } from './job.state.js';
+import { stageOf } from './job.state.js';
 import { nextStep } from './next-step.js';
 import { retryDelayMs } from './retry-policy.js';
 

@@ -1,7 +1,11 @@
 import type { FailureClass } from '@anime/contracts';
 
 /** Failures that may pass by themselves. */
-export const RETRYABLE_CLASSES: ReadonlySet<FailureClass> = new Set<FailureClass>(['transient', 'executor-lost', 'timeout']);
+export const RETRYABLE_CLASSES: ReadonlySet<FailureClass> = new Set<FailureClass>([
+  'transient',
+  'executor-lost',
+  'timeout',
+]);
 
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 60_000;

@@ -130,7 +130,8 @@ export class OpenWork {
     } else if (isEvent(event, SchedulerTermStartedV1)) {
       if (event.aggregateId === this.#schedulerId) this.#schedulerPosition = event.position;
       // Epochs are compared across schedulers, as fencing does.
-      if (event.data.epoch > (this.#term?.epoch ?? 0)) this.#term = { epoch: event.data.epoch, leader: event.data.leader };
+      if (event.data.epoch > (this.#term?.epoch ?? 0))
+        this.#term = { epoch: event.data.epoch, leader: event.data.leader };
     }
     return undefined;
   }

@@ -28,7 +28,8 @@ export function schedule(queue: Iterable<QueuedJob>, executors: readonly Executo
   for (const { jobId } of queue) {
     let chosen: string | undefined;
     for (const [executorId, load] of open) {
-      if (load < ASSIGNMENTS_PER_EXECUTOR && (chosen === undefined || load < (open.get(chosen) ?? 0))) chosen = executorId;
+      if (load < ASSIGNMENTS_PER_EXECUTOR && (chosen === undefined || load < (open.get(chosen) ?? 0)))
+        chosen = executorId;
     }
     if (chosen === undefined) break;
     open.set(chosen, (open.get(chosen) ?? 0) + 1);
