@@ -15,7 +15,7 @@ export {
 } from './live-messages.js';
 export type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
 export { parked, type Parked } from './parked.js';
-export { startStatusReporter, type StatusReporterOptions } from './status-reporter.js';
+export { startStatusReporter, type StatusReporter, type StatusReporterOptions } from './status-reporter.js';
 export * from './progress-follower.js';
 export { ProgressMessage } from './progress-message.js';
 export type { NatsSource, StreamLog } from './stream-log.js';

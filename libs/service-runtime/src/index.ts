@@ -12,12 +12,12 @@ export {
   type LogLevel,
 } from './config.js';
 export { createLogger, type Logger, type LoggerOptions } from './logger.js';
-export { consumerObserver, createMetrics, exposeConsumers, type ConsumerObserver } from './metrics.js';
+export { createMetrics } from './metrics.js';
 export { nestLogger } from './nest-logger.js';
 export { problemOfHttpError } from './problem-filter.js';
-export { packageVersion } from './package-version.js';
-export { logCheck, Readiness, type CheckResult, type ReadinessCheck, type ReadinessReport } from './readiness.js';
+export { Readiness, type CheckResult, type ReadinessCheck, type ReadinessReport } from './readiness.js';
 export { runService, type RunningService, type RunServiceOptions } from './run-service.js';
+export { ServiceParts, type ServicePartsOptions } from './service-parts.js';
 export {
   fieldErrors,
   parseBody,

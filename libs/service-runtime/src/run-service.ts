@@ -32,6 +32,8 @@ export interface RunServiceOptions {
   readonly strategy?: CustomTransportStrategy;
   /** Closed after the consumers have stopped and `onDrain` has ended. */
   readonly log?: { close(): Promise<void> };
+  /** Called at once when it is to stop, before anything is waited for: end what would keep requests or sockets open. */
+  readonly onStopping?: () => void;
   /** Called once the service has stopped accepting requests and events; release resources here. */
   readonly onDrain?: () => Promise<void> | void;
   /** Largest request body in bytes; default 1 MiB. */
@@ -117,6 +119,7 @@ async function drain(options: RunServiceOptions, app: NestFastifyApplication, lo
     }
   };
   options.readiness.drain();
+  await step('stopping', () => options.onStopping?.());
   await Promise.all([
     step('closing the HTTP server', () => closeHttpServer(app.getHttpServer(), HTTP_GRACE_MS)),
     step('stopping the consumers', async () => options.strategy?.close()),

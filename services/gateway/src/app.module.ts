@@ -1,17 +1,6 @@
 import { FsBlobStore } from '@anime/blob-store';
-import type { ServiceStatus } from '@anime/contracts';
-import { deriveId, openLog, studioId, uuidv7, type JetStreamLog } from '@anime/event-store';
-import { JetStreamStrategy, startStatusReporter } from '@anime/messaging';
-import {
-  consumerObserver,
-  createLogger,
-  createMetrics,
-  exposeConsumers,
-  logCheck,
-  packageVersion,
-  Readiness,
-  type RunServiceOptions,
-} from '@anime/service-runtime';
+import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
+import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
@@ -29,7 +18,6 @@ import { SystemQuery } from './queries/system-query.js';
 import { TemplateRegistration } from './templates/template-registration.js';
 import { TemplateRegistry } from './templates/template-registry.js';
 
-const NAME = 'gateway';
 /**
  * A request must know within three seconds that the log is away: three sends of one event, each waiting so long for its
  * acknowledgement. A repeat is harmless, the log knows the event's id.
@@ -37,36 +25,17 @@ const NAME = 'gateway';
 const ACK_TIMEOUT_MS = 900;
 const GRACE_MS = 900;
 
-const version = packageVersion(import.meta.url);
-
-/** The service's Nest module: its controllers, and what they are given. */
-class GatewayModule {}
-
-/** Tells requests that wait for something as soon as the service stops, so that they are answered and not cut off. */
-class DrainableReadiness extends Readiness {
-  readonly #stopping: AbortController;
-
-  constructor(stopping: AbortController) {
-    super();
-    this.#stopping = stopping;
-  }
-
-  override drain(): void {
-    super.drain();
-    this.#stopping.abort();
-  }
-}
-
 /** The one composition root: builds the parts from the configuration and wires them. */
 export function composeGateway(config: GatewayConfig): RunServiceOptions {
-  const logger = createLogger(NAME, { level: config.LOG_LEVEL });
-  const metrics = createMetrics(NAME);
+  const service = new ServiceParts({
+    name: 'gateway',
+    moduleUrl: import.meta.url,
+    config,
+    log: { ackTimeoutMs: ACK_TIMEOUT_MS, graceMs: GRACE_MS },
+  });
+  const { log, logger, readiness } = service;
   const stopping = new AbortController();
-  const readiness = new DrainableReadiness(stopping);
-  const instance = uuidv7();
   const now = (): string => new Date().toISOString();
-  const startedAt = now();
-  const log = openLog({ natsUrl: config.NATS_URL, name: NAME, ackTimeoutMs: ACK_TIMEOUT_MS, graceMs: GRACE_MS });
   const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
@@ -91,19 +60,8 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     endInReadModel: (jobId) => queries.end(jobId),
   });
 
-  const strategy = new JetStreamStrategy({
-    log,
-    table: consumers(database, templates, () => void registration.run(stopping.signal)),
-    service: NAME,
-    logger,
-    observer: consumerObserver(metrics),
-  });
-  exposeConsumers(metrics, () => strategy.consumers());
-
-  readiness.add('log', logCheck(log));
   readiness.add('durability', () => durability(log, config.NATS_SYNCED));
   readiness.add('read-model', () => database.check());
-  readiness.add('consumers', strategy.check);
   readiness.add('templates', () => registration.check());
 
   const live = new LiveStatus();
@@ -113,48 +71,20 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     (reason, subject) => logger.debug({ reason, subject }, 'a live message was dropped'),
     stopping.signal,
   );
-  const own = async (): Promise<ServiceStatus> => {
-    const { ready, checks } = await readiness.report();
-    const rows = strategy
-      .consumers()
-      .map(({ name, kind, position, lag, state, reason }) => ({ name, kind, position, lag, state, reason }));
-    return { service: NAME, instance, version, startedAt, ready, checks: [...checks], consumers: rows, at: now() };
-  };
-  const system = new SystemQuery({ log, reads, live, own });
-  const reporter = startStatusReporter({
-    nats: log,
-    service: NAME,
-    instance,
-    version,
-    readiness: () => readiness.report(),
-    consumers: () => strategy.consumers(),
-    logger,
-  });
-
-  return {
-    name: NAME,
-    version,
-    config,
-    module: {
-      module: GatewayModule,
-      controllers: [GenerateController, JobsController, SystemController],
-      providers: [
-        { provide: JobCommands, useValue: commands },
-        { provide: JobQueries, useValue: queries },
-        { provide: SystemQuery, useValue: system },
-      ],
-    },
-    readiness,
-    logger,
-    metrics,
-    strategy,
-    log,
+  const system = new SystemQuery({ log, reads, live, own: () => service.status() });
+  return service.options({
+    table: consumers(database, templates, () => void registration.run(stopping.signal)),
+    controllers: [GenerateController, JobsController, SystemController],
+    providers: [
+      { provide: JobCommands, useValue: commands },
+      { provide: JobQueries, useValue: queries },
+      { provide: SystemQuery, useValue: system },
+    ],
     configure: serveDocumentation,
-    onDrain: async () => {
-      reporter.stop();
-      await database.close();
-    },
-  };
+    // Requests that wait for something are answered and not cut off.
+    onStopping: () => stopping.abort(),
+    onDrain: () => database.close(),
+  });
 }
 
 /** Whether "accepted" survives a power cut: a cluster's replicas see to it, a single server only when it syncs each write. */

@@ -1,18 +1,9 @@
 import { FsBlobStore } from '@anime/blob-store';
 import { ApiGraph } from '@anime/contracts';
-import { LEASES_BUCKET, loadBody, openLog, promptIdOf, schedulerIdOf, spillBody, uuidv7 } from '@anime/event-store';
-import { JetStreamStrategy, KvLease, startStatusReporter } from '@anime/messaging';
+import { LEASES_BUCKET, loadBody, promptIdOf, schedulerIdOf, spillBody } from '@anime/event-store';
+import { KvLease } from '@anime/messaging';
 import { AggregateSnapshots, createDatabase, PostgresSnapshotStore } from '@anime/projections';
-import {
-  consumerObserver,
-  createLogger,
-  createMetrics,
-  exposeConsumers,
-  logCheck,
-  packageVersion,
-  Readiness,
-  type RunServiceOptions,
-} from '@anime/service-runtime';
+import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import type { OrchestratorConfig } from './config.js';
 import { consumers } from './consumers.js';
 import { Leadership } from './process/leadership.js';
@@ -25,18 +16,10 @@ const LEASE_MS = 3_000;
 /** What becomes due by time alone (retries, the scorer's limit) is looked for this often. */
 const TICK_MS = 200;
 
-const version = packageVersion(import.meta.url);
-
-/** The service's Nest module; its only controllers are the rows of `consumers.ts`. */
-class OrchestratorModule {}
-
 /** The one composition root: builds the parts from the configuration and wires them. */
 export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptions {
-  const logger = createLogger(NAME, { level: config.LOG_LEVEL });
-  const metrics = createMetrics(NAME);
-  const readiness = new Readiness();
-  const instance = uuidv7();
-  const log = openLog({ natsUrl: config.NATS_URL, name: NAME });
+  const service = new ServiceParts({ name: NAME, moduleUrl: import.meta.url, config });
+  const { log, logger, readiness, instance } = service;
   const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
   const database = createDatabase({
     url: config.DATABASE_URL,
@@ -73,59 +56,29 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
     now: () => performance.now(),
     onTrouble: (what, err) => logger.warn({ err }, what),
   });
-  const strategy = new JetStreamStrategy({
-    log,
-    table: consumers(process, keeper),
-    service: NAME,
-    logger,
-    observer: consumerObserver(metrics),
-  });
-  exposeConsumers(metrics, () => strategy.consumers());
-
   const draining = new AbortController();
   const leading = leadWheneverPossible(lease, draining.signal);
   const tick = setInterval(() => {
     process.decide().catch(notDecided);
   }, TICK_MS);
 
-  readiness.add('log', logCheck(log));
-  readiness.add('consumers', strategy.check);
   // A standby is ready too: it takes over. Without PostgreSQL the orchestrator works on; only its next start is slower.
   readiness.add('leadership', () => {
     if (leadership.trouble !== null) return { ok: false, reason: leadership.trouble };
     return { ok: true, reason: lease.held ? null : 'standby: another orchestrator leads' };
   });
   readiness.add('snapshots', () => ({ ok: true, reason: keeper.reason }));
-  const reporter = startStatusReporter({
-    nats: log,
-    service: NAME,
-    instance,
-    version,
-    readiness: () => readiness.report(),
-    consumers: () => strategy.consumers(),
-    logger,
-  });
-
-  return {
-    name: NAME,
-    version,
-    config,
-    module: { module: OrchestratorModule },
-    readiness,
-    logger,
-    metrics,
-    strategy,
-    log,
+  return service.options({
+    table: consumers(process, keeper),
     onDrain: async () => {
       clearInterval(tick);
-      reporter.stop();
       draining.abort();
       await leading;
       await keeper.save();
       await lease.release();
       await database.close();
     },
-  };
+  });
 }
 
 /** Holds the lease whenever nobody else does, until the signal aborts. */

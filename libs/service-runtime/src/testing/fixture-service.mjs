@@ -2,7 +2,10 @@
 import { runMain } from '../main.ts';
 
 await runMain('gateway', async () => {
-  const { baseConfig, databaseConfig, Readiness, readConfig, runService } = await import('../index.ts');
+  // Module by module: the index leads to packages that Node cannot read as TypeScript.
+  const { baseConfig, databaseConfig, readConfig } = await import('../config.ts');
+  const { Readiness } = await import('../readiness.ts');
+  const { runService } = await import('../run-service.ts');
   const { z } = await import('zod');
   const fixture = process.env.FIXTURE ?? '';
   const extra = fixture === 'needs-database' ? databaseConfig : {};
