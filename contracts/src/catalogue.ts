@@ -1,9 +1,12 @@
 import { DeadLetterOrganizerParkedV1 } from './events/dead-letter/organizer-parked.v1.js';
 import { DeadLetterScorerParkedV1 } from './events/dead-letter/scorer-parked.v1.js';
+import { ExecutorLostV1 } from './events/executor/lost.v1.js';
+import { ExecutorRecoveredV1 } from './events/executor/recovered.v1.js';
 import { ExecutorRegisteredV1 } from './events/executor/registered.v1.js';
 import { JobAcceptedV1 } from './events/job/accepted.v1.js';
 import { JobAssignedV1 } from './events/job/assigned.v1.js';
 import { JobAttemptFailedV1 } from './events/job/attempt-failed.v1.js';
+import { JobAttemptLostV1 } from './events/job/attempt-lost.v1.js';
 import { JobCancelOrderedV1 } from './events/job/cancel-ordered.v1.js';
 import { JobCancelRequestedV1 } from './events/job/cancel-requested.v1.js';
 import { JobCancelledV1 } from './events/job/cancelled.v1.js';
@@ -80,6 +83,8 @@ export function createCatalogue(
 export const CATALOGUE: ContractCatalogue = createCatalogue([
   WorkflowRegisteredV1,
   ExecutorRegisteredV1,
+  ExecutorLostV1,
+  ExecutorRecoveredV1,
   SchedulerTermStartedV1,
   JobRequestedV1,
   JobCancelRequestedV1,
@@ -87,6 +92,7 @@ export const CATALOGUE: ContractCatalogue = createCatalogue([
   JobRejectedV1,
   JobAssignedV1,
   JobCancelOrderedV1,
+  JobAttemptLostV1,
   JobRetryScheduledV1,
   JobStartedV1,
   JobExecutedV1,

@@ -37,7 +37,7 @@ export const PROBLEMS = {
     retryable: false,
   },
   'newer-contract': {
-    status: 500,
+    status: 503,
     title: 'The log holds an event of a newer version than this build knows',
     retryable: false,
   },

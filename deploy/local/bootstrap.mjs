@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { OPTIONS } from './options.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const STATE = path.join(ROOT, '.anime');
@@ -32,8 +33,8 @@ Only installs and builds what is missing.`,
 };
 
 const SURROUNDINGS = `
-Environment: COMFYUI_URLS (your ComfyUI servers instead of the simulator), NATS_URL and DATABASE_URL (your servers
-instead of the embedded ones).`;
+Environment: COMFYUI_URLS (your ComfyUI servers instead of the simulator), ANIME_CHECKPOINT (the file name of the
+checkpoint that they use), NATS_URL and DATABASE_URL (your servers instead of the embedded ones).`;
 
 class Refusal extends Error {}
 
@@ -51,7 +52,7 @@ async function main(command, args) {
     return console.log(`${text}\n\n${Object.values(USAGE).join('\n\n')}\n${SURROUNDINGS}`);
   }
   if (command !== 'anime' && args.some((arg) => arg === '--help' || arg === '-h')) {
-    return console.log(`Usage: ${USAGE[command]}\n${SURROUNDINGS}`);
+    return console.log(`Usage: ${USAGE[command]}${command in OPTIONS ? `${optionLines(command)}${SURROUNDINGS}` : ''}`);
   }
   if (Number(process.versions.node.split('.')[0]) < 20) {
     throw new Refusal(`This needs Node ≥ 20 to start (it installs its own Node 24); here is ${process.version}.`);
@@ -69,6 +70,13 @@ async function main(command, args) {
     await becomeNode('deploy/local/dist/main.js', [command, ...args], ROOT);
   // A path that a user gives is meant from where the user stands, not from where npm went.
   if (command === 'anime') await becomeNode('services/cli/dist/main.js', args, process.env.INIT_CWD ?? process.cwd());
+}
+
+function optionLines(command) {
+  const lines = OPTIONS[command].map(({ flags, meaning, fallback }) => {
+    return `  ${flags.padEnd(21)} ${meaning}${fallback === false ? '' : ` (default: ${fallback})`}\n`;
+  });
+  return `\n\n${lines.join('')}`;
 }
 
 /** The embedded servers are there for Linux x64; elsewhere the machine must bring them. */

@@ -35,7 +35,7 @@ export type JobSummary = z.infer<typeof JobSummary>;
 export const JobAttempt = z
   .strictObject({
     attempt: Attempt,
-    status: z.enum(['assigned', 'started', 'executed', 'failed']),
+    status: z.enum(['assigned', 'started', 'executed', 'failed', 'lost']),
     executorId: Uuid.nullable(),
     promptId: Uuid.nullable().meta({ description: "ComfyUI's id of the run" }),
     variant: z.enum(['normal', 'low-memory']).nullable(),

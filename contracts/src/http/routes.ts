@@ -115,7 +115,7 @@ export const ROUTES = {
     params: JobParams,
     headers: CommandHeaders,
     answers: { 202: { description: 'The wish is in the log.', schema: CancelAcknowledged } },
-    problems: [...BODY_PROBLEMS, 'job-not-found', 'job-ended', 'log-full', 'log-unavailable'],
+    problems: [...BODY_PROBLEMS, 'job-not-found', 'job-ended', 'newer-contract', 'log-full', 'log-unavailable'],
   }),
   getQueue: defineRoute({
     operationId: 'getQueue',

@@ -79,6 +79,11 @@ export class StackChild {
     clearTimeout(timer);
   }
 
+  /** How it ended: a signal, or an exit code in words. */
+  ending(): Promise<string> {
+    return this.#exited;
+  }
+
   /** How it ended, with what it said last. */
   async lastWords(): Promise<string> {
     return this.#obituary(await this.#exited);

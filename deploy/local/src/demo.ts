@@ -8,7 +8,7 @@ const JOB_LIMIT_MS = 120_000;
 
 /**
  * `npm run demo`: one picture and one short animation, from the request to the file.
- * @throws Error when a job does not complete: the demo then fails
+ * @throws Error when a job does not complete, or none can because no ComfyUI is there: the demo then fails
  */
 export async function runDemo(dataDir: string, prompt: string): Promise<void> {
   const say = (line: string): boolean => process.stdout.write(`${line}\n`);
@@ -25,6 +25,11 @@ export async function runDemo(dataDir: string, prompt: string): Promise<void> {
     say(
       `The studio is up after ${seconds(began)} s.${stack.simulated ? ' ComfyUI is simulated: pictures are drawn, no model is run.' : ''}\n`,
     );
+    for (const away of stack.comfyuiAway) say(`Not ready: ${away}`);
+    if (stack.comfyuiAway.length === stack.comfyui.length)
+      throw new Error(
+        'No picture can be made: no server of COMFYUI_URLS is ready. Without COMFYUI_URLS one is simulated.',
+      );
     await makeAll(stack, prompt, say);
   } finally {
     await stack.stop();

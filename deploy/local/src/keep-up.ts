@@ -26,6 +26,7 @@ export async function keepUp(dataDir: string, freePorts: boolean): Promise<void>
   say(
     `  ${'ComfyUI'.padEnd(18)} ${stack.comfyui.join(', ')}${stack.simulated ? '  (simulator: no model is run)' : ''}`,
   );
+  for (const away of stack.comfyuiAway) say(`  Not ready: ${away}; jobs wait until it is ready.`);
   say(`  ${'API documentation'.padEnd(18)} ${stack.gateway}/docs`);
   say(`  ${'library'.padEnd(18)} ${stack.libraryDir}`);
   say(`  ${'logs'.padEnd(18)} ${stack.logsDir}`);

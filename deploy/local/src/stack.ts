@@ -3,12 +3,15 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startNatsServer, startPostgres } from '@anime/embedded-servers';
 import { SERVICES, type ServiceName } from '@anime/contracts';
-import { StackChild } from './child-process.js';
+import { StackChild, type ChildOptions } from './child-process.js';
 import { StackLock } from './stack-lock.js';
-import { waitUntilReady } from './wait-until-ready.js';
+import { superviseServer } from './supervise-server.js';
+import { SupervisedProcess } from './supervised-process.js';
+import { sentenceOf, waitUntilReady, type Check } from './wait-until-ready.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const RESTART_DELAY_MS = 1_000;
+/** The executor's check of one ComfyUI server is named by it. */
+const ofComfyUi = (check: Check): boolean => check.name.startsWith('comfyui ');
 
 export interface StackOptions {
   /** Folder of all data: log, database, blobs, library, process logs. */
@@ -26,6 +29,8 @@ export interface Stack {
   readonly relay: string;
   readonly comfyui: readonly string[];
   readonly simulated: boolean;
+  /** Of each given ComfyUI server that is not there: its name and why. The stack is up all the same. */
+  readonly comfyuiAway: readonly string[];
   readonly libraryDir: string;
   readonly logsDir: string;
   readonly urls: Readonly<Record<ServiceName, string>>;
@@ -34,7 +39,8 @@ export interface Stack {
 
 /**
  * Starts the whole stack: nats-server, PostgreSQL, a ComfyUI (simulator unless COMFYUI_URLS says otherwise) and the six
- * services as six processes. NATS_URL and DATABASE_URL replace the embedded servers. Returns when every service is ready.
+ * services as six processes. NATS_URL and DATABASE_URL replace the embedded servers. What it started is started again when
+ * it dies. Returns when every service is ready, apart from ComfyUI servers that were given and are away.
  * @throws StackRunningError when one runs in this folder; Error with the log's last lines when a part does not start,
  * with everything stopped again
  */
@@ -54,6 +60,19 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
+/** What the parts of the start share. */
+interface Launch {
+  readonly options: StackOptions;
+  readonly undo: (() => Promise<void>)[];
+  /** How to start a program of the repository, with its log in the folder of logs. */
+  readonly program: (
+    name: string,
+    entry: string,
+    env: ChildOptions['env'],
+    args?: readonly string[],
+  ) => Omit<ChildOptions, 'onUnexpectedExit'>;
+}
+
 async function start(
   options: StackOptions,
   lock: StackLock,
@@ -63,155 +82,130 @@ async function start(
   const dir = (name: string): string => path.join(options.dataDir, name);
   const [logsDir, libraryDir] = [dir('logs'), dir('library')];
   for (const folder of [logsDir, libraryDir, dir('blobs')]) mkdirSync(folder, { recursive: true });
-  const spawn = (
-    name: string,
-    entry: string,
-    env: Record<string, string | undefined>,
-    args: readonly string[] = [],
-  ): StackChild =>
-    new StackChild({
-      name,
-      entry: path.join(ROOT, entry),
-      args,
-      env,
-      cwd: ROOT,
-      logFile: path.join(logsDir, `${name}.log`),
-      onUnexpectedExit: () => undefined,
-    });
+  const program: Launch['program'] = (name, entry, env, args = []) => ({
+    name,
+    entry: path.join(ROOT, entry),
+    args,
+    env,
+    cwd: ROOT,
+    logFile: path.join(logsDir, `${name}.log`),
+  });
+  const launch: Launch = { options, undo, program };
 
-  const { natsUrl, databaseUrl } = await startServers(options, undo);
-  options.onStep('preparing the event log');
-  const provision = spawn('provision', 'services/cli/dist/main.js', { NATS_URL: natsUrl }, ['provision']);
-  const ended = await provision.lastWords();
-  if (!ended.includes('(exit code 0)')) throw new Error(ended);
-
-  const { comfyui, simulated } = await startComfyUi(options, undo, spawn);
-  options.onStep('starting the six services');
-  const env: Record<string, string | undefined> = {
+  const { natsUrl, databaseUrl } = await startServers(launch);
+  await provision(launch, natsUrl);
+  const { comfyui, simulated } = await startComfyUi(launch);
+  const urls = await startServices(launch, {
     NATS_URL: natsUrl,
     DATABASE_URL: databaseUrl,
     // The embedded server syncs every write; of an external one only its owner can say so.
-    NATS_SYNCED: process.env['NATS_URL'] === undefined ? '1' : process.env['NATS_SYNCED'],
+    NATS_SYNCED: given('NATS_URL') === undefined ? '1' : given('NATS_SYNCED'),
     ANIME_BLOBS_DIR: dir('blobs'),
     ANIME_LIBRARY_DIR: libraryDir,
     COMFYUI_URLS: comfyui.join(','),
-    PORT: options.freePorts ? '0' : undefined,
-  };
-  const children = SERVICES.map(
-    (name) => new SupervisedService(name, spawnOptions(name, env, logsDir), options.onTrouble),
-  );
-  undo.push(async () => {
-    await Promise.all(children.map((child) => child.stop()));
   });
-  const urls = Object.fromEntries(
-    await Promise.all(children.map(async (child) => [child.name, await child.firstUrl()] as const)),
-  ) as Record<ServiceName, string>;
   options.onStep('waiting until everything is ready');
-  await Promise.all(Object.entries(urls).map(([name, url]) => waitUntilReady(name, url)));
+  const isForeign = (check: Check): boolean => !simulated && ofComfyUi(check);
+  const away = await Promise.all(Object.entries(urls).map(([name, url]) => waitUntilReady(name, url, isForeign)));
+  const comfyuiAway = away.flat().map(sentenceOf);
   lock.announce(urls.gateway);
-  return { gateway: urls.gateway, relay: urls['progress-relay'], comfyui, simulated, libraryDir, logsDir, urls, stop };
+  return {
+    gateway: urls.gateway,
+    relay: urls['progress-relay'],
+    comfyui,
+    simulated,
+    comfyuiAway,
+    libraryDir,
+    logsDir,
+    urls,
+    stop,
+  };
 }
 
-async function startServers(
-  options: StackOptions,
-  undo: (() => Promise<void>)[],
-): Promise<{ natsUrl: string; databaseUrl: string }> {
-  let natsUrl = process.env['NATS_URL'];
-  let databaseUrl = process.env['DATABASE_URL'];
+/** A variable of the environment; an empty one counts as not set. */
+function given(variable: string): string | undefined {
+  return process.env[variable] === '' ? undefined : process.env[variable];
+}
+
+async function startServers({ options, undo }: Launch): Promise<{ natsUrl: string; databaseUrl: string }> {
+  let natsUrl = given('NATS_URL');
+  let databaseUrl = given('DATABASE_URL');
   if (natsUrl === undefined) {
     options.onStep('starting nats-server');
     const nats = await startNatsServer({ dataDir: path.join(options.dataDir, 'nats') });
-    undo.push(() => nats.stop());
+    undo.push(superviseServer('nats-server', nats, options.onTrouble));
     natsUrl = nats.url;
   }
   if (databaseUrl === undefined) {
     options.onStep('starting PostgreSQL');
     const postgres = await startPostgres({ dataDir: path.join(options.dataDir, 'postgres') });
-    undo.push(() => postgres.stop());
+    undo.push(superviseServer('PostgreSQL', postgres, options.onTrouble));
     databaseUrl = postgres.url();
   }
   return { natsUrl, databaseUrl };
 }
 
-async function startComfyUi(
-  options: StackOptions,
-  undo: (() => Promise<void>)[],
-  spawn: (name: string, entry: string, env: Record<string, string | undefined>, args: readonly string[]) => StackChild,
-): Promise<{ comfyui: readonly string[]; simulated: boolean }> {
-  const given = process.env['COMFYUI_URLS'];
-  if (given !== undefined && given !== '') return { comfyui: given.split(','), simulated: false };
+async function provision({ options, program }: Launch, natsUrl: string): Promise<void> {
+  options.onStep('preparing the event log');
+  const child = new StackChild({
+    ...program('provision', 'services/cli/dist/main.js', { NATS_URL: natsUrl }, ['provision']),
+    onUnexpectedExit: () => undefined, // It ends by itself.
+  });
+  if ((await child.ending()) !== 'exit code 0') throw new Error(await child.lastWords());
+}
+
+async function startComfyUi({
+  options,
+  undo,
+  program,
+}: Launch): Promise<{ comfyui: readonly string[]; simulated: boolean }> {
+  const servers = given('COMFYUI_URLS');
+  if (servers !== undefined) return { comfyui: servers.split(','), simulated: false };
   options.onStep('starting the ComfyUI simulator (no COMFYUI_URLS given)');
-  // Slow enough that a person sees the work go on.
-  const args = ['--port', '0', '--step-delay', '60', '--data-dir', path.join(options.dataDir, 'comfyui-simulator')];
-  const simulator = spawn('comfyui-simulator', 'libs/comfyui-simulator/dist/main.js', {}, args);
+  const dataDir = path.join(options.dataDir, 'comfyui-simulator');
+  const simulator = new SupervisedProcess(
+    (port = '0') =>
+      program('comfyui-simulator', 'libs/comfyui-simulator/dist/main.js', {}, [
+        '--port',
+        port,
+        '--data-dir',
+        dataDir,
+        '--step-delay',
+        '60', // slow enough that a person sees the work go on
+      ]),
+    '0',
+    options.onTrouble,
+  );
   undo.push(() => simulator.stop());
-  return { comfyui: [await simulator.url()], simulated: true };
+  return { comfyui: [await simulator.firstUrl()], simulated: true };
 }
 
-function spawnOptions(
-  name: ServiceName,
-  env: Record<string, string | undefined>,
-  logsDir: string,
-): Omit<ConstructorParameters<typeof StackChild>[0], 'onUnexpectedExit'> {
-  return {
-    name,
-    entry: path.join(ROOT, 'services', name, 'dist', 'main.js'),
-    env,
-    cwd: ROOT,
-    logFile: path.join(logsDir, `${name}.log`),
+async function startServices(
+  { options, undo, program }: Launch,
+  env: ChildOptions['env'],
+): Promise<Record<ServiceName, string>> {
+  options.onStep('starting the six services');
+  const services = SERVICES.map((name) => {
+    const optionsFor = (PORT?: string) => program(name, `services/${name}/dist/main.js`, { ...env, PORT });
+    return [name, new SupervisedProcess(optionsFor, options.freePorts ? '0' : undefined, options.onTrouble)] as const;
+  });
+  undo.push(async () => {
+    await Promise.all(services.map(([, service]) => service.stop()));
+  });
+  const urls = await Promise.all(
+    services.map(async ([name, service]) => [name, await service.firstUrl().catch(explainPort(name))] as const),
+  );
+  return Object.fromEntries(urls) as Record<ServiceName, string>; // one for each of SERVICES
+}
+
+/** A service that found its port taken says so; here the way out is another one than for a service started alone. */
+function explainPort(name: ServiceName): (error: Error) => never {
+  return (error) => {
+    const taken = /Port \d+ of \S+ is taken/.exec(error.message)?.[0];
+    if (taken === undefined) throw error;
+    throw new Error(
+      `${taken}, which the ${name} needs. Is another studio running? \`npm start -- --free-ports\` lets the system choose the ports.`,
+      { cause: error },
+    );
   };
-}
-
-/** A service that is started again when it dies after it had begun to work. */
-class SupervisedService {
-  readonly name: ServiceName;
-  readonly #options: Omit<ConstructorParameters<typeof StackChild>[0], 'onUnexpectedExit'>;
-  readonly #onTrouble: (message: string) => void;
-  #child: StackChild;
-  #stopped = false;
-  #restart: NodeJS.Timeout | undefined;
-
-  constructor(
-    name: ServiceName,
-    options: Omit<ConstructorParameters<typeof StackChild>[0], 'onUnexpectedExit'>,
-    onTrouble: (message: string) => void,
-  ) {
-    this.name = name;
-    this.#options = options;
-    this.#onTrouble = onTrouble;
-    this.#child = this.#launch();
-  }
-
-  /** Where it first listened; it is started again on the same port. */
-  firstUrl(): Promise<string> {
-    return this.#child.url();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#restart);
-    await this.#child.stop();
-  }
-
-  #launch(): StackChild {
-    const child = new StackChild({
-      ...this.#options,
-      onUnexpectedExit: (dead) => {
-        void dead.url().then(
-          (url) => this.#again(dead, new URL(url).port),
-          () => undefined, // It never listened: whoever waits for its address reports that.
-        );
-      },
-    });
-    return child;
-  }
-
-  async #again(dead: StackChild, port: string): Promise<void> {
-    this.#onTrouble(`${await dead.lastWords()}\nStarting ${this.name} again.`);
-    if (this.#stopped) return;
-    this.#restart = setTimeout(() => {
-      const options = { ...this.#options, env: { ...this.#options.env, PORT: port } };
-      this.#child = new StackChild({ ...options, onUnexpectedExit: (next) => void this.#again(next, port) });
-    }, RESTART_DELAY_MS);
-  }
 }

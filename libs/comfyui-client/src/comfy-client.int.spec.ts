@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, request, type Server } from 'node:http';
 import { mkdtemp, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startSimulator, type Simulator } from '@anime/comfyui-simulator';
 import type { ApiGraph } from '@anime/contracts';
@@ -192,6 +194,32 @@ describe('ComfyClient', () => {
     const impatient = new ComfyClient({ baseUrl: slow.url, timeoutMs: 100 });
     await expect(impatient.queue()).rejects.toMatchObject({ code: 'comfyui-unavailable', retryable: true });
     await impatient.close();
+  });
+
+  it('sends user and password of its address as Basic credentials, and shows them to nobody', async () => {
+    const asked: (string | undefined)[] = [];
+    const guarded = createServer((message, answer) => {
+      asked.push(message.headers.authorization);
+      answer.writeHead(401).end('who are you?');
+    });
+    guarded.on('upgrade', (message, socket) => {
+      asked.push(message.headers.authorization);
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => guarded.listen(0, '127.0.0.1', resolve));
+    closing.push(() => void guarded.close());
+    const { port } = guarded.address() as AddressInfo;
+    const baseUrl = `http://me:s%40cret@127.0.0.1:${port}`;
+    const error: unknown = await client(baseUrl)
+      .queue()
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'comfyui-unavailable' });
+    expect(inspect(error)).not.toMatch(/s%40cret|s@cret/);
+    expect(client(baseUrl).baseUrl).toBe(`http://127.0.0.1:${port}`);
+    const socket = new ComfySocket({ baseUrl, reconnectMs: 10 });
+    closing.push(() => socket.close());
+    await eventually(() => asked.length >= 2, { what: 'both have asked' });
+    expect(new Set(asked)).toEqual(new Set([`Basic ${Buffer.from('me:s@cret').toString('base64')}`]));
   });
 
   it('tells a missing file from trouble', async () => {

@@ -19,7 +19,7 @@ import type { ServerFile } from './output-files.js';
 import { parseServerJson } from './server-json.js';
 
 export interface ComfyClientOptions {
-  /** `http://host:port` with an optional path. */
+  /** `http://host:port` with an optional path, and an optional user and password, which are sent as Basic credentials. */
   readonly baseUrl: string;
   /** Until an answer begins, in ms. A busy server stalls for seconds without being gone. Default 30 s. */
   readonly timeoutMs?: number;
@@ -67,17 +67,20 @@ interface Answer {
  * nothing came back, as UnexpectedAnswerError when the answer is not what the route promises.
  */
 export class ComfyClient {
+  /** Without user and password: it is shown in errors. */
   readonly baseUrl: string;
   readonly #pool: Pool;
   readonly #prefix: string;
+  readonly #credentials: Readonly<Record<string, string>>;
   /** Learned from the router's 404, never from a version string. */
   #hasJobs = true;
   #hasJobCancel = true;
 
   constructor(options: ComfyClientOptions) {
     const url = new URL(options.baseUrl);
-    this.baseUrl = options.baseUrl.replace(/\/$/, '');
     this.#prefix = url.pathname.replace(/\/$/, '');
+    this.baseUrl = url.origin + this.#prefix;
+    this.#credentials = credentialsIn(url);
     const timeout = options.timeoutMs ?? 30_000;
     this.#pool = new Pool(url.origin, {
       connections: 16,
@@ -214,7 +217,8 @@ export class ComfyClient {
       return await this.#pool.request({
         method,
         path: this.#prefix + path,
-        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        headers: { ...this.#credentials, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     } catch (error) {
       throw unreachable(this.baseUrl, path, error);
@@ -259,4 +263,11 @@ function optionsOf(spec: unknown): readonly string[] | undefined {
   const [head, details] = spec as readonly unknown[];
   const options = Array.isArray(head) ? head : (details as { options?: unknown } | null | undefined)?.options;
   return Array.isArray(options) ? options.filter((option) => typeof option === 'string') : undefined;
+}
+
+/** RFC 7617. */
+function credentialsIn({ username, password }: URL): Record<string, string> {
+  if (username === '' && password === '') return {};
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
 }

@@ -1,8 +1,8 @@
 import { eventSubject, type EventContract } from '@anime/contracts';
-import { ProblemError } from '@anime/problem-details';
 import type { EventLog } from './event-log.js';
 import { isEvent, type EventOf, type RecordedEvent } from './event.js';
 import type { LogEntry } from './log-entry.js';
+import { newerContract } from './newer-contract.js';
 
 /**
  * The newest event of these contracts that counts: what lies behind it on their subject without effect (void, fenced,
@@ -36,10 +36,7 @@ export async function lastEventOnSubject<Contracts extends readonly [EventContra
     }
   }
   if (newest === undefined || 'event' in newest) return newest?.event;
-  throw new ProblemError(
-    'newer-contract',
-    `${aggregate} ${aggregateId} has a ${newest.name} at position ${newest.position}, newer than this build knows`,
-  );
+  throw newerContract(aggregate, aggregateId, newest);
 }
 
 type Answer<C extends EventContract> =

@@ -37,6 +37,8 @@ export interface LoadContext {
   readonly refused: Checkpoint | undefined;
   /** To be called, again and again, while another process does this row's work, with the position that it has reached. */
   readonly standby: (position: number) => void;
+  /** To be called when what was answered no longer holds, e.g. a database was lost and may have forgotten rows: asks again. */
+  readonly lost: (reason: unknown) => void;
 }
 
 /** Builds rows of a read-model: no durable; reads behind its checkpoint and writes rows and checkpoint together. */
@@ -45,13 +47,15 @@ export interface ProjectionRow extends Row {
   readonly maxBatch?: number;
   /**
    * The command that builds stored rows anew, shown when the log refuses the checkpoint; the row then stays stopped until
-   * `loadCheckpoint` answers with another one. Absent: nothing is stored, and the row begins anew by itself (`refused`).
+   * `loadCheckpoint` answers with one that the log knows. Absent: nothing is stored, and the row begins anew by itself (`refused`).
    */
   readonly repair?: string;
   /** Called at start and after every failure; also prepares the schema, and waits while another process builds the rows. */
   readonly loadCheckpoint: (context: LoadContext) => Promise<Checkpoint>;
   /** Writes rows and checkpoint in one transaction. A throw is retried with back-off from a newly loaded checkpoint. */
   readonly onBatch: (batch: Batch) => Promise<void>;
+  /** Called once this build reads no further, drained or at an event that is newer: lets another process do the work. */
+  readonly release?: () => Promise<void>;
 }
 
 /** Decides from the whole log: like a projection, and acts in `onBatch` only when `batch.caughtUp`. */
@@ -68,6 +72,8 @@ export interface ReactorRow<C extends EventContract = EventContract> extends Row
   readonly kind: 'reactor';
   /** Name of the durable; it must exist (`anime consumers create <name>`), else the service is not ready. */
   readonly durable: string;
+  /** Why the durable need not be there yet, where the service makes it itself; null when it must. */
+  readonly awaits?: () => string | null;
   readonly events: readonly C[];
   readonly ackWaitMs: number;
   /** Delays before the 2nd, 3rd… delivery; the last one repeats. */

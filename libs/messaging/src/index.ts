@@ -1,5 +1,6 @@
 export * from './consumer-table.js';
 export { defineReactor } from './define-reactor.js';
+export { followLive } from './follow-live.js';
 export { JetStreamStrategy, type JetStreamStrategyOptions } from './jetstream-strategy.js';
 export { KvLease, type KvLeaseOptions } from './kv-lease.js';
 export {

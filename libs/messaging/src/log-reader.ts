@@ -7,7 +7,7 @@ import { Backoff, pause } from './pause.js';
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
-/** How often a row that waits for its repair is looked at: its checkpoint alone, not the log. */
+/** How often a row that waits for its repair is looked at: its checkpoint, and whether the log knows that. */
 const LOOK_AGAIN_MS = 3_000;
 
 const CANNOT_BEGIN =
@@ -51,13 +51,23 @@ export class LogReader {
     if (this.#state.position !== null) this.#state.setLag(end - this.#state.position);
   }
 
-  /** Until the signal aborts, or the row must not go on in this build: an event of a newer version. */
+  /** Until the signal aborts, or the row must not go on in this build: an event of a newer version. Releases the row then. */
   async run(signal: AbortSignal): Promise<void> {
+    await this.#run(signal);
+    const { row, logger } = this.#options;
+    if (row.kind !== 'projection') return;
+    await row.release?.().catch((error: unknown) => {
+      logger.warn({ consumer: row.name, err: error }, 'the row could not be released');
+    });
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      const lost = new AbortController();
       try {
-        const checkpoint = await this.#load(signal);
-        if (checkpoint === undefined) await this.#waitForRepair(signal);
-        else await this.#read(checkpoint, signal);
+        const checkpoint = await this.#load(signal, lost);
+        await this.#read(checkpoint, AbortSignal.any([signal, lost.signal]));
+        lost.signal.throwIfAborted();
       } catch (error) {
         if (signal.aborted) break;
         if (isProblem(error, 'checkpoint-mismatch')) await this.#onMismatch(error, signal);
@@ -67,27 +77,27 @@ export class LogReader {
     this.#state.stopped(null);
   }
 
-  /** Where to read on; undefined when that is still the place that the log refused. */
-  async #load(signal: AbortSignal): Promise<Checkpoint | undefined> {
+  /** Where to read on. */
+  #load(signal: AbortSignal, lost: AbortController): Promise<Checkpoint> {
     this.#at = undefined;
-    const refused = this.#refused;
-    const checkpoint = await this.#options.row.loadCheckpoint({
+    return this.#options.row.loadCheckpoint({
       signal,
-      refused,
+      refused: this.#refused,
       standby: (position) => {
         this.#state.position = position;
         this.#state.standby('another process does this; this one takes over when that one ends');
       },
+      lost: (reason) => lost.abort(reason),
     });
-    const same = checkpoint.position === refused?.position && checkpoint.eventId === refused.eventId;
-    return same ? undefined : checkpoint;
   }
 
   async #read(checkpoint: Checkpoint, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     this.#at = checkpoint;
     this.#state.position = checkpoint.position;
-    if (this.#state.current === 'standby' || this.#state.current === 'stopped') this.#state.starting();
+    // The refused place again: the log is asked, as the right one may have been put back, but it most likely refuses again.
+    if (isSame(checkpoint, this.#refused)) this.#state.stopped(this.#stopReason);
+    else if (this.#state.current === 'standby' || this.#state.current === 'stopped') this.#state.starting();
     const { row, log } = this.#options;
     await log.follow({
       after: checkpoint,
@@ -105,9 +115,10 @@ export class LogReader {
     if (this.#stopReason !== reason) {
       logger.error({ consumer: row.name, err: error }, 'the checkpoint does not belong to this log');
     }
+    const again = this.#at !== undefined && isSame(this.#at, this.#refused);
     this.#refused = this.#at;
     this.#stopReason = reason;
-    if (repair !== undefined || this.#refused === undefined) return this.#waitForRepair(signal);
+    if (repair !== undefined || again || this.#refused === undefined) return this.#waitForRepair(signal);
     this.#state.paused('what was read comes from another log; begins again by itself');
     await pause(this.#backoff.next(), signal);
   }
@@ -163,6 +174,10 @@ export class LogReader {
     this.#state.setLag(batch.end - batch.checkpoint.position);
     for (const entry of batch.entries) this.#state.countSkipped(entry.status);
   }
+}
+
+function isSame(place: Checkpoint, other: Checkpoint | undefined): boolean {
+  return place.position === other?.position && place.eventId === other.eventId;
 }
 
 /**

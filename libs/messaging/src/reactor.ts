@@ -83,12 +83,15 @@ export class Reactor {
         await this.#session(stop, stopped, backoff);
       } catch (error) {
         if (stop.aborted) break;
-        this.#state.paused(messageOf(error));
         const missing = error instanceof DurableMissingError;
-        logger.warn(
-          { consumer: row.name, err: error },
-          missing ? 'waiting for its durable' : 'paused; will connect again',
-        );
+        const awaited = missing ? (row.awaits?.() ?? null) : null;
+        this.#state.paused(awaited ?? messageOf(error));
+        if (awaited !== null) logger.debug({ consumer: row.name, reason: awaited }, 'its durable is not made yet');
+        else
+          logger.warn(
+            { consumer: row.name, err: error },
+            missing ? 'waiting for its durable' : 'paused; will connect again',
+          );
         await pause(missing ? LOOK_AGAIN_MS : backoff.next(), stop);
       }
     }

@@ -68,6 +68,29 @@ describe('a database', () => {
     session.release();
     await Promise.all([database.close(), twin.close()]);
   }, 120_000);
+
+  it('reads again what a killed PostgreSQL had not yet on disk, also when no event comes after it', async () => {
+    await using server = await startPostgres();
+    const database = tallyDatabase(server.url(), 'gateway');
+    // What is committed without waiting for the disk stays in memory for this long.
+    await database.query(`alter system set wal_writer_delay = '10s'`);
+    await server.restart();
+    const log = new MemoryLog();
+    const live = followForEver(tally, database, log);
+    await eventually(async () => (await database.check()).ok, { what: 'PostgreSQL is back' });
+    await log.append(spoken.requested(1));
+    await database.waitForPosition('tally', 1, { timeoutMs: 20_000 });
+    await server.kill();
+    await server.restart();
+    await eventually(() => database.waitForPosition('tally', 1, { timeoutMs: 50 }).then(() => true), {
+      what: 'the projection has caught up',
+    });
+    const rows = await database.query(`select "id" from ${database.table('tallies')}`);
+    expect([rows, await database.positionOf('tally')]).toEqual([[{ id: jobId(1) }], 1]);
+    expect(live.failures).not.toEqual([]);
+    await live.stop();
+    await database.close();
+  }, 60_000);
 });
 
 describe('PostgresSnapshotStore', () => {

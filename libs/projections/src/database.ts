@@ -6,7 +6,7 @@ import type { TableShape } from './definition.js';
 import { entitiesOf } from './entities.js';
 import { CHECKPOINTS } from './library-tables.js';
 import { Positions } from './positions.js';
-import { Session, type Row } from './session.js';
+import { Session, timedQuery, type Row } from './session.js';
 import { qualified, quote } from './sql.js';
 
 /** One step of the schema's history; `name` is what the database remembers and must never change. */
@@ -37,6 +37,8 @@ export interface WaitOptions {
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const READ_TIMEOUT_MS = 10_000;
+/** After so long without a word the server's machine is asked for a sign of life, also during a long statement. */
+const KEEP_ALIVE_MS = 10_000;
 /** How often another process's checkpoint is looked at while somebody waits for it. */
 const POSITION_POLL_MS = 100;
 
@@ -74,6 +76,7 @@ export class Database {
       driverOptions: {
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
         keepAlive: true,
+        keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
         application_name: options.applicationName ?? `anime-${options.schema}`,
       },
       debug: false,
@@ -123,13 +126,7 @@ export class Database {
     await this.ready();
     try {
       const pool = await this.#orm.driver.getConnection().getNativeClient();
-      // Typed here because @types/pg leaves out the time limit of a single query.
-      const query: { readonly text: string; values: unknown[]; readonly query_timeout: number } = {
-        text: sql,
-        values: [...parameters],
-        query_timeout: READ_TIMEOUT_MS,
-      };
-      return (await pool.query<Result>(query)).rows;
+      return (await pool.query<Result>(timedQuery(sql, parameters, READ_TIMEOUT_MS))).rows;
     } catch (error) {
       throw asProblem(error);
     }

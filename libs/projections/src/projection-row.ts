@@ -16,6 +16,7 @@ export interface ProjectionConsumer {
   readonly repair: string;
   readonly loadCheckpoint: (waiting?: StandbyOptions) => Promise<Checkpoint>;
   readonly onBatch: (batch: Batch) => Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 /**
@@ -32,5 +33,6 @@ export function projectionRow(projection: Projection, database: Database, repair
     repair,
     loadCheckpoint: (waiting) => runner.open(waiting),
     onBatch: (batch) => runner.apply(batch),
+    release: () => runner.close(),
   };
 }

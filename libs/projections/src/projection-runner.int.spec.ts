@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { JobRejectedV1 } from '@anime/contracts';
-import type { Batch, LogEntry } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { isProblem } from '@anime/problem-details';
 import { createTestDatabase, eventually, type TestDatabase } from '@anime/testing';
@@ -9,6 +8,7 @@ import type { Projection } from './definition.js';
 import { CHECKPOINTS } from './library-tables.js';
 import { projectionRow } from './projection-row.js';
 import { ProjectionRunner } from './projection-runner.js';
+import { batchOf, logWith, rowsOf } from './test-support/batches.js';
 import { followForEver, readToEnd } from './test-support/follow-log.js';
 import { jobId, spoken, tally, tallyDatabase } from './test-support/tally.js';
 
@@ -28,28 +28,6 @@ function databaseOf(schema: string): Database {
   open.push(database);
   return database;
 }
-
-async function logWith(...events: Parameters<MemoryLog['append']>[0][]): Promise<MemoryLog> {
-  const log = new MemoryLog();
-  for (const event of events) await log.append(event);
-  return log;
-}
-
-async function batchOf(log: MemoryLog, after = 0): Promise<Batch> {
-  const entries: LogEntry[] = [];
-  for await (const entry of log.read({ after })) entries.push(entry);
-  const last = entries.at(-1);
-  if (last?.status !== 'event') throw new Error('the log must end with an event');
-  return {
-    entries,
-    checkpoint: { position: last.position, eventId: last.event.id },
-    caughtUp: true,
-    end: last.position,
-  };
-}
-
-const rowsOf = (database: Database, table: string): Promise<object[]> =>
-  database.query(`select to_json(t) as row from ${database.table(table)} t order by 1::text`);
 
 describe('ProjectionRunner', () => {
   it('writes rows, versions and checkpoint of a batch', async () => {
@@ -180,19 +158,16 @@ describe('ProjectionRunner', () => {
     await first.close();
   });
 
-  it('stops when its connection, and with it the lock, is lost', async () => {
-    const database = databaseOf('lost');
+  it('of a released row lets another one write', async () => {
     const log = await logWith(spoken.requested(1));
-    const runner = new ProjectionRunner(tally, database);
-    await runner.open();
-    await database.query(
-      `select pg_terminate_backend(l.pid) from pg_locks l join pg_database d on d.oid = l.database
-        where l.locktype = 'advisory' and d.datname = current_database()`,
-    );
-    await expect(runner.apply(await batchOf(log))).rejects.toMatchObject({ code: 'read-model-unavailable' });
-    expect((await runner.open()).position).toBe(0);
-    await runner.apply(await batchOf(log));
-    expect(await database.positionOf('tally')).toBe(1);
+    const first = projectionRow(tally, databaseOf('released'), 'rebuild');
+    await first.loadCheckpoint();
+    const second = projectionRow(tally, databaseOf('released'), 'rebuild');
+    const opening = second.loadCheckpoint();
+    await first.release();
+    expect((await opening).position).toBe(0);
+    await second.onBatch(await batchOf(log));
+    await second.release();
   });
 
   it('says rebuild when another version of the projection filled the tables', async () => {
@@ -248,6 +223,17 @@ describe('waitForPosition', () => {
     await expect(database.waitForPosition('tally', 1, { timeoutMs: 50 })).rejects.toMatchObject({
       code: 'position-not-reached',
     });
+  });
+
+  it('asks the database, too, once the runner finds tables of another version', async () => {
+    const database = databaseOf('replaced');
+    const log = await logWith(spoken.requested(1));
+    const runner = new ProjectionRunner(tally, database);
+    await runner.open();
+    await runner.apply(await batchOf(log));
+    await database.query(`update ${database.table(CHECKPOINTS.name)} set "version" = 2, "position" = 0`);
+    await expect(runner.open()).rejects.toMatchObject({ code: 'checkpoint-mismatch' });
+    expect(database.positions.reached('tally')).toBe(0);
   });
 
   it('gives up after its time, saying how far the read-model is', async () => {

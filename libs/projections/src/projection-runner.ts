@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ProblemError } from '@anime/problem-details';
-import type { Batch, Checkpoint } from '@anime/event-store';
+import type { Batch, Checkpoint, LogEntry } from '@anime/event-store';
+import { codeOf, LOCK_NOT_AVAILABLE } from './connection-error.js';
 import type { Database } from './database.js';
 import { START, type Projection } from './definition.js';
 import { ProjectionStore } from './projection-store.js';
@@ -8,13 +9,20 @@ import type { Session } from './session.js';
 
 /** How often a standby asks for the lock. */
 const STANDBY_POLL_MS = 300;
+/** A runner of which nothing is heard for so long, because it hangs or is cut off, loses the lock. */
+const TAKEOVER_MS = 15_000;
 
-/** How a runner waits for another one to end. */
+/** How a runner waits for another one to end, and what it tells afterwards. */
 export interface StandbyOptions {
   /** Ends the wait; what it throws is the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Called again and again during the wait, with the position that the other runner has reached. */
   readonly standby?: ((position: number) => void) | undefined;
+  /**
+   * Called when the connection, and the lock with it, is lost later on, also while nothing is written: the server may have
+   * forgotten the last batches, and `open` must be called again.
+   */
+  readonly lost?: ((reason: unknown) => void) | undefined;
 }
 
 /**
@@ -24,12 +32,16 @@ export interface StandbyOptions {
 export class ProjectionRunner {
   readonly #store: ProjectionStore;
   readonly #database: Database;
+  readonly #takeoverMs: number;
   #session: Session | undefined;
   #checkpoint: Checkpoint = START;
+  #onLost: StandbyOptions['lost'];
 
-  constructor(projection: Projection, database: Database) {
+  /** @param takeoverMs after so long in silence the server gives the lock to another runner; default 15 s */
+  constructor(projection: Projection, database: Database, takeoverMs = TAKEOVER_MS) {
     this.#store = new ProjectionStore(projection, database.schema);
     this.#database = database;
+    this.#takeoverMs = takeoverMs;
   }
 
   /**
@@ -39,24 +51,25 @@ export class ProjectionRunner {
    *   filled by another version of the projection and must be rebuilt
    */
   async open(waiting: StandbyOptions = {}): Promise<Checkpoint> {
+    this.#onLost = waiting.lost;
+    if (this.#session?.lost.aborted === true) await this.close();
     const session = this.#session ?? (await this.#lock(waiting));
-    this.#session = undefined;
+    this.#session = session;
     try {
-      // Rows and checkpoint are lost together in a crash of the server, and read again from the log.
-      await session.query('set synchronous_commit = off');
       this.#checkpoint = await this.#readCheckpoint(session);
+      session.lost.throwIfAborted();
     } catch (error) {
-      await session.end();
+      await this.close();
       throw error;
     }
-    this.#session = session;
     this.#database.positions.advance(this.#store.projection.name, this.#checkpoint.position);
     return this.#checkpoint;
   }
 
   /**
    * Writes what a batch does, and its checkpoint, in one transaction. Entries at or before the checkpoint are passed over.
-   * After a throw nothing of the batch is stored, and `open` must be called again.
+   * After a throw `open` must be called again; it says what is stored: nothing of the batch, unless the connection was lost at
+   * its very end.
    * @throws ProblemError 'append-conflict' when somebody else moved the checkpoint, 'read-model-unavailable' when the
    *   connection, and the lock with it, is lost
    */
@@ -67,12 +80,10 @@ export class ProjectionRunner {
     if (batch.checkpoint.position <= from.position) return;
     const entries = batch.entries.filter((entry) => entry.position > from.position);
     try {
-      await session.transaction(async () => {
-        // First of all, so that it waits here, holding nothing else, for a rebuild that is about to switch the tables.
-        await this.#store.lockCheckpoint(session, from);
-        await this.#store.apply(session, entries);
-        await this.#store.moveCheckpoint(session, from, batch.checkpoint);
-      });
+      let written = false;
+      while (!written) written = await this.#write(session, entries, from, batch.checkpoint);
+      // A commit just before the loss may be forgotten.
+      session.lost.throwIfAborted();
     } catch (error) {
       await this.close();
       throw error;
@@ -89,28 +100,54 @@ export class ProjectionRunner {
     await session?.end();
   }
 
+  /** @returns false when somebody else holds the checkpoint row: nothing is written, and it is worth trying again */
+  async #write(session: Session, entries: readonly LogEntry[], from: Checkpoint, to: Checkpoint): Promise<boolean> {
+    try {
+      await session.transaction(async () => {
+        // First of all, so that it waits here, holding nothing else, for a rebuild that is about to switch the tables.
+        await this.#store.lockCheckpoint(session, from);
+        await this.#store.apply(session, entries);
+        await this.#store.moveCheckpoint(session, from, to);
+      });
+      return true;
+    } catch (error) {
+      if (codeOf(error) === LOCK_NOT_AVAILABLE) return false;
+      throw error;
+    }
+  }
+
   async #lock({ signal, standby }: StandbyOptions): Promise<Session> {
     const name = lockName(this.#database.schema, this.#store.projection.name);
     const { closed } = this.#database;
     const ended = signal === undefined ? closed : AbortSignal.any([closed, signal]);
-    for (;;) {
-      signal?.throwIfAborted();
-      const session = await this.#database.session();
-      try {
+    const session = await this.#database.session();
+    try {
+      await session.guard(this.#takeoverMs);
+      // Rows and checkpoint are lost together in a crash of the server, which ends the session: they are read again from the log.
+      await session.query('set synchronous_commit = off');
+      for (;;) {
+        signal?.throwIfAborted();
         const rows = await session.query<{ readonly locked: boolean }>(
           'select pg_try_advisory_lock(hashtextextended($1, 0)) as locked',
           [name],
         );
-        if (rows[0]?.locked === true) return session;
+        if (rows[0]?.locked === true) break;
         standby?.((await this.#store.readCheckpoint(session))?.position ?? 0);
-      } catch (error) {
-        session.release();
-        throw error;
+        // Closing the database ends the wait; the next statement then fails.
+        await delay(STANDBY_POLL_MS, undefined, { signal: ended }).catch(() => undefined);
       }
-      session.release({ reuse: true });
-      // Closing the database ends the wait; the next session then says so.
-      await delay(STANDBY_POLL_MS, undefined, { signal: ended }).catch(() => undefined);
+    } catch (error) {
+      session.release();
+      throw error;
     }
+    session.lost.addEventListener('abort', () => this.#lose(session.lost.reason), { once: true });
+    return session;
+  }
+
+  /** From now on only the database knows how far the projection is. */
+  #lose(reason: unknown): void {
+    this.#database.positions.forget(this.#store.projection.name);
+    this.#onLost?.(reason);
   }
 
   async #readCheckpoint(session: Session): Promise<Checkpoint> {

@@ -45,6 +45,22 @@ const indexNames = (database: Database): Promise<object[]> =>
     database.schema,
   ]);
 
+/** What rebuilds of this schema have left behind. */
+const copiesOf = (database: Database): Promise<object[]> =>
+  database.query('select nspname from pg_namespace where starts_with(nspname, $1)', [`${database.schema}__rebuild`]);
+
+/** Tells that somebody asked for its end, and answers when it is told to. */
+class HeldLog extends MemoryLog {
+  readonly asked = Promise.withResolvers<void>();
+  readonly held = Promise.withResolvers<void>();
+
+  override async end(): Promise<number> {
+    this.asked.resolve();
+    await this.held.promise;
+    return super.end();
+  }
+}
+
 describe('rebuild', () => {
   it('puts equal tables, with the same indexes, in the place of the old ones', async () => {
     const database = databaseOf('equal');
@@ -62,7 +78,7 @@ describe('rebuild', () => {
     expect({ hash: await hashOf(database), indexes: await indexNames(database) }).toEqual(before);
     expect(progress.map(({ position }) => position)).toEqual([50, 100, 120]);
     expect(progress.every(({ end }) => end === 120)).toBe(true);
-    expect(await database.query(`select 1 from pg_namespace where nspname like 'equal\\_\\_rebuild%'`)).toEqual([]);
+    expect(await copiesOf(database)).toEqual([]);
   });
 
   it('repairs tables that were tampered with, and with parity asked for refuses to hide it', async () => {
@@ -145,7 +161,7 @@ describe('rebuild', () => {
     ]);
   });
 
-  it('leaves everything as it was when it is stopped, and runs once at a time', async () => {
+  it('leaves everything as it was when it is stopped', async () => {
     const database = databaseOf('stopped');
     const log = new MemoryLog();
     await talk(log, 0, 50);
@@ -159,8 +175,39 @@ describe('rebuild', () => {
     });
     await expect(first).rejects.toThrow('stopped on purpose');
     expect(await hashOf(database)).toBe(before);
-    const both = await Promise.allSettled([rebuild(tally, log, database), rebuild(tally, log, databaseOf('stopped'))]);
-    expect(both.some(({ status }) => status === 'fulfilled')).toBe(true);
-    expect(await hashOf(database)).toBe(before);
+    expect(await copiesOf(database)).toEqual([]);
+  });
+
+  it('runs once at a time', async () => {
+    const database = databaseOf('once');
+    const log = new HeldLog();
+    await talk(log, 0, 5);
+    const first = rebuild(tally, log, database);
+    await log.asked.promise;
+    const second = rebuild(tally, new MemoryLog(), databaseOf('once'));
+    await expect(second).rejects.toMatchObject({
+      code: 'append-conflict',
+      message: expect.stringContaining('under way'),
+    });
+    log.held.resolve();
+    expect((await first).checkpoint.position).toBe(10);
+    expect((await rebuild(tally, log, database)).checkpoint.position).toBe(10);
+  });
+
+  it('mends tables that are ahead of the log, and with parity asked for says that there is nothing to compare', async () => {
+    const database = databaseOf('ahead');
+    const log = new MemoryLog();
+    await talk(log, 0, 5);
+    await readToEnd(projectionRow(tally, database, 'rebuild'), log);
+    log.restoreTo(4);
+    await expect(rebuild(tally, log, database, { checkParity: true })).rejects.toMatchObject({
+      code: 'checkpoint-mismatch',
+      message: expect.stringContaining('ahead of the log'),
+    });
+    expect([await database.positionOf('tally'), await copiesOf(database)]).toEqual([10, []]);
+    expect((await rebuild(tally, log, database)).checkpoint.position).toBe(4);
+    const twin = databaseOf('ahead_twin');
+    await readToEnd(projectionRow(tally, twin, 'rebuild'), log);
+    expect(await hashOf(database)).toBe(await hashOf(twin));
   });
 });

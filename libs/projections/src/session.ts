@@ -1,25 +1,78 @@
-import { asProblem } from './connection-error.js';
+import { asProblem, isReadTimeout } from './connection-error.js';
 
 export type Row = Readonly<Record<string, unknown>>;
 
+/** How long a statement may take: hashing or indexing a large read-model takes longest. */
+const STATEMENT_TIMEOUT_MS = 600_000;
+
+/** A statement as `pg` takes it; typed here because @types/pg leaves out the time limit of a single one. */
+export interface TimedQuery {
+  readonly text: string;
+  values: unknown[];
+  readonly query_timeout: number;
+}
+
+/** One statement with `$1…` parameters that fails after `timeoutMs`. */
+export function timedQuery(text: string, parameters: readonly unknown[], timeoutMs: number): TimedQuery {
+  return { text, values: [...parameters], query_timeout: timeoutMs };
+}
+
 /** What a session needs of a pooled connection of `pg`. */
 export interface PooledClient {
-  query(sql: string, parameters: unknown[]): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>;
+  query(query: TimedQuery): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>;
+  /** Told when the connection ends unasked. */
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  off(event: 'error', listener: (error: Error) => void): unknown;
   release(destroy: boolean): void;
 }
 
 /**
- * One connection for one user: transactions, session locks and temporary settings belong to it. A lost connection shows
- * at the next statement as `read-model-unavailable`; its locks are gone then.
+ * One connection for one user: transactions, session locks and temporary settings belong to it. After a loss every
+ * statement fails with `read-model-unavailable`; its locks are gone then.
  */
 export class Session {
+  /** Aborts when the connection has ended unasked or a statement got no answer in time. */
+  readonly lost: AbortSignal;
   readonly #client: PooledClient;
   readonly #released: () => void;
+  readonly #losing = new AbortController();
+  readonly #lose = (error: unknown): void => this.#losing.abort(asProblem(error));
   #open = true;
+  #timeoutMs = STATEMENT_TIMEOUT_MS;
+  #heartbeat: NodeJS.Timeout | undefined;
+  /** The heartbeat under way, if any: `pg` takes one statement at a time. */
+  #beating: Promise<unknown> | undefined;
+  #busy = false;
 
   constructor(client: PooledClient, released: () => void) {
     this.#client = client;
     this.#released = released;
+    this.lost = this.#losing.signal;
+    client.on('error', this.#lose);
+  }
+
+  /**
+   * Bounds how long a loss can go unnoticed, by a hang or by a network that drops everything: the server ends a
+   * connection that is silent for `silenceMs`, and gives up its locks; this side says a word in time, and takes a server
+   * that does not answer for lost. A wait for a lock ends with LOCK_NOT_AVAILABLE after a third of it. Never reuse the connection.
+   */
+  async guard(silenceMs: number): Promise<void> {
+    const beatMs = Math.ceil(silenceMs / 3);
+    const settings = {
+      idle_session_timeout: silenceMs,
+      idle_in_transaction_session_timeout: silenceMs,
+      statement_timeout: silenceMs,
+      // For an answer that is not taken: the timeouts above do not run while the server sends.
+      tcp_user_timeout: silenceMs,
+      lock_timeout: beatMs,
+    };
+    // The server is the first to give up a statement, which keeps the connection.
+    this.#timeoutMs = silenceMs + beatMs;
+    await this.query('select set_config(key, value, false) from jsonb_each_text($1)', [JSON.stringify(settings)]);
+    this.#heartbeat = setInterval(() => {
+      // A statement under way is a sign of life, too.
+      if (!this.#busy) this.#beating = this.query('select 1').catch(() => undefined);
+    }, beatMs);
   }
 
   /**
@@ -35,12 +88,19 @@ export class Session {
     sql: string,
     parameters: readonly unknown[] = [],
   ): Promise<{ readonly rows: Result[]; readonly count: number }> {
+    await this.#beating;
+    this.lost.throwIfAborted();
+    this.#busy = true;
     try {
-      const result = await this.#client.query(sql, [...parameters]);
+      const result = await this.#client.query(timedQuery(sql, parameters, this.#timeoutMs));
       // The caller names the columns that its statement selects.
       return { rows: result.rows as Result[], count: result.rowCount ?? 0 };
     } catch (error) {
+      // The answer may still come: then it would be taken for that of the next statement's transaction.
+      if (isReadTimeout(error)) this.#lose(error);
       throw asProblem(error);
+    } finally {
+      this.#busy = false;
     }
   }
 
@@ -71,6 +131,8 @@ export class Session {
   release(options: { readonly reuse?: boolean } = {}): void {
     if (!this.#open) return;
     this.#open = false;
+    clearInterval(this.#heartbeat);
+    this.#client.off('error', this.#lose);
     this.#client.release(options.reuse !== true);
     this.#released();
   }

@@ -1,4 +1,4 @@
-import type { Snapshot, SnapshotStore } from '@anime/event-store';
+import type { Checkpoint, Snapshot, SnapshotStore } from '@anime/event-store';
 import type { Database } from './database.js';
 import { SNAPSHOTS, type SnapshotRow } from './library-tables.js';
 
@@ -29,16 +29,29 @@ export class PostgresSnapshotStore implements SnapshotStore {
     };
   }
 
-  /** Keeps the snapshot unless a later one of the same fold version is there. */
-  async save(aggregate: string, snapshot: Snapshot): Promise<void> {
+  /**
+   * Keeps the snapshot unless a later one of the same fold version is there: that of a faster process.
+   * @param foreign the place of a snapshot that was found not to belong to the log: that very one is replaced though later
+   */
+  async save(aggregate: string, snapshot: Snapshot, foreign?: Checkpoint): Promise<void> {
     const { id, position, eventId, foldVersion, state } = snapshot;
     await this.#database.query(
       `insert into ${this.#database.table(SNAPSHOTS.name)} as t ("aggregate", "id", "position", "event_id", "fold_version", "state")
         values ($1, $2, $3, $4, $5, $6)
         on conflict ("aggregate", "id") do update
         set "position" = excluded."position", "event_id" = excluded."event_id", "fold_version" = excluded."fold_version", "state" = excluded."state"
-        where t."fold_version" <> excluded."fold_version" or t."position" < excluded."position"`,
-      [aggregate, id, position, eventId, foldVersion, JSON.stringify(state)],
+        where t."fold_version" <> excluded."fold_version" or t."position" < excluded."position"
+          or (t."position" = $7 and t."event_id" = $8)`,
+      [
+        aggregate,
+        id,
+        position,
+        eventId,
+        foldVersion,
+        JSON.stringify(state),
+        foreign?.position ?? null,
+        foreign?.eventId ?? null,
+      ],
     );
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { codeOf, LOCK_NOT_AVAILABLE } from './connection-error.js';
 import type { Session } from './session.js';
 import { qualified, quote, type StoredTable } from './sql.js';
 
@@ -6,7 +7,6 @@ import { qualified, quote, type StoredTable } from './sql.js';
 const LOCK_TIMEOUT = '500ms';
 const LOCK_ATTEMPTS = 60;
 const LOCK_PAUSE_MS = 200;
-const LOCK_NOT_AVAILABLE = '55P03';
 const DEADLOCK = '40P01';
 
 /** Makes schema `copy` anew with empty tables that are, down to the names of their indexes, those of `schema`. */
@@ -82,7 +82,7 @@ async function lockTables(session: Session, names: readonly string[]): Promise<v
       await session.query(`lock table ${names.join(', ')} in access exclusive mode`);
       return;
     } catch (error) {
-      const code = (error as { readonly code?: unknown }).code;
+      const code = codeOf(error);
       if ((code !== LOCK_NOT_AVAILABLE && code !== DEADLOCK) || attempt === LOCK_ATTEMPTS) throw error;
       await session.query('rollback to savepoint before_lock');
       await delay(LOCK_PAUSE_MS);

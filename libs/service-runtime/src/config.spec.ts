@@ -1,14 +1,23 @@
-import { describe, expect, it } from '@jest/globals';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { ProblemError } from '@anime/problem-details';
 import { z } from 'zod';
-import { baseConfig, blobsConfig, configurationLines, databaseConfig, readConfig, wholeNumber } from './config.js';
+import {
+  baseConfig,
+  blobsConfig,
+  configurationHelp,
+  configurationLines,
+  databaseConfig,
+  readConfig,
+  wholeNumber,
+} from './config.js';
 
 const schema = z.object({
   ...baseConfig(8331),
   ...blobsConfig,
   ...databaseConfig,
-  ANIME_LIMIT: wholeNumber(1).default(5),
-  ANIME_API_TOKEN: z.string().min(8).describe('at least 8 characters').optional(),
+  ANIME_LIMIT: wholeNumber(1).default(5).describe('how many at once'),
+  ANIME_API_TOKEN: z.string().min(8).optional().describe('at least 8 characters'),
 });
 const DATABASE_URL = 'postgres://anime:geheim@127.0.0.1:5432/anime';
 
@@ -32,7 +41,7 @@ describe('the configuration', () => {
       LOG_LEVEL: 'info',
       ANIME_STUDIO: 'studio',
       NATS_SYNCED: false,
-      ANIME_BLOBS_DIR: '.anime/blobs',
+      ANIME_BLOBS_DIR: expect.stringMatching(/^\/.*\/\.anime\/blobs$/),
       DATABASE_URL,
       ANIME_LIMIT: 5,
     });
@@ -86,5 +95,37 @@ describe('the configuration', () => {
     const problem = problemOf({ DATABASE_URL: 'mysql://anime:geheim@host/db', ANIME_API_TOKEN: 'geheim' });
     expect(problem.errors).toHaveLength(2);
     expect(JSON.stringify([problem.errors, problem.message])).not.toContain('geheim');
+  });
+
+  it('lists every variable with what it means and its default', () => {
+    const help = configurationHelp(schema);
+    expect(help).toContain('  PORT                         a port number from 0 (any free one) to 65535; default 8331');
+    expect(help).toContain('  ANIME_LIMIT                  how many at once; default 5');
+    expect(help).toContain('  ANIME_API_TOKEN              at least 8 characters');
+    expect(help).toContainEqual(expect.stringMatching(/^ {2}ANIME_BLOBS_DIR +.*; default \.anime\/blobs$/));
+    expect(help).toContainEqual(expect.stringMatching(/^ {2}DATABASE_URL +a PostgreSQL address.*; must be set$/));
+    expect(help).toHaveLength(Object.keys(schema.shape).length);
+  });
+});
+
+describe('a folder of the configuration', () => {
+  const { INIT_CWD } = process.env;
+  afterEach(() => {
+    if (INIT_CWD === undefined) delete process.env['INIT_CWD'];
+    else process.env['INIT_CWD'] = INIT_CWD;
+  });
+  const folderOf = (env: Record<string, string>): string =>
+    readConfig(schema, { DATABASE_URL, ...env }).ANIME_BLOBS_DIR;
+
+  it('is meant from where the user called npm, which itself goes to the folder of the service', () => {
+    process.env['INIT_CWD'] = '/home/artist';
+    expect(folderOf({})).toBe('/home/artist/.anime/blobs');
+    expect(folderOf({ ANIME_BLOBS_DIR: '../shared' })).toBe('/home/shared');
+    expect(folderOf({ ANIME_BLOBS_DIR: '/srv/blobs' })).toBe('/srv/blobs');
+  });
+
+  it('is meant from the working directory when there is no npm', () => {
+    delete process.env['INIT_CWD'];
+    expect(folderOf({})).toBe(path.resolve('.anime/blobs'));
   });
 });

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { Slug } from '@anime/contracts';
 import { ProblemError, type FieldError } from '@anime/problem-details';
 import { z } from 'zod';
@@ -32,6 +33,18 @@ export function wholeNumber(min: number) {
     .describe(`a whole number of at least ${min}`);
 }
 
+/**
+ * A folder. A relative one is meant from where the user stands: npm starts a service in the service's own folder and says
+ * in INIT_CWD where it was called.
+ */
+export function folder(defaultFolder: string) {
+  return z
+    .string()
+    .min(1)
+    .transform((given) => path.resolve(process.env['INIT_CWD'] ?? '', given))
+    .prefault(defaultFolder);
+}
+
 /** What every service reads: spread it into its `z.object({...})`. */
 export function baseConfig(defaultPort: number) {
   return {
@@ -46,19 +59,19 @@ export function baseConfig(defaultPort: number) {
       .enum(LOG_LEVELS)
       .default('info')
       .describe(`one of ${LOG_LEVELS.join(', ')}`),
-    ANIME_STUDIO: Slug.default('studio').describe('a kebab-case name of at most 64 characters'),
+    ANIME_STUDIO: Slug.default('studio').describe('the name of the studio, kebab-case, at most 64 characters'),
     /** Says that an external single NATS server runs with `sync_interval: always`. */
     NATS_SYNCED: Flag.default(false).describe('1 when the NATS server syncs every write, else 0'),
     OTEL_EXPORTER_OTLP_ENDPOINT: z
       .url({ protocol: /^https?$/ })
       .optional()
-      .describe('an http(s) address'),
+      .describe('an http(s) address that traces are sent to'),
   };
 }
 
 /** For services that read or write blobs. */
 export const blobsConfig = {
-  ANIME_BLOBS_DIR: z.string().min(1).default('.anime/blobs').describe('a folder'),
+  ANIME_BLOBS_DIR: folder('.anime/blobs').describe('the folder of the blobs, one for all services of a machine'),
 };
 
 /** For services that use PostgreSQL. */
@@ -68,15 +81,28 @@ export const databaseConfig = {
     .describe('a PostgreSQL address, postgres://user:password@host:port/database'),
 };
 
+/** Thrown in place of a configuration when the command line asks for `--help`; `runMain` prints the lines. */
+export class HelpAsked extends Error {
+  readonly lines: readonly string[];
+
+  constructor(lines: readonly string[]) {
+    super(lines.join('\n'));
+    this.lines = lines;
+  }
+}
+
 /**
  * Reads the configuration once, from the environment. A variable set to '' counts as not set.
  * @returns the parsed values, frozen
+ * @throws HelpAsked when the process was started with `--help`
  * @throws ProblemError `configuration-invalid` whose `errors` name every bad variable; values of secrets are not shown
  */
 export function readConfig<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Readonly<z.infer<z.ZodObject<Shape>>> {
+  if (process.argv.slice(2).some((arg) => arg === '--help' || arg === '-h'))
+    throw new HelpAsked(configurationHelp(schema));
   const given: Record<string, string> = {};
   for (const name of Object.keys(schema.shape)) {
     const value = env[name];
@@ -100,6 +126,20 @@ export function readConfig<Shape extends z.ZodRawShape>(
 /** The lines that tell an operator what is wrong: one a variable. */
 export function configurationLines(problem: ProblemError): readonly string[] {
   return [`Configuration: ${problem.message}`, ...problem.errors.map((error) => `  ${error.path}: ${error.message}`)];
+}
+
+/** One line a variable: its name, what it means, its default. */
+export function configurationHelp(schema: z.ZodObject): readonly string[] {
+  return Object.entries(schema.shape).map(([name, field]) => {
+    const meaning = descriptionOf(schema, name) ?? '';
+    return `  ${name.padEnd(28)} ${meaning}${fallbackOf(field)}`;
+  });
+}
+
+function fallbackOf(field: unknown): string {
+  if (field instanceof z.ZodDefault || field instanceof z.ZodPrefault)
+    return `; default ${String(field.def.defaultValue)}`;
+  return field instanceof z.ZodType && field.safeParse(undefined).success ? '' : '; must be set';
 }
 
 function descriptionOf(schema: z.ZodObject, name: string): string | undefined {

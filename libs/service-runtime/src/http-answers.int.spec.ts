@@ -5,17 +5,19 @@ import { ProblemError } from '@anime/problem-details';
 import { Body, Controller, Get, Param, Post, type DynamicModule } from '@nestjs/common';
 import { Counter } from 'prom-client';
 import { z } from 'zod';
+import { fieldErrors } from './field-errors.js';
 import { createLogger } from './logger.js';
 import { createMetrics } from './metrics.js';
 import { Readiness } from './readiness.js';
 import { runService, type RunningService } from './run-service.js';
-import { parseBody } from './validation.js';
 
 const Order = z.strictObject({ prompt: z.string().min(1), steps: z.int().min(1) });
 
 class OrdersController {
-  create(order: unknown): unknown {
-    return { order };
+  create(body: unknown): unknown {
+    const { data: order, error } = Order.safeParse(body);
+    if (error === undefined) return { order };
+    throw new ProblemError('validation-failed', 'wrong', { errors: fieldErrors(error.issues, 'body') });
   }
   find(id: string): unknown {
     if (id === 'broken') throw new Error('the secret inner state');
@@ -29,7 +31,7 @@ Controller('orders')(OrdersController);
 const create = Object.getOwnPropertyDescriptor(OrdersController.prototype, 'create') ?? {};
 const find = Object.getOwnPropertyDescriptor(OrdersController.prototype, 'find') ?? {};
 Post()(OrdersController.prototype, 'create', create);
-Body(parseBody(Order))(OrdersController.prototype, 'create', 0);
+Body()(OrdersController.prototype, 'create', 0);
 Get(':id')(OrdersController.prototype, 'find', find);
 Param('id')(OrdersController.prototype, 'find', 0);
 

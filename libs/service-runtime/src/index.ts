@@ -5,12 +5,14 @@ export {
   configurationLines,
   databaseConfig,
   Flag,
+  folder,
   LOG_LEVELS,
   Port,
   readConfig,
   wholeNumber,
   type LogLevel,
 } from './config.js';
+export { fieldErrors, type RequestPart } from './field-errors.js';
 export { createLogger, type Logger, type LoggerOptions } from './logger.js';
 export { createMetrics } from './metrics.js';
 export { nestLogger } from './nest-logger.js';
@@ -18,12 +20,3 @@ export { problemOfHttpError } from './problem-filter.js';
 export { Readiness, type CheckResult, type ReadinessCheck, type ReadinessReport } from './readiness.js';
 export { runService, type RunningService, type RunServiceOptions } from './run-service.js';
 export { ServiceParts, type ServicePartsOptions } from './service-parts.js';
-export {
-  fieldErrors,
-  parseBody,
-  parseParams,
-  parseQuery,
-  parseRequest,
-  SchemaValidationPipe,
-  type RequestPart,
-} from './validation.js';

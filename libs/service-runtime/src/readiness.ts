@@ -1,4 +1,5 @@
 import { messageOf } from '@anime/problem-details';
+
 /** `reason` may also explain an `ok`, e.g. `durability: unverified`. */
 export interface CheckResult {
   readonly ok: boolean;
@@ -59,12 +60,31 @@ export class Readiness {
   }
 }
 
-/** The check that the log is connected. */
+/** Less than what a check may take, so that the reason is this one. */
+const LOG_ANSWER_MS = 700;
+
+/**
+ * The check that the log is there. NATS is asked each time: of a server that hangs, the client itself knows only after two
+ * of its own pings, 20 seconds later.
+ */
 export function logCheck(log: {
   state(): { readonly connected: boolean; readonly reason: string | null };
+  connected(): Promise<{ flush(): Promise<void> }>;
 }): ReadinessCheck {
-  return () => {
+  return async () => {
     const { connected, reason } = log.state();
-    return { ok: connected, reason };
+    if (!connected) return { ok: false, reason };
+    const { promise: late, resolve } = Promise.withResolvers<CheckResult>();
+    const silent = { ok: false, reason: `NATS is connected and has not answered within ${LOG_ANSWER_MS} ms` };
+    const timer = setTimeout(() => resolve(silent), LOG_ANSWER_MS);
+    const answered = log
+      .connected()
+      .then((connection) => connection.flush()) // a ping and its answer
+      .then(() => ({ ok: true, reason: null }));
+    try {
+      return await Promise.race([answered, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   };
 }

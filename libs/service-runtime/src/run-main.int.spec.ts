@@ -25,9 +25,9 @@ afterEach(async () => {
   }
 });
 
-function start(env: Record<string, string> = {}): Fixture {
+function start(env: Record<string, string> = {}, ...args: string[]): Fixture {
   const { NODE_OPTIONS: _options, ...own } = process.env;
-  const child = spawn(process.execPath, ['--import', TYPESCRIPT_PRELOAD, FIXTURE], {
+  const child = spawn(process.execPath, ['--import', TYPESCRIPT_PRELOAD, FIXTURE, ...args], {
     env: { ...own, PORT: '0', LOG_LEVEL: 'info', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -38,7 +38,7 @@ function start(env: Record<string, string> = {}): Fixture {
   const waiting: (() => void)[] = [];
   child.stdout.on('data', (chunk: Buffer) => {
     out += String(chunk);
-    if (out.includes('\n')) ready.resolve((JSON.parse(out) as { url: string }).url);
+    if (out.startsWith('{') && out.includes('\n')) ready.resolve((JSON.parse(out) as { url: string }).url);
   });
   child.stderr.on('data', (chunk: Buffer) => {
     err += String(chunk);
@@ -118,11 +118,23 @@ describe('a service process', () => {
     expect(fixture.stderr()).toMatch(/"level":"fatal".*nobody caught this/);
   });
 
-  it('exits 1 and says why when its port is taken', async () => {
+  it('exits 1 and says in one line when its port is taken', async () => {
     const first = start();
-    const fixture = start({ PORT: new URL(await first.url).port });
+    const { port } = new URL(await first.url);
+    const fixture = start({ PORT: port });
     expect(await fixture.exited).toBe(1);
-    expect(fixture.stderr()).toContain('EADDRINUSE');
+    expect(fixture.stderr().trim().split('\n').at(-1)).toBe(
+      `Port ${port} of 127.0.0.1 is taken (EADDRINUSE): set PORT to another one, or to 0 for any free one.`,
+    );
+    expect(fixture.stderr()).not.toContain('"stack"');
+  });
+
+  it('prints with --help the variables that it reads, whatever is set, and exits 0', async () => {
+    const fixture = start({ FIXTURE: 'needs-database', PORT: 'x' }, '--help');
+    expect(await fixture.exited).toBe(0);
+    expect(fixture.stdout()).toMatch(/^The gateway reads these variables of the environment:\n\n {2}NATS_URL /);
+    expect(fixture.stdout()).toContain('  DATABASE_URL ');
+    expect(fixture.stderr()).toBe('');
   });
 
   it('sends the spans of its requests to the OTLP endpoint, those of /health not', async () => {

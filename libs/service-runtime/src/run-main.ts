@@ -1,5 +1,5 @@
 import { isProblem } from '@anime/problem-details';
-import { configurationLines } from './config.js';
+import { configurationLines, HelpAsked } from './config.js';
 import { createLogger } from './logger.js';
 import { requireNode } from './node-version.js';
 import { startTelemetry, stopTelemetry } from './telemetry.js';
@@ -9,8 +9,9 @@ export const EXIT_CONFIGURATION = 78;
 
 /**
  * The whole of a service's `main.ts`: checks the Node version, starts tracing, then runs `main`, which imports the service
- * dynamically. Ends the process with 78 and one line for each bad variable when the configuration is not valid, with
- * 1 and a fatal log line for any other error, also for an unhandled rejection at any later time.
+ * dynamically. With `--help` it only prints what `readConfig` would read. Ends the process with 78 and one line for each
+ * bad variable when the configuration is not valid, with 1 and one line when the port is taken, with 1 and a fatal log
+ * line for any other error, also for an unhandled rejection at any later time.
  */
 export async function runMain(service: string, main: () => Promise<unknown>): Promise<void> {
   const logger = createLogger(service);
@@ -28,8 +29,25 @@ export async function runMain(service: string, main: () => Promise<unknown>): Pr
     await startTelemetry(service);
     await main();
   } catch (error) {
+    if (error instanceof HelpAsked) {
+      process.stdout.write(`The ${service} reads these variables of the environment:\n\n${error.lines.join('\n')}\n`);
+      return;
+    }
+    if (isPortTaken(error)) {
+      process.stderr.write(
+        `Port ${error.port} of ${error.address} is taken (${error.code}): set PORT to another one, or to 0 for any free one.\n`,
+      );
+      await stopTelemetry();
+      process.exit(1); // the connections that a service holds would keep it alive
+    }
     if (!isProblem(error, 'configuration-invalid')) return die('the service could not start')(error);
     for (const line of configurationLines(error)) process.stderr.write(`${line}\n`);
     process.exit(EXIT_CONFIGURATION);
   }
+}
+
+function isPortTaken(
+  error: unknown,
+): error is { readonly code: string; readonly address: string; readonly port: number } {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'EADDRINUSE';
 }

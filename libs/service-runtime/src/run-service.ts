@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { APP_FILTER, APP_PIPE, NestFactory } from '@nestjs/core';
+import { APP_FILTER, NestFactory } from '@nestjs/core';
 import type { DynamicModule } from '@nestjs/common';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -12,7 +12,6 @@ import { nestLogger } from './nest-logger.js';
 import { ProblemFilter } from './problem-filter.js';
 import type { Readiness } from './readiness.js';
 import { stopTelemetry } from './telemetry.js';
-import { SchemaValidationPipe } from './validation.js';
 
 /** Each step of a drain may take this long; then the next one begins. */
 const DRAIN_STEP_MS = 10_000;
@@ -70,10 +69,7 @@ export async function runService(options: RunServiceOptions): Promise<RunningSer
   const root: DynamicModule = {
     module: ServiceRoot,
     imports: [options.module],
-    providers: [
-      { provide: APP_FILTER, useValue: new ProblemFilter(logger, routes) },
-      { provide: APP_PIPE, useValue: new SchemaValidationPipe() },
-    ],
+    providers: [{ provide: APP_FILTER, useValue: new ProblemFilter(logger, routes) }],
   };
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     logger: nestLogger(logger),

@@ -11,8 +11,8 @@ describe('COMFYUI_URLS', () => {
   });
 
   it('takes names, also beside plain addresses and with = in an address', () => {
-    expect(parseServers('big-gpu=https://gpu.local/x?key=1,http://b:8188')).toEqual([
-      { name: 'big-gpu', url: 'https://gpu.local/x?key=1' },
+    expect(parseServers('big-gpu=https://me:a=b@gpu.local/x,http://b:8188')).toEqual([
+      { name: 'big-gpu', url: 'https://me:a=b@gpu.local/x' },
       { name: 'comfyui-2', url: 'http://b:8188' },
     ]);
   });
@@ -26,6 +26,8 @@ describe('COMFYUI_URLS', () => {
     'a=http://a:1,a=http://b:1',
     'comfyui-2=http://a:1,http://b:1',
     'ftp://a',
+    'http://a:1?key=1',
+    'a=http://a:1,b=http://a:1/',
     'http://a:1,,http://b:1',
   ])('refuses %j', (text) => {
     expect(parseServers(text)).toBeUndefined();

@@ -6,7 +6,7 @@ import { z } from 'zod';
 export interface ComfyServer {
   /** Names the executor: its id is derived from it and the studio, never from the address. */
   readonly name: string;
-  /** `http(s)://host[:port][/path]` */
+  /** `http(s)://[user:password@]host[:port][/path]` */
   readonly url: string;
 }
 
@@ -16,11 +16,21 @@ export function parseServers(text: string): readonly ComfyServer[] | undefined {
     const [, name = `comfyui-${index + 1}`, url = ''] = /^(?:([^=:/]*)=)?(.*)$/.exec(part.trim()) ?? [];
     return { name: name.trim(), url: url.trim() };
   });
-  const valid = servers.every(
-    ({ name, url }) => Slug.safeParse(name).success && /^https?:\/\/\S+$/.test(url) && URL.canParse(url),
-  );
-  const distinct = new Set(servers.map(({ name }) => name)).size === servers.length;
-  return valid && distinct ? servers : undefined;
+  const valid = servers.every(({ name, url }) => Slug.safeParse(name).success && isAddress(url));
+  const distinct = (values: readonly string[]): boolean => new Set(values).size === values.length;
+  if (!valid || !distinct(servers.map(({ name }) => name))) return undefined;
+  // One server under two names would be given twice the work that it can do.
+  return distinct(servers.map(({ url }) => place(url))) ? servers : undefined;
+}
+
+function isAddress(text: string): boolean {
+  const url = /^https?:\/\/\S+$/.test(text) ? URL.parse(text) : null;
+  return url !== null && url.search === '' && url.hash === '';
+}
+
+function place(address: string): string {
+  const { host, pathname } = new URL(address);
+  return host + pathname.replace(/\/$/, '');
 }
 
 const Servers = z
@@ -32,7 +42,7 @@ const Servers = z
   })
   .prefault('http://127.0.0.1:8188')
   .describe(
-    'ComfyUI addresses separated by commas, http://host:port or name=http://host:port with distinct kebab-case names',
+    'addresses of distinct ComfyUI servers separated by commas, http://host:port or name=http://host:port with distinct kebab-case names',
   );
 
 /** What the comfyui-executor reads from the environment. */

@@ -1,4 +1,4 @@
-import { executorDurable, JobAssignedV1, JobCancelOrderedV1 } from '@anime/contracts';
+import { executorDurable, JobAssignedV1, JobAttemptLostV1, JobCancelOrderedV1 } from '@anime/contracts';
 import { isEvent } from '@anime/event-store';
 import { defineReactor, type ConsumerTable, type Outcome } from '@anime/messaging';
 import { isOrder } from './attempt/attempt-journal.js';
@@ -15,11 +15,12 @@ export function consumers(executors: readonly Executor[]): ConsumerTable {
       kind: 'reactor',
       name: `executor-${executor.name}`,
       durable: executorDurable(executor.id),
-      events: [JobAssignedV1, JobCancelOrderedV1],
+      awaits: () => executor.registration,
+      events: [JobAssignedV1, JobCancelOrderedV1, JobAttemptLostV1],
       ackWaitMs: EXECUTOR_ACK_WAIT_MS,
       backoffMs: [500, 1_000, 2_000, 5_000],
       concurrency: 64,
-      // A cancel must be answered whatever came after it.
+      // A cancel must be answered, and a lost attempt stopped, whatever came after it.
       isCurrent: async (event) => !isEvent(event, JobAssignedV1) || executor.journal.isCurrent(event),
       handle: (event, context): Promise<Outcome> => {
         if (!executor.holds)
@@ -28,9 +29,7 @@ export function consumers(executors: readonly Executor[]): ConsumerTable {
             error: new Error(`another process holds executor ${executor.name}`),
             delayMs: 500,
           });
-        return isEvent(event, JobAssignedV1)
-          ? executor.runner.onAssigned(event, context)
-          : executor.runner.onCancelOrdered(event, context);
+        return executor.runner.onOrder(event, context);
       },
       park: async (event, error, deliveries) => {
         if (isOrder(event)) await executor.runner.park(event, error, deliveries);

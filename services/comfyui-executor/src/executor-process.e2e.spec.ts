@@ -173,6 +173,7 @@ describe('the comfyui-executor', () => {
       { what: 'the reason is known' },
     );
     expect(before).toMatchObject({ status: 503, reason: expect.stringContaining(`127.0.0.1:${port}`) });
+    expect((await readiness(service, 'consumers')).reason).toMatch(/is registered when its ComfyUI has answered/);
     const server = await simulator(port);
     await eventually(async () => (await readiness(service, '')).status === 200, { what: 'ready', timeoutMs: 15_000 });
     const jobId = await jobs.accept();

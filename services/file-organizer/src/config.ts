@@ -1,10 +1,10 @@
-import { baseConfig, blobsConfig } from '@anime/service-runtime';
+import { baseConfig, blobsConfig, folder } from '@anime/service-runtime';
 import { z } from 'zod';
 
 /** What the file-organizer reads from the environment. */
 export const FileOrganizerConfig = z.object({
   ...baseConfig(8335),
   ...blobsConfig,
-  ANIME_LIBRARY_DIR: z.string().min(1).default('.anime/library').describe('a folder'),
+  ANIME_LIBRARY_DIR: folder('.anime/library').describe('the folder that finished files are put into'),
 });
 export type FileOrganizerConfig = Readonly<z.infer<typeof FileOrganizerConfig>>;

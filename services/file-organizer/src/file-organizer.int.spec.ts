@@ -6,6 +6,7 @@ import { FsBlobStore } from '@anime/blob-store';
 import {
   DeadLetterOrganizerParkedV1,
   EVENTS_STREAM,
+  JobAttemptLostV1,
   JobOrganisedV1,
   JobOrganiseFailedV1,
   ORGANIZER_DURABLE,
@@ -19,7 +20,7 @@ import {
   type JetStreamLog,
   type RecordedEvent,
 } from '@anime/event-store';
-import { eventsOf, executedOutput, GRAPH_HASH, TRACE } from '@anime/event-store/testing';
+import { eventsOf, executedOutput, GRAPH_HASH, testEvent, TRACE } from '@anime/event-store/testing';
 import { JetStreamStrategy } from '@anime/messaging';
 import { losingAcknowledgements } from '@anime/messaging/testing';
 import { createLogger, readConfig, runService, type RunningService } from '@anime/service-runtime';
@@ -227,6 +228,19 @@ describe('redelivery', () => {
     expect(await row.isCurrent(recorded.event)).toBe(false);
     await putGarbage(`${log.root}.job.${executed.aggregateId}.file-organizer`);
     expect(await row.isCurrent(recorded.event)).toBe(false);
+  });
+});
+
+describe('an attempt whose executor was given up before it reported', () => {
+  it('is not filed: another attempt makes the files of the job', async () => {
+    const executed = await appendExecutedJob(log, [executedOutput(await blobs.put(await png(23, 23)))]);
+    const { attempt, executorId, promptId } = executed.data;
+    const order = testEvent(JobAttemptLostV1, executed.aggregateId, { attempt, executorId, promptId }, { epoch: 1 });
+    await log.append(order);
+    await start();
+    await settled();
+    expect(await eventsOf(log, JobOrganisedV1, executed.aggregateId)).toEqual([]);
+    expect(await filesBelow(library)).toEqual([]);
   });
 });
 

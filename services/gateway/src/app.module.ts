@@ -1,11 +1,12 @@
 import { FsBlobStore } from '@anime/blob-store';
+import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
 import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
+import { followLive, subscribeLive } from '@anime/messaging';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
 import { SystemController } from './adapters/http/system.controller.js';
-import { followLive } from './adapters/live/follow-live.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
 import { JobsReadModel } from './adapters/postgres/jobs-read-model.js';
@@ -65,10 +66,15 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   readiness.add('templates', () => registration.check());
 
   const live = new LiveStatus();
+  const onError = (reason: string, subject?: string): void =>
+    logger.debug({ reason, subject }, 'a live message was not taken');
   void followLive(
     log,
-    live,
-    (reason, subject) => logger.debug({ reason, subject }, 'a live message was dropped'),
+    (nc) => [
+      subscribeLive(nc, ServiceStatusV1, (said) => live.onService(said), { onError }),
+      subscribeLive(nc, ExecutorHeartbeatV1, (said) => live.onExecutor(said), { onError }),
+    ],
+    onError,
     stopping.signal,
   );
   const system = new SystemQuery({ log, reads, live, own: () => service.status() });

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { baseConfig, blobsConfig, databaseConfig, readConfig } from '@anime/service-runtime';
+import { baseConfig, blobsConfig, databaseConfig, folder, readConfig } from '@anime/service-runtime';
 import { z } from 'zod';
 
 /** The gateway's port when PORT does not say (architecture §5). */
@@ -12,7 +12,7 @@ const GatewayConfigSchema = z.object({
   ...baseConfig(GATEWAY_PORT),
   ...blobsConfig,
   ...databaseConfig,
-  ANIME_WORKFLOWS_DIR: z.string().min(1).default(BUILT_IN_WORKFLOWS).describe('the folder of the workflow templates'),
+  ANIME_WORKFLOWS_DIR: folder(BUILT_IN_WORKFLOWS).describe('the folder of the workflow templates'),
   ANIME_CHECKPOINT: z
     .string()
     .min(1)

@@ -14,6 +14,15 @@ const NOWHERE = 'postgres://nobody:nothing@127.0.0.1:1/nothing';
 const WORKFLOWS = fileURLToPath(new URL('../../../workflows', import.meta.url));
 const check = new AnswerCheck();
 const submit = (gateway: TestGateway) => gateway.send('POST', IMAGE, { body: { prompt: 'a fox' } });
+const submitClip = (gateway: TestGateway) =>
+  gateway.send('POST', '/api/anime/generate/video', { body: { prompt: 'a fox', frames: 8, fps: 8 } });
+
+/** A folder with the built-in templates that a test may change. */
+async function copyOfWorkflows(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'workflows-'));
+  await cp(WORKFLOWS, path, { recursive: true });
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
 
 async function typesIn(log: EventLog): Promise<string[]> {
   const types: string[] = [];
@@ -45,7 +54,8 @@ describe('while NATS is away', () => {
     const began = performance.now();
     const refused = await submit(gateway);
     expect(performance.now() - began).toBeLessThan(3_000);
-    expect(refused).toMatchObject({ status: 503, body: { code: 'log-unavailable', retryable: true } });
+    const hint = expect.stringMatching(/see whether GET \/api\/anime\/jobs\/[0-9a-f-]{36} knows it$/);
+    expect(refused).toMatchObject({ status: 503, body: { code: 'log-unavailable', retryable: true, detail: hint } });
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await gateway.send('POST', `${self}/cancel`)).toMatchObject({
       status: 503,
@@ -121,14 +131,23 @@ describe('while PostgreSQL is away', () => {
 describe('when the log is replaced by another one under a running gateway', () => {
   const nats = useNats();
 
-  it('its templates are registered there, commands are taken, and the read-model waits for its rebuild', async () => {
+  it('its own templates are registered there and known, commands are taken, and the read-model waits for its rebuild', async () => {
     await using database = await createTestDatabase();
     const server = await nats.server();
-    await using gateway = await startTestGateway({ natsUrl: server.url, databaseUrl: database.url, check });
+    await using workflows = await copyOfWorkflows();
+    await using gateway = await startTestGateway({
+      natsUrl: server.url,
+      databaseUrl: database.url,
+      check,
+      env: { ANIME_WORKFLOWS_DIR: workflows.path },
+    });
     const { body: job } = await submit(gateway);
     const self = `/api/anime/jobs/${String(job['jobId'])}`;
     expect(await gateway.send('GET', `${self}?after=${String(job['position'])}`)).toMatchObject({ status: 200 });
+    expect(await submitClip(gateway)).toMatchObject({ status: 202 });
     await server.kill();
+    // So the other log never gets it.
+    await rm(join(workflows.path, 'text-to-animation'), { recursive: true });
     await rm(join(server.dataDir, 'jetstream'), { recursive: true });
     await server.restart();
     await provision({ natsUrl: server.url });
@@ -149,6 +168,7 @@ describe('when the log is replaced by another one under a running gateway', () =
     );
     expect(reason).toMatch(/^jobs is stopped: .*: npm run rebuild -w @anime\/gateway$/);
     expect((await ready(gateway)).checks['templates']).toEqual({ ok: true, reason: null });
+    expect(await submitClip(gateway)).toMatchObject({ status: 404, body: { code: 'template-not-found' } });
   }, 60_000);
 });
 
@@ -216,29 +236,24 @@ describe('a gateway that starts', () => {
 
   it('again registers nothing twice, and names a template that was changed under its version', async () => {
     await using database = await createTestDatabase();
-    const folder = await mkdtemp(join(tmpdir(), 'workflows-'));
+    await using workflows = await copyOfWorkflows();
     const options = { natsUrl: (await nats.server()).url, databaseUrl: database.url, check };
-    try {
-      await using first = await startTestGateway(options);
-      const end = await first.log.end();
-      await first[Symbol.asyncDispose]();
-      await cp(WORKFLOWS, folder, { recursive: true });
-      const path = join(folder, 'text-to-image', 'v1', 'manifest.json');
-      await writeFile(path, (await readFile(path, 'utf8')).replace(/"vramGb": [\d.]+/, '"vramGb": 99'));
-      await using second = await startTestGateway({
-        ...options,
-        untilReady: false,
-        env: { ANIME_WORKFLOWS_DIR: folder },
-      });
-      const { reason } = await eventually(
-        async () =>
-          ((check) => check?.reason?.includes('changed') === true && check)((await ready(second)).checks['templates']),
-        { what: 'the changed template is named' },
-      );
-      expect(reason).toMatch(/text-to-image@1 is not registered: the manifest of text-to-image@1 changed .* \(v2\)/);
-      expect(await submit(second)).toMatchObject({ status: 202, body: { position: end + 1 } });
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    await using first = await startTestGateway(options);
+    const end = await first.log.end();
+    await first[Symbol.asyncDispose]();
+    const path = join(workflows.path, 'text-to-image', 'v1', 'manifest.json');
+    await writeFile(path, (await readFile(path, 'utf8')).replace(/"vramGb": [\d.]+/, '"vramGb": 99'));
+    await using second = await startTestGateway({
+      ...options,
+      untilReady: false,
+      env: { ANIME_WORKFLOWS_DIR: workflows.path },
+    });
+    const { reason } = await eventually(
+      async () =>
+        ((check) => check?.reason?.includes('changed') === true && check)((await ready(second)).checks['templates']),
+      { what: 'the changed template is named' },
+    );
+    expect(reason).toMatch(/text-to-image@1 is not registered: the manifest of text-to-image@1 changed .* \(v2\)/);
+    expect(await submit(second)).toMatchObject({ status: 202, body: { position: end + 1 } });
   }, 40_000);
 });

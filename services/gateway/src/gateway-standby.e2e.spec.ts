@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { provision } from '@anime/event-store';
+import { openLog, provision } from '@anime/event-store';
 import { createGatewayClient, unwrap, type GatewayClient } from '@anime/gateway-client';
 import { AnswerCheck } from '@anime/gateway-client/testing';
+import { rebuild } from '@anime/projections';
 import {
   createTestDatabase,
   eventually,
@@ -13,6 +14,8 @@ import {
   type TestDatabase,
 } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
+import { jobsProjection } from './projections/jobs/jobs.projection.js';
 
 const ENTRY = path.join(import.meta.dirname, '..', 'dist', 'main.js');
 const nats = useNats();
@@ -65,6 +68,23 @@ async function states(service: ServiceProcess): Promise<string[]> {
     .sort();
 }
 
+/** Whether a gateway says of itself that its `jobs` read-model is in this state. */
+async function is(state: 'running' | 'standby', { url }: ServiceProcess): Promise<boolean> {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  return new RegExp(`^anime_consumer_${state}\\{.*consumer="jobs".*\\} 1$`, 'm').test(metrics);
+}
+
+/** Fails when the read-model is not, down to every version of every row, what the log makes of it. */
+async function checkParity(): Promise<void> {
+  const log = openLog({ natsUrl: (await nats.server()).url, name: 'parity' });
+  const own = gatewayDatabase(database.url);
+  try {
+    await rebuild(jobsProjection, log, own, { checkParity: true });
+  } finally {
+    await Promise.all([log.close(), own.close()]);
+  }
+}
+
 const isReady = async ({ url }: ServiceProcess): Promise<boolean> => (await fetch(`${url}/ready`)).ok;
 
 describe('two gateways on one database', () => {
@@ -76,12 +96,7 @@ describe('two gateways on one database', () => {
     await eventually(async () => (await states(second)).join() === 'running,standby', {
       what: 'one builds, one stands by',
     });
-    expect(await (await fetch(`${second.url}/metrics`)).text()).toMatch(
-      /^anime_consumer_standby\{.*consumer="jobs".*\} 1$/m,
-    );
-    expect(await (await fetch(`${first.url}/metrics`)).text()).toMatch(
-      /^anime_consumer_running\{.*consumer="jobs".*\} 1$/m,
-    );
+    expect([await is('running', first), await is('standby', second)]).toEqual([true, true]);
 
     expect(await seen(second, before)).toBe(200);
     expect(await seen(second, await request(first))).toBe(200);
@@ -101,5 +116,26 @@ describe('two gateways on one database', () => {
     await first.stop();
     // A standby waits for nothing when it is told to stop.
     expect(performance.now() - began).toBeLessThan(5_000);
+    await second.stop();
   }, 90_000);
+
+  it('go on when the first hangs; once it runs again it stands by, and nothing was written twice', async () => {
+    const first = await gateway();
+    await eventually(() => is('running', first), { what: 'the first builds the read-model' });
+    const second = await gateway();
+    await eventually(() => is('standby', second), { what: 'the second stands by' });
+    expect(await seen(first, await request(first))).toBe(200);
+    process.kill(first.pid, 'SIGSTOP');
+    try {
+      const during = await request(second);
+      await eventually(() => is('running', second), { what: 'the second takes over', timeoutMs: 25_000 });
+      expect(await seen(second, during)).toBe(200);
+    } finally {
+      process.kill(first.pid, 'SIGCONT');
+    }
+    await eventually(() => is('standby', first), { what: 'the first finds that it lost its lock', timeoutMs: 20_000 });
+    expect([await isReady(first), await isReady(second)]).toEqual([true, true]);
+    expect(await seen(first, await request(first))).toBe(200);
+    await checkParity();
+  }, 120_000);
 });

@@ -1,11 +1,12 @@
 import { FsBlobStore } from '@anime/blob-store';
-import { ApiGraph } from '@anime/contracts';
+import { ApiGraph, ExecutorHeartbeatV1 } from '@anime/contracts';
 import { LEASES_BUCKET, loadBody, promptIdOf, schedulerIdOf, spillBody } from '@anime/event-store';
-import { KvLease } from '@anime/messaging';
+import { followLive, KvLease, subscribeLive } from '@anime/messaging';
 import { AggregateSnapshots, createDatabase, PostgresSnapshotStore } from '@anime/projections';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import type { OrchestratorConfig } from './config.js';
 import { consumers } from './consumers.js';
+import { ExecutorWatch } from './process/executor-watch.js';
 import { Leadership } from './process/leadership.js';
 import { OpenWorkKeeper } from './process/open-work-keeper.js';
 import { OrchestratorProcess } from './process/orchestrator-process.js';
@@ -34,6 +35,7 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
   const schedulerId = schedulerIdOf(config.ANIME_STUDIO);
   const notDecided = (err: unknown): void => logger.warn({ err }, 'nothing could be decided just now');
   const leadership = new Leadership({ log, schedulerId, leader: instance, mayLead: () => lease.held, now });
+  const executorWatch = new ExecutorWatch(() => performance.now());
   const process = new OrchestratorProcess({
     log,
     leadership,
@@ -47,6 +49,8 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
     onTrouble: notDecided,
     scorerLimitMs: config.ANIME_SCORER_LIMIT_MS,
     maxAttempts: config.ANIME_MAX_ATTEMPTS,
+    executorWatch,
+    executorLimitMs: config.ANIME_EXECUTOR_LIMIT_MS,
   });
   const keeper = new OpenWorkKeeper({
     log,
@@ -58,14 +62,25 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
   });
   const draining = new AbortController();
   const leading = leadWheneverPossible(lease, draining.signal);
+  const onError = (reason: string, subject?: string): void =>
+    logger.debug({ reason, subject }, 'a heartbeat was not taken');
+  void followLive(
+    log,
+    (nc) => [
+      subscribeLive(nc, ExecutorHeartbeatV1, ({ executorId }) => executorWatch.onHeartbeat(executorId), { onError }),
+    ],
+    onError,
+    draining.signal,
+  );
   const tick = setInterval(() => {
+    executorWatch.look(log.state().connected);
     process.decide().catch(notDecided);
   }, TICK_MS);
 
   // A standby is ready too: it takes over. Without PostgreSQL the orchestrator works on; only its next start is slower.
   readiness.add('leadership', () => {
     if (leadership.trouble !== null) return { ok: false, reason: leadership.trouble };
-    return { ok: true, reason: lease.held ? null : 'standby: another orchestrator leads' };
+    return { ok: true, reason: lease.held ? null : 'standby: another orchestrator leads, or NATS cannot say who does' };
   });
   readiness.add('snapshots', () => ({ ok: true, reason: keeper.reason }));
   return service.options({

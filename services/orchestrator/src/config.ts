@@ -8,6 +8,10 @@ export const OrchestratorConfig = z.object({
   ...databaseConfig,
   /** Then outputs are gated without figures, reason `scorer absent`. */
   ANIME_SCORER_LIMIT_MS: wholeNumber(1_000).default(120_000).describe('milliseconds to wait for scores'),
+  /** Then its attempts are given to others. */
+  ANIME_EXECUTOR_LIMIT_MS: wholeNumber(1_000)
+    .default(30_000)
+    .describe('milliseconds without a heartbeat until an executor is lost'),
   ANIME_MAX_ATTEMPTS: wholeNumber(1).default(3).describe('how often a job may be tried in all'),
 });
 export type OrchestratorConfig = Readonly<z.infer<typeof OrchestratorConfig>>;

@@ -1,4 +1,11 @@
-import { CATALOGUE, ExecutorRegisteredV1, SchedulerTermStartedV1, WorkflowRegisteredV1 } from '@anime/contracts';
+import {
+  CATALOGUE,
+  ExecutorLostV1,
+  ExecutorRecoveredV1,
+  ExecutorRegisteredV1,
+  SchedulerTermStartedV1,
+  WorkflowRegisteredV1,
+} from '@anime/contracts';
 import type { ConsumerTable } from '@anime/messaging';
 import type { OpenWorkKeeper } from './process/open-work-keeper.js';
 import type { OrchestratorProcess } from './process/orchestrator-process.js';
@@ -12,7 +19,14 @@ export function consumers(process: OrchestratorProcess, keeper: OpenWorkKeeper):
     {
       kind: 'process',
       name: 'open-work',
-      events: [...JOB_EVENTS, WorkflowRegisteredV1, ExecutorRegisteredV1, SchedulerTermStartedV1],
+      events: [
+        ...JOB_EVENTS,
+        WorkflowRegisteredV1,
+        ExecutorRegisteredV1,
+        ExecutorLostV1,
+        ExecutorRecoveredV1,
+        SchedulerTermStartedV1,
+      ],
       maxBatch: 500,
       loadCheckpoint: () => keeper.restore(),
       onBatch: async (batch) => {

@@ -11,7 +11,13 @@ export function consumers(events: JobEvents, viewers: Viewers): ConsumerTable {
       name: 'job-status',
       events: SHOWN_EVENTS,
       maxBatch: 500,
-      loadCheckpoint: () => events.checkpoint(),
+      loadCheckpoint: async ({ refused }) => {
+        if (refused === undefined) return events.checkpoint();
+        // First the place where live events begin: what viewers are then shown of the other log has no gap to them.
+        const checkpoint = await events.beginAnew();
+        viewers.onAnotherLog();
+        return checkpoint;
+      },
       onBatch: async ({ entries, checkpoint }) => {
         viewers.onEntries(entries);
         events.reached(checkpoint);

@@ -88,6 +88,26 @@ describe('NATS', () => {
   }, 60_000);
 });
 
+describe('another log in the place of the one that is read', () => {
+  it('gives viewers the full state anew, in which their job is no more, and then its events live', async () => {
+    const relay = await studio.relay();
+    const jobId = await studio.runningJob();
+    const viewer = await view(relay.url, jobId);
+    await viewer.see('reset', ({ data }) => data.job?.status === 'running');
+    await studio.publish(jobId, { fraction: 0.1 });
+    await viewer.see('progress');
+    await studio.replaceLog();
+    const again = await viewer.see('reset', ({ data }) => data.job === null);
+    expect(again.data.progress?.fraction).toBe(0.1);
+    const position = await studio.request(jobId);
+    expect((await viewer.see('job')).data).toMatchObject({ jobId, status: 'requested', position });
+    await studio.publish(jobId, { fraction: 0.2 });
+    await viewer.see('progress', ({ data }) => data.fraction === 0.2);
+    expect(isChain(viewer.messages, 0)).toBe(true);
+    await isReady(relay);
+  }, 60_000);
+});
+
 describe('a relay that starts before NATS', () => {
   const late = useNats();
 

@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createGatewayClient, unwrap } from '@anime/gateway-client';
-import { eventually } from '@anime/testing';
+import { eventually, freePort } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const ENTRY = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -16,9 +17,10 @@ class Launcher {
   output = '';
   readonly exit: Promise<number | null>;
 
-  constructor(...args: string[]) {
+  constructor(args: readonly string[], added: Readonly<Record<string, string>> = {}) {
     const env = { ...process.env };
-    for (const name of ['NATS_URL', 'DATABASE_URL', 'COMFYUI_URLS']) delete env[name];
+    for (const name of ['NATS_URL', 'DATABASE_URL', 'COMFYUI_URLS', 'HOST']) delete env[name];
+    Object.assign(env, added);
     this.process = spawn(process.execPath, [ENTRY, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.process.stdout, this.process.stderr])
       stream?.on('data', (chunk: Buffer) => (this.output += String(chunk)));
@@ -47,14 +49,29 @@ async function processesOf(folder: string): Promise<string[]> {
   return found;
 }
 
+const IMAGE = { prompt: 'a harbour', width: 64, height: 64, steps: 2 };
+
+/** The processes that this one started, without those that they started. */
+async function childrenOf(parent: ChildProcess): Promise<{ pid: number; command: string }[]> {
+  const found: { pid: number; command: string }[] = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+    if (!status.includes(`\nPPid:\t${parent.pid}\n`)) continue;
+    found.push({ pid: Number(pid), command: await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '') });
+  }
+  return found;
+}
+
 describe('npm start', () => {
   let dataDir: string;
   const launchers: Launcher[] = [];
-  const start = (): Launcher => {
-    const launcher = new Launcher('start', '--free-ports', '--data-dir', dataDir);
+  const launch = (...given: ConstructorParameters<typeof Launcher>): Launcher => {
+    const launcher = new Launcher(...given);
     launchers.push(launcher);
     return launcher;
   };
+  const start = (env: Readonly<Record<string, string>> = {}): Launcher =>
+    launch(['start', '--free-ports', '--data-dir', dataDir], env);
   beforeAll(async () => {
     dataDir = await mkdtemp(path.join(tmpdir(), 'anime stack '));
   });
@@ -67,8 +84,9 @@ describe('npm start', () => {
     const first = start();
     const gateway = await first.up();
     const client = createGatewayClient(gateway);
-    const body = { prompt: 'a harbour', width: 64, height: 64, steps: 2 };
-    const job = await unwrap(client.POST('/api/anime/generate/image', { params: { query: { wait: 30 } }, body }));
+    const job = await unwrap(
+      client.POST('/api/anime/generate/image', { params: { query: { wait: 30 } }, body: IMAGE }),
+    );
     expect(job.status).toBe('completed');
 
     const second = start();
@@ -104,4 +122,79 @@ describe('npm start', () => {
     next.process.kill('SIGTERM');
     expect(await next.exit).toBe(0);
   }, 180_000);
+
+  it('starts each server again that dies under it, on the same port and data', async () => {
+    const launcher = start();
+    const client = createGatewayClient(await launcher.up());
+    const servers = { 'nats-server': /nats-server/, PostgreSQL: /postgres/, 'comfyui-simulator': /comfyui-simulator/ };
+    for (const [name, program] of Object.entries(servers)) {
+      const [child] = (await childrenOf(launcher.process)).filter(({ command }) => program.test(command));
+      if (child === undefined) throw new Error(`${name} does not run`);
+      process.kill(child.pid, 'SIGKILL');
+      await eventually(() => new RegExp(`^${name} ended \\(SIGKILL\\); starting it again`, 'm').test(launcher.output), {
+        what: `the end of ${name} is noticed`,
+      });
+    }
+    const accepted = await eventually(
+      async () => {
+        const { data } = await client.POST('/api/anime/generate/image', { body: IMAGE });
+        return data !== undefined && 'jobId' in data && data;
+      },
+      { what: 'a job is accepted again', timeoutMs: 30_000 },
+    );
+    const job = await eventually(
+      async () => {
+        const params = { path: { id: accepted.jobId }, query: { wait: 30 } };
+        const { data } = await client.GET('/api/anime/jobs/{id}', { params });
+        return data?.status === 'completed' && data;
+      },
+      { what: 'the job is completed', timeoutMs: 60_000 },
+    );
+    expect(job.files.length).toBeGreaterThan(0);
+    launcher.process.kill('SIGINT');
+    expect(await launcher.exit).toBe(0);
+  }, 180_000);
+
+  it('comes up while a given ComfyUI is away, and says in one line which and why', async () => {
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const launcher = start({ COMFYUI_URLS: `gpu-a=${url}` });
+    const gateway = await launcher.up();
+    await eventually(() => launcher.output.includes('Ctrl-C stops it'), { what: 'everything is said' });
+    expect(launcher.output.split('\n')).toContainEqual(
+      expect.stringMatching(/Not ready: comfyui gpu-a: .*ECONNREFUSED.*jobs wait until it is ready/),
+    );
+    const accepted = await unwrap(createGatewayClient(gateway).POST('/api/anime/generate/image', { body: IMAGE }));
+    expect('status' in accepted && accepted.status).toBe('requested');
+    launcher.process.kill('SIGINT');
+    expect(await launcher.exit).toBe(0);
+  }, 120_000);
+
+  it('names a port that is taken and the way out, without a stack trace', async () => {
+    const occupier = createServer().listen(8335, '127.0.0.1');
+    // Taken by somebody else already is as good.
+    await Promise.race([once(occupier, 'listening'), once(occupier, 'error')]);
+    const launcher = launch(['start', '--data-dir', dataDir]);
+    expect(await launcher.exit).toBe(1);
+    await new Promise((resolve) => occupier.close(resolve));
+    const last = launcher.output.trim().split('\n').at(-1);
+    expect(last).toMatch(/^Port \d+ of 127\.0\.0\.1 is taken, which the [\w-]+ needs.*npm start -- --free-ports/);
+    expect(launcher.output).not.toMatch(/"level"|^\s+at /m);
+  }, 90_000);
+});
+
+describe('npm run demo', () => {
+  it('says why no picture can be made while every given ComfyUI is away, and ends with 1', async () => {
+    const dataDir = await mkdtemp(path.join(tmpdir(), 'anime-demo-'));
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const launcher = new Launcher(['demo', '--data-dir', dataDir], { COMFYUI_URLS: url });
+    try {
+      expect(await launcher.exit).toBe(1);
+      expect(launcher.output).toMatch(/^Not ready: comfyui comfyui-1: .*ECONNREFUSED/m);
+      expect(launcher.output.trim().split('\n').at(-1)).toMatch(/^No picture can be made: no server of COMFYUI_URLS/);
+      expect(await processesOf(dataDir)).toEqual([]);
+    } finally {
+      launcher.process.kill('SIGKILL');
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  }, 90_000);
 });

@@ -5,6 +5,7 @@ import type { Decider } from '../decider.js';
 import type { EventLog } from '../event-log.js';
 import type { RecordedEvent } from '../event.js';
 import type { LogEntry } from '../log-entry.js';
+import { newerContract } from '../newer-contract.js';
 import type { Snapshot, SnapshotStore } from './snapshot-store.js';
 
 /** State of one aggregate and the position that an append on it has to expect. */
@@ -105,12 +106,7 @@ export class AggregateCache<State, Event extends RecordedEvent = RecordedEvent> 
         proven = true;
         continue;
       }
-      if (entry.status === 'newer') {
-        throw new ProblemError(
-          'newer-contract',
-          `${this.aggregate} ${id} has a ${entry.name} at position ${entry.position}, newer than this build knows`,
-        );
-      }
+      if (entry.status === 'newer') throw newerContract(this.aggregate, id, entry);
       const state = entry.status === 'event' ? this.decider.evolve(folded.state, entry.event as Event) : folded.state;
       folded = { state, position: entry.position, eventId: idOf(entry), unsaved: folded.unsaved + 1 };
     }

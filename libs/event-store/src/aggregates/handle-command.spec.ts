@@ -116,6 +116,14 @@ describe('handleCommand', () => {
     expect(outline(await collect(log.readAggregate('job', JOB)))).toEqual(['1 event', '2 event', '3 event']);
   });
 
+  it('counts the event of a repeated command once in a cache that has seen it already', async () => {
+    const log = new MemoryLog();
+    const cache = new AggregateCache(log, counterDecider, 'job');
+    const own = meta();
+    for (const each of [own, own]) await handleCommand(log, counterDecider, { ...request('cancel', each), cache });
+    expect(await cache.load(JOB)).toMatchObject({ state: { cancels: 1 }, position: 1 });
+  });
+
   it('does not let a cache believe in a decision whose term had ended', async () => {
     const log = new MemoryLog();
     await log.append(termStarted(2));

@@ -13,7 +13,7 @@ import { encodeEvent, type EncodedEvent } from '../codec/encode-event.js';
 import { checkpointId } from '../codec/stored-message.js';
 import type { Appended, Expectation } from '../event-log.js';
 import type { NewEvent } from '../event.js';
-import { isConflict, logProblem, unavailable } from './log-faults.js';
+import { isConflict, isUntaken, logProblem, unavailable } from './log-faults.js';
 import type { NatsLink } from './nats-link.js';
 import { getMessage } from './stored-messages.js';
 
@@ -45,25 +45,36 @@ export class Appender {
    * Stores the event, or finds that it is stored. An acknowledgement that does not come (timeout, connection lost) is
    * answered by sending the same message id again: the server then says `duplicate`, or, where it checks the expectation
    * first (2.15), conflict, and the event is found in the log by its id.
+   * @throws ProblemError `log-unavailable`, saying so when the event may be stored all the same; `append-conflict`, `log-full`,
+   *   `event-too-large`
    */
   async append(event: NewEvent, expect: Expectation | undefined): Promise<Appended> {
     const encoded = encodeEvent(event, this.options.root);
     const scope = expectedSubject(event, encoded, expect, this.options.root);
     let fault: ProblemError | undefined;
+    let mayBeStored = false;
     for (let send = 1; send <= SENDS; send += 1) {
-      const nc = await this.link.within(this.options.graceMs);
+      let nc: NatsConnection;
+      try {
+        nc = await this.link.within(this.options.graceMs);
+      } catch (error) {
+        fault = logProblem(error, `appending ${event.contract.name}`);
+        break;
+      }
       try {
         const ack = await this.#publish(nc, event, encoded, expect, scope);
         return { position: ack.seq, duplicate: ack.duplicate };
       } catch (error) {
         if (isConflict(error) && expect !== undefined) return this.#afterConflict(nc, event, expect, scope, error);
         if (!isUncertain(error)) throw logProblem(error, `appending ${event.contract.name}`);
+        mayBeStored ||= !isUntaken(error);
         fault = logProblem(error, `appending ${event.contract.name}`);
         // Right after a restart the server may take connections before it takes messages.
         await delay(50 * send);
       }
     }
-    throw fault ?? unavailable(`appending ${event.contract.name}`);
+    const why = fault ?? unavailable(`appending ${event.contract.name}`);
+    throw mayBeStored ? unavailable(`${why.message}; it may be stored all the same`, why) : why;
   }
 
   async #publish(

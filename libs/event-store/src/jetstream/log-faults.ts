@@ -26,14 +26,19 @@ export function logProblem(error: unknown, doing: string): ProblemError {
       return new ProblemError('event-too-large', `${doing}: ${error.message}`, { cause: error });
     return refused(doing, error.code, error.message, error);
   }
-  // The class is not exported; the client throws it for a subject that no stream takes.
-  if (error instanceof Error && error.name === 'JetStreamNotEnabled') {
+  if (isUntaken(error)) {
     return unavailable(
       `${doing}: nobody takes it: the stream does not exist (anime provision) or JetStream is not ready`,
       error,
     );
   }
   return unavailable(`${doing}: ${messageOf(error)}`, error);
+}
+
+/** Nobody takes messages on the subject: there is no stream, or JetStream is not ready. */
+export function isUntaken(error: unknown): boolean {
+  // The class is not exported.
+  return error instanceof Error && error.name === 'JetStreamNotEnabled';
 }
 
 /**

@@ -1,4 +1,5 @@
 export { testEvent, type TestMeta } from './test-event.js';
+export { newerEvent } from './newer-event.js';
 export { given, recordAll, type Scenario } from './given.js';
 export { swapProperty, type SwapOptions } from './swap-property.js';
 export { collect } from './collect.js';

@@ -347,7 +347,7 @@ export interface components {
         JobAttempt: {
             attempt: number;
             /** @enum {string} */
-            status: "assigned" | "started" | "executed" | "failed";
+            status: "assigned" | "started" | "executed" | "failed" | "lost";
             executorId: string | null;
             /** @description ComfyUI's id of the run */
             promptId: string | null;
@@ -1517,7 +1517,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1529,7 +1529,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "log-full" | "log-unavailable";
+                        code: "newer-contract" | "log-full" | "log-unavailable";
                     };
                 };
             };

@@ -21,7 +21,10 @@ export async function readToEnd(row: ProjectionConsumer, log: EventLog, size = 1
   return at;
 }
 
-/** Follows the log as a service's consumer loop does: after every failure it begins again at a newly loaded checkpoint. */
+/**
+ * Follows the log as a service's consumer loop does: after every failure, and when the row lost its connection, it begins
+ * again at a newly loaded checkpoint.
+ */
 export function followForEver(
   projection: Projection,
   database: Database,
@@ -34,8 +37,12 @@ export function followForEver(
   const { signal } = abort;
   const loop = async (): Promise<void> => {
     while (!signal.aborted) {
+      const lost = new AbortController();
       try {
-        await log.follow({ after: await row.loadCheckpoint({ signal }), signal, maxBatch, onBatch: row.onBatch });
+        const after = await row.loadCheckpoint({ signal, lost: (reason) => lost.abort(reason) });
+        const either = AbortSignal.any([signal, lost.signal]);
+        await log.follow({ after, signal: either, maxBatch, onBatch: row.onBatch });
+        lost.signal.throwIfAborted();
       } catch (error) {
         if (signal.aborted) return;
         failures.push(error);
@@ -49,6 +56,7 @@ export function followForEver(
     stop: async () => {
       abort.abort();
       await running;
+      await row.release();
     },
   };
 }

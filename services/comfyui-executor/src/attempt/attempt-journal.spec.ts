@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { JobStartedV1 } from '@anime/contracts';
+import { JobAttemptFailedV1, JobCancelOrderedV1, JobExecutedV1, JobScoredV1, JobStartedV1 } from '@anime/contracts';
 import { executorIdOf } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
-import { eventsOf } from '@anime/event-store/testing';
+import { eventsOf, newerEvent } from '@anime/event-store/testing';
 import { JobLog } from '../testing/job-log.js';
 import { AttemptJournal } from './attempt-journal.js';
 
@@ -67,29 +67,36 @@ describe('an order of a newer version than this build knows', () => {
   it('replaces those before it, though it is for a newer build to carry out', async () => {
     const jobId = await jobs.accept();
     const assigned = await jobs.assign(jobId);
-    const id = randomUUID();
-    await log.putRaw({
-      subject: `${log.root}.job.${jobId}.orchestrator.${jobs.executorId}`,
-      headers: newerHeaders(id, jobId, 'job.cancel-ordered.v99'),
-      data: '{}',
-    });
+    await log.append(newerEvent(JobCancelOrderedV1, jobId, { executorId: jobs.executorId }));
     expect(await log.lastOfAggregate('job', jobId)).toMatchObject({ status: 'newer' });
     expect(await journal.isCurrent(assigned)).toBe(false);
     expect(await journal.isAbandoned(jobId, 1, jobs.executorId)).toBe(true);
   });
 });
 
-function newerHeaders(id: string, jobId: string, name: string): Record<string, string> {
-  return {
-    'Nats-Msg-Id': id,
-    'ce-specversion': '1.0',
-    'ce-id': id,
-    'ce-type': name,
-    'ce-source': '/anime/orchestrator',
-    'ce-subject': `job/${jobId}`,
-    'ce-time': '2026-01-02T03:04:05.678Z',
-    'ce-dataschema': `urn:anime:schema:${name}`,
-    'ce-correlationid': id,
-    'ce-actor': 'service:orchestrator',
-  };
-}
+describe('a fact of a newer version than this build knows', () => {
+  const NEWER = { code: 'newer-contract', message: expect.stringMatching(/v99 at position 3/) };
+
+  it.each([JobStartedV1, JobExecutedV1, JobAttemptFailedV1])(
+    'lets nobody claim the attempt or stop the prompt that it may be about: $type',
+    async (contract) => {
+      const jobId = await jobs.accept();
+      const assigned = await jobs.assign(jobId);
+      await log.append(newerEvent(contract, jobId));
+      await garbageOn(jobId, 'comfyui-executor');
+      await expect(journal.claimable(assigned)).rejects.toMatchObject(NEWER);
+      await expect(journal.claim(assigned, CLAIM)).rejects.toMatchObject(NEWER);
+      await expect(journal.hasEnded(jobId, 1)).rejects.toMatchObject(NEWER);
+      expect(await journal.isAbandoned(jobId, 1, jobs.executorId)).toBe(false);
+      expect(await eventsOf(log, JobStartedV1, jobId)).toEqual([]);
+    },
+  );
+
+  it('that tells nothing of an attempt’s start and end keeps nobody from a claim', async () => {
+    const jobId = await jobs.accept();
+    const assigned = await jobs.assign(jobId);
+    await log.append(newerEvent(JobScoredV1, jobId));
+    await garbageOn(jobId, 'comfyui-executor');
+    expect(await journal.claim(assigned, CLAIM)).toEqual({ kind: 'claim' });
+  });
+});

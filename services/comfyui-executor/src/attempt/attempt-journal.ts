@@ -2,6 +2,7 @@ import {
   JobAcceptedV1,
   JobAssignedV1,
   JobAttemptFailedV1,
+  JobAttemptLostV1,
   JobCancelOrderedV1,
   JobExecutedV1,
   JobStartedV1,
@@ -13,6 +14,7 @@ import {
   deriveId,
   isEvent,
   lastEventOnSubject,
+  newerContract,
   type EventLog,
   type EventOf,
   type RecordedEvent,
@@ -23,17 +25,21 @@ import type { Failure } from '../domain/attempt/failure.js';
 
 export type Assigned = EventOf<typeof JobAssignedV1>;
 export type CancelOrdered = EventOf<typeof JobCancelOrderedV1>;
+export type AttemptLost = EventOf<typeof JobAttemptLostV1>;
 export type Accepted = EventData<typeof JobAcceptedV1>;
 /** An order of the orchestrator to this executor. */
-export type Order = Assigned | CancelOrdered;
+export type Order = Assigned | CancelOrdered | AttemptLost;
 
-const ORDERS = [JobAssignedV1, JobCancelOrderedV1] as const;
+const ORDERS = [JobAssignedV1, JobCancelOrderedV1, JobAttemptLostV1] as const;
 
 /** True for what the orchestrator tells an executor to do. */
 export function isOrder(event: RecordedEvent): event is Order & RecordedEvent {
   return ORDERS.some((contract) => isEvent(event, contract));
 }
 
+const FACT_TYPES: ReadonlySet<string> = new Set(
+  [JobStartedV1, JobExecutedV1, JobAttemptFailedV1].map((contract) => contract.type),
+);
 const ACTOR = 'service:comfyui-executor';
 const CLAIM_TRIES = 10;
 
@@ -65,20 +71,28 @@ export class AttemptJournal {
     return (await this.#lastOrder(order.aggregateId, order.data.executorId))?.id === order.id;
   }
 
-  /** True when nobody waits for this attempt any more: it has ended, or another order stands after its assignment. */
+  /**
+   * True when nobody waits for this attempt any more: it has ended, or another order stands after its assignment. What
+   * only a newer build can read may be its end or not, so then it is not taken for abandoned.
+   */
   async isAbandoned(jobId: string, attempt: number, executorId: string): Promise<boolean> {
     const order = await this.#lastOrder(jobId, executorId);
     if (order === undefined || !isEvent(order, JobAssignedV1) || order.data.attempt !== attempt) return true;
-    return this.hasEnded(jobId, attempt);
+    try {
+      return await this.hasEnded(jobId, attempt);
+    } catch (error) {
+      if (isProblem(error, 'newer-contract')) return false;
+      throw error;
+    }
   }
 
-  /** True when the log holds the end of this attempt. */
+  /** True when the log holds the end of this attempt. @throws ProblemError `newer-contract`, `log-unavailable` */
   async hasEnded(jobId: string, attempt: number): Promise<boolean> {
     const { facts } = await this.#facts(jobId);
     return facts.some((fact) => fact.kind === 'ended' && fact.attempt === attempt);
   }
 
-  /** What the recorded facts allow, without claiming anything yet. */
+  /** What the recorded facts allow, without claiming anything yet. @throws as `claim` does */
   async claimable(assigned: Assigned): Promise<ReturnType<typeof decideClaim>> {
     const { facts } = await this.#facts(assigned.aggregateId);
     return decideClaim(facts, assigned.data.attempt);
@@ -88,6 +102,8 @@ export class AttemptJournal {
    * Appends `job.started` unless somebody has claimed the attempt. The expectation covers exactly the facts that were
    * read, so of two processes only one claim is stored.
    * @returns `claim`: ours is stored and we alone may POST; otherwise what stands in the log
+   * @throws ProblemError `newer-contract` when a newer build has recorded something: it may have POSTed this very attempt;
+   *   `append-conflict` after the last try, and what else an append throws
    */
   async claim(assigned: Assigned, claim: string): Promise<ReturnType<typeof decideClaim>> {
     const { attempt, executorId, promptId } = assigned.data;
@@ -136,13 +152,16 @@ export class AttemptJournal {
   /**
    * The executors' facts of a job in order, and the last position on their subject, garbage included. All facts count, not the last one
    * alone: one of an earlier attempt may arrive after this attempt's `started`.
+   * @throws ProblemError `newer-contract` when one of them can only be read by a newer build; `log-unavailable`
    */
   async #facts(jobId: string): Promise<{ facts: AttemptFact[]; lastPosition: number }> {
     const last = await this.#log.lastOnSubject(JobStartedV1, jobId);
     if (last === undefined) return { facts: [], lastPosition: 0 };
     const facts: AttemptFact[] = [];
     for await (const entry of this.#log.readAggregate('job', jobId)) {
-      if (entry.status === 'event' && entry.position <= last.position) facts.push(...factOf(entry.event));
+      if (entry.position > last.position) break;
+      if (entry.status === 'event') facts.push(...factOf(entry.event));
+      if (entry.status === 'newer' && FACT_TYPES.has(entry.type)) throw newerContract('job', jobId, entry);
     }
     return { facts, lastPosition: last.position };
   }

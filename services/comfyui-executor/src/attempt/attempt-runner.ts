@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { JobAssignedV1, JobAttemptLostV1 } from '@anime/contracts';
+import { isEvent } from '@anime/event-store';
 import { DONE, type Outcome, type ReactorContext } from '@anime/messaging';
 import { isProblem, messageOf } from '@anime/problem-details';
 import { failure } from '../domain/attempt/failure.js';
-import type { Assigned, CancelOrdered, Order } from './attempt-journal.js';
+import type { Assigned, AttemptLost, CancelOrdered, Order } from './attempt-journal.js';
 import { AttemptRun, type AttemptRunnerOptions } from './attempt-run.js';
 
 /** How long a cancel waits for the run beside it to end, before it answers for itself. */
@@ -40,11 +42,18 @@ export class AttemptRunner {
     return this.#running.has(promptId);
   }
 
+  /** Carries out an order. @throws what log and blob store throw: then nothing is decided, and it must come again */
+  onOrder(order: Order, context: Pick<ReactorContext, 'signal'>): Promise<Outcome> {
+    if (isEvent(order, JobAssignedV1)) return this.#onAssigned(order, context);
+    if (isEvent(order, JobAttemptLostV1)) return this.#onAttemptLost(order, context);
+    return this.#onCancelOrdered(order, context);
+  }
+
   /**
-   * Runs an assigned attempt to its end; acknowledge it only then.
+   * Runs an assigned attempt to its end; acknowledge it only then. What a newer build has recorded makes it wait for one.
    * @throws what log and blob store throw: then nothing is decided, and the next delivery adopts
    */
-  async onAssigned(assigned: Assigned, context: Pick<ReactorContext, 'signal'>): Promise<Outcome> {
+  async #onAssigned(assigned: Assigned, context: Pick<ReactorContext, 'signal'>): Promise<Outcome> {
     const { promptId } = assigned.data;
     // A redelivered message must not run beside the handler that lost it and is about to stop.
     for (let other = this.#running.get(promptId); other !== undefined; other = this.#running.get(promptId))
@@ -61,6 +70,8 @@ export class AttemptRunner {
       running.recorded = end.kind !== 'dropped';
       this.#posted.delete(promptId);
       return DONE;
+    } catch (error) {
+      return waitForNewerBuild(error);
     } finally {
       this.#running.delete(promptId);
       resolve();
@@ -71,22 +82,30 @@ export class AttemptRunner {
    * Stops an attempt, wherever it is, and answers for it unless it ended first. Goes on until the server has answered:
    * a prompt that was cancelled must not be left running.
    */
-  async onCancelOrdered(ordered: CancelOrdered, context: Pick<ReactorContext, 'signal'>): Promise<Outcome> {
-    const { attempt, promptId } = ordered.data;
+  async #onCancelOrdered(ordered: CancelOrdered, context: Pick<ReactorContext, 'signal'>): Promise<Outcome> {
     const { journal } = this.#options;
-    const running = this.#running.get(promptId);
-    running?.run.cancel();
-    const stopped = await this.#stop(promptId);
-    if (running !== undefined) await settled(running.finished, CANCEL_PATIENCE_MS, context.signal);
+    const { attempt } = ordered.data;
+    const { running, stopped } = await this.#halt(ordered, context);
     if (context.signal.aborted) return stopping();
-    if (running?.recorded !== true && !(await journal.hasEnded(ordered.aggregateId, attempt))) {
-      const later = 'The attempt was cancelled; ComfyUI does not answer, so its prompt is stopped as soon as it does';
-      await journal.failed(
-        ordered,
-        failure('cancelled', 'cancelled', stopped ? 'The attempt was cancelled as ordered' : later),
-      );
+    try {
+      if (running?.recorded !== true && !(await journal.hasEnded(ordered.aggregateId, attempt))) {
+        const later = 'The attempt was cancelled; ComfyUI does not answer, so its prompt is stopped as soon as it does';
+        await journal.failed(
+          ordered,
+          failure('cancelled', 'cancelled', stopped ? 'The attempt was cancelled as ordered' : later),
+        );
+      }
+    } catch (error) {
+      return waitForNewerBuild(error);
     }
-    return stopped ? DONE : { kind: 'retry', error: new Error('ComfyUI does not answer'), delayMs: CANCEL_RETRY_MS };
+    return stopped ? DONE : notStopped();
+  }
+
+  /** Stops an attempt that was given up while nothing was heard of this executor. Nobody waits for an answer. */
+  async #onAttemptLost(lost: AttemptLost, context: Pick<ReactorContext, 'signal'>): Promise<Outcome> {
+    const { stopped } = await this.#halt(lost, context);
+    if (context.signal.aborted) return stopping();
+    return stopped ? DONE : notStopped();
   }
 
   /** Gives an order up: the attempt ends as `internal`, its dead letter. */
@@ -96,6 +115,18 @@ export class AttemptRunner {
       order,
       failure('internal', 'parked', `Given up after ${deliveries} deliveries: ${reason}`),
     );
+  }
+
+  /** Stops the prompt on the server and the run beside it. */
+  async #halt(
+    { data: { promptId } }: CancelOrdered | AttemptLost,
+    { signal }: Pick<ReactorContext, 'signal'>,
+  ): Promise<{ readonly running: Running | undefined; readonly stopped: boolean }> {
+    const running = this.#running.get(promptId);
+    running?.run.cancel();
+    const stopped = await this.#stop(promptId);
+    if (running !== undefined) await settled(running.finished, CANCEL_PATIENCE_MS, signal);
+    return { running, stopped };
   }
 
   /** @returns false when the server does not answer */
@@ -110,9 +141,24 @@ export class AttemptRunner {
   }
 }
 
+/** Tried again until the server has answered. */
+function notStopped(): Outcome {
+  return { kind: 'retry', error: new Error('ComfyUI does not answer'), delayMs: CANCEL_RETRY_MS };
+}
+
 /** Given back at once: the next life of the service goes on with it. */
 function stopping(): Outcome {
   return { kind: 'retry', error: new Error('the executor is stopping'), delayMs: 0 };
+}
+
+/**
+ * An order about an attempt that a newer build has worked on stays unacknowledged until such a build is here; parked, it
+ * would fail an attempt that may run, or have run well.
+ * @throws any other error
+ */
+function waitForNewerBuild(error: unknown): Outcome {
+  if (isProblem(error, 'newer-contract')) return { kind: 'retry', error };
+  throw error;
 }
 
 /** Waits for a promise, a time or a signal, whichever is first. */

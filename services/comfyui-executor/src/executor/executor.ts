@@ -107,9 +107,14 @@ export class Executor {
     if (!reachable) return { ok: false, reason };
     if (!this.holds)
       return { ok: false, reason: `another process holds executor ${this.name}, or NATS cannot say who does` };
-    if (!this.#registered) return { ok: false, reason: this.#fault ?? `executor ${this.name} is not registered yet` };
-    return { ok: true, reason: null };
+    return { ok: this.#registered, reason: this.registration };
   };
+
+  /** Why the log does not know this executor yet; null when it does. */
+  get registration(): string | null {
+    if (this.#registered) return null;
+    return this.#fault ?? `executor ${this.name} is registered when its ComfyUI has answered for the first time`;
+  }
 
   async #hold(signal: AbortSignal): Promise<void> {
     let lost = Promise.withResolvers<void>();

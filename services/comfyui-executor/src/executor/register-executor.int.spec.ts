@@ -39,6 +39,15 @@ describe('an executor', () => {
     expect(await eventsOf(log, ExecutorRegisteredV1, executorId)).toHaveLength(1);
   });
 
+  it('that is registered asks nothing of its server when it comes again, also behind garbage', async () => {
+    const { register, garbage, simulator } = await newcomer();
+    await register();
+    await simulator.close();
+    expect(await register()).toBe(false);
+    await garbage();
+    expect(await register()).toBe(false);
+  });
+
   it('does not count as registered when garbage came before its event; it is tried again', async () => {
     const { log, register, executorId, garbage } = await newcomer();
     const append = log.append.bind(log);
@@ -58,9 +67,11 @@ async function newcomer() {
   const { log } = harness;
   const name = `test-${randomUUID()}`;
   const executorId = executorIdOf('studio', name);
-  const client = new ComfyClient({ baseUrl: (await harness.simulator()).url });
+  const simulator = await harness.simulator();
+  const client = new ComfyClient({ baseUrl: simulator.url });
   return {
     log,
+    simulator,
     executorId,
     register: () => registerExecutor(log, client, executorId, name),
     garbage: () => harness.putGarbage(`executor.${executorId}.comfyui-executor`),

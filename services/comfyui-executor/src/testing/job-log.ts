@@ -1,6 +1,7 @@
 import {
   JobAcceptedV1,
   JobAssignedV1,
+  JobAttemptLostV1,
   JobCancelOrderedV1,
   JobStartedV1,
   type ApiGraph,
@@ -17,7 +18,7 @@ import {
   type RecordedEvent,
 } from '@anime/event-store';
 import { graphHash } from '@anime/workflow-engine';
-import type { Assigned, CancelOrdered } from '../attempt/attempt-journal.js';
+import type { Assigned, AttemptLost, CancelOrdered } from '../attempt/attempt-journal.js';
 import { imageGraph, IMAGE_OUTPUTS, IMAGE_WEIGHTS } from './graphs.js';
 
 export interface AcceptOptions {
@@ -76,6 +77,15 @@ export class JobLog {
     });
     const event = await this.#lastOrder(jobId);
     if (!isEvent(event, JobCancelOrderedV1)) throw new Error(`the last order is ${event.type}`);
+    return event;
+  }
+
+  /** Gives an attempt up, as when nothing is heard of its executor. */
+  async loseAttempt(jobId: string, attempt = 1): Promise<AttemptLost> {
+    const { executorId } = this;
+    await this.#append(JobAttemptLostV1, jobId, { attempt, executorId, promptId: promptIdOf(jobId, attempt) });
+    const event = await this.#lastOrder(jobId);
+    if (!isEvent(event, JobAttemptLostV1)) throw new Error(`the last order is ${event.type}`);
     return event;
   }
 

@@ -38,10 +38,7 @@ export class RunnerLife implements AsyncDisposable {
   }
 
   run(order: Order): Promise<Outcome> {
-    const context = { signal: this.#drain.signal };
-    return order.type === 'job.assigned'
-      ? this.runner.onAssigned(order, context)
-      : this.runner.onCancelOrdered(order, context);
+    return this.runner.onOrder(order, { signal: this.#drain.signal });
   }
 
   /** Ends as SIGTERM does: prompts on the server are left alone. */

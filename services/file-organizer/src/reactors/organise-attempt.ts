@@ -1,6 +1,9 @@
 import type { BlobStore } from '@anime/blob-store';
 import {
   JobAcceptedV1,
+  JobAssignedV1,
+  JobAttemptLostV1,
+  JobCancelOrderedV1,
   JobOrganisedV1,
   type ApiGraph,
   type EventData,
@@ -12,6 +15,7 @@ import {
   canonicalJson,
   causedBy,
   deriveId,
+  isEvent,
   lastEventOnSubject,
   loadBody,
   sha256Hex,
@@ -41,9 +45,13 @@ export function organisedId(executedEventId: string): string {
   return deriveId(executedEventId, 'organised');
 }
 
-/** Currency: false when this very attempt was filed already, so that a late redelivery reads and writes nothing. */
-export async function isUnorganised(log: EventLog, event: RecordedEvent): Promise<boolean> {
+/**
+ * Currency: false when this very attempt was filed already, so that a late redelivery reads and writes nothing, and when
+ * its executor was given up before it reported: another attempt makes the job's files.
+ */
+export async function isUnorganised(log: EventLog, event: ExecutedEvent): Promise<boolean> {
   try {
+    if (await wasGivenUp(log, event)) return false;
     const last = await lastEventOnSubject(log, [JobOrganisedV1], event.aggregateId);
     return last?.id !== organisedId(event.id);
   } catch (error) {
@@ -51,6 +59,12 @@ export async function isUnorganised(log: EventLog, event: RecordedEvent): Promis
     if (isProblem(error, 'newer-contract')) return true;
     throw error;
   }
+}
+
+async function wasGivenUp(log: EventLog, { aggregateId, data }: ExecutedEvent): Promise<boolean> {
+  const orders = [JobAssignedV1, JobCancelOrderedV1, JobAttemptLostV1] as const;
+  const last = await lastEventOnSubject(log, orders, aggregateId, data.executorId);
+  return last !== undefined && (isEvent(last, JobAttemptLostV1) || last.data.attempt !== data.attempt);
 }
 
 /**

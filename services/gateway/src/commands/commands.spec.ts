@@ -3,9 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FsBlobStore } from '@anime/blob-store';
-import { JobAcceptedV1, JobCompletedV1, WorkflowRegisteredV1 } from '@anime/contracts';
+import {
+  JobAcceptedV1,
+  JobCancelledV1,
+  JobCancelRequestedV1,
+  JobCompletedV1,
+  JobFailedV1,
+  JobRejectedV1,
+  JobRequestedV1,
+  JobScoredV1,
+  WorkflowRegisteredV1,
+} from '@anime/contracts';
 import { deriveId, uuidv7, workflowIdOf, type LogEntry } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
+import { newerEvent, testEvent } from '@anime/event-store/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { readTemplateFolder, type TemplateFile } from '../templates/template-files.js';
 import { TemplateRegistry } from '../templates/template-registry.js';
@@ -177,5 +188,39 @@ describe('the commands of jobs', () => {
     await log.putRaw({ subject: `anime.job.${jobId}.orchestrator.accepted`, data: JobAcceptedV1.name });
     await jobs.cancel(jobId);
     expect(await log.lastOfAggregate('job', jobId)).toMatchObject({ event: { type: 'job.cancel-requested' } });
+  });
+
+  it.each([JobRequestedV1, JobCompletedV1, JobFailedV1, JobCancelledV1, JobRejectedV1])(
+    'leave a job to a newer build whose $type only that one can read, garbage behind it or not',
+    async (contract) => {
+      const jobs = await commands();
+      const jobId = uuidv7();
+      await log.append(newerEvent(contract, jobId));
+      for (const behind of ['', 'garbage']) {
+        if (behind !== '') await log.putRaw({ subject: `anime.job.${jobId}.gateway`, data: behind });
+        await expect(jobs.cancel(jobId)).rejects.toMatchObject({
+          code: 'newer-contract',
+          status: 503,
+          message: expect.stringContaining(`${contract.type}.v99`),
+        });
+      }
+    },
+  );
+
+  it('go on when what only a newer build can read is not needed to tell that the job is there, or that it has ended', async () => {
+    const jobs = await commands();
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } });
+    await log.append(newerEvent(JobScoredV1, jobId));
+    expect(await jobs.cancel(jobId)).toMatchObject({ position: await log.end() });
+    const open = uuidv7();
+    await log.append(newerEvent(JobRequestedV1, open));
+    await log.append(testEvent(JobCancelRequestedV1, open, {}));
+    await log.putRaw({ subject: `anime.job.${open}.gateway`, data: 'garbage' });
+    expect(await jobs.cancel(open)).toMatchObject({ position: await log.end() });
+    const ended = uuidv7();
+    await log.append(newerEvent(JobRequestedV1, ended));
+    await log.append(testEvent(JobCompletedV1, ended, { attempt: 1, verdict: 'passed' }));
+    await log.append(newerEvent(JobCancelledV1, ended));
+    await expect(jobs.cancel(ended)).rejects.toMatchObject({ code: 'job-ended' });
   });
 });

@@ -1,23 +1,38 @@
 import { randomBytes } from 'node:crypto';
-import type { EventData, JobRequestedV1, JobType, TemplateManifest } from '@anime/contracts';
+import {
+  JobCancelledV1,
+  JobCompletedV1,
+  JobFailedV1,
+  JobRejectedV1,
+  JobRequestedV1,
+  type EventData,
+  type JobType,
+  type TemplateManifest,
+} from '@anime/contracts';
 import {
   appendDecision,
   currentTraceparent,
+  newerContract,
   uuidv7,
   type Appended,
   type Decision,
   type EventLog,
   type EventMeta,
   type Expectation,
-  type LogEntry,
+  type NewerEntry,
 } from '@anime/event-store';
-import { ProblemError } from '@anime/problem-details';
+import { isProblem, ProblemError } from '@anime/problem-details';
 import { resolveParameters } from '@anime/workflow-engine';
 import { decideJob } from '../domain/job/job.decide.js';
 import { evolveJob } from '../domain/job/job.evolve.js';
 import { NO_JOB, type JobEnd, type JobState } from '../domain/job/job.state.js';
 import type { TemplateRegistry } from '../templates/template-registry.js';
 import { lookAtLog } from '../time-limit.js';
+
+/** What tells that there is a job, and that it has ended. */
+const TELLING_TYPES: ReadonlySet<string> = new Set(
+  [JobRequestedV1, JobRejectedV1, JobCompletedV1, JobFailedV1, JobCancelledV1].map((contract) => contract.type),
+);
 
 /** A request for a picture or a clip, of the right form; whether its template takes it is not known yet. */
 export interface SubmitJob {
@@ -86,9 +101,9 @@ export class JobCommands {
     const jobId = uuidv7();
     // A new id has no events: nothing is loaded, and the expectation makes it create-once.
     const decision = decideJob({ kind: 'RequestJob', job }, NO_JOB);
-    const { position } = await this.#append(decision, jobId, command.correlationId, {
-      scope: 'aggregate',
-      lastPosition: 0,
+    const expect = { scope: 'aggregate', lastPosition: 0 } as const;
+    const { position } = await this.#append(decision, jobId, command.correlationId, expect).catch((error: unknown) => {
+      throw isProblem(error, 'log-unavailable') ? withJobToLookFor(error, jobId) : error;
     });
     return { jobId, position, job };
   }
@@ -96,7 +111,7 @@ export class JobCommands {
   /**
    * Asks for a job to be cancelled. The job's order of events is the orchestrator's: this is a wish, so it has no
    * expectation, and is refused only when the job has surely ended.
-   * @throws ProblemError `job-not-found`, `job-ended`, and what an append throws
+   * @throws ProblemError `job-not-found`, `job-ended`, `newer-contract`, and what an append throws
    */
   async cancel(jobId: string, correlationId?: string): Promise<Appended> {
     const decision = decideJob({ kind: 'RequestCancel' }, await this.#stateOf(jobId));
@@ -115,10 +130,20 @@ export class JobCommands {
     return end === undefined ? seen : { stage: 'ended', end };
   }
 
-  /** Something that is no event stands last on the job's subjects: only the whole aggregate tells whether there is a job. */
+  /**
+   * Something that is no event stands last on the job's subjects: only the whole aggregate tells whether there is a job.
+   * @throws ProblemError `newer-contract` when the last that tells it can only be read by a newer build
+   */
   async #foldOf(jobId: string): Promise<JobState> {
     let state = NO_JOB;
-    for await (const entry of this.#deps.log.readAggregate('job', jobId)) state = fold(state, entry);
+    let newer: NewerEntry | undefined;
+    for await (const entry of this.#deps.log.readAggregate('job', jobId)) {
+      if (entry.status === 'newer' && TELLING_TYPES.has(entry.type)) newer = entry;
+      if (entry.status !== 'event') continue;
+      state = evolveJob(state, entry.event);
+      newer = undefined;
+    }
+    if (newer !== undefined && state.stage !== 'ended') throw newerContract('job', jobId, newer);
     return state;
   }
 
@@ -149,8 +174,11 @@ export class JobCommands {
   }
 }
 
-function fold(state: JobState, entry: LogEntry): JobState {
-  return entry.status === 'event' ? evolveJob(state, entry.event) : state;
+/** Whoever sends the request again may ask for two jobs: the error names the one to look for first. */
+function withJobToLookFor(error: ProblemError, jobId: string): ProblemError {
+  const hint = `before you send it again, see whether GET /api/anime/jobs/${jobId} knows it`;
+  const retryAfter = error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter };
+  return new ProblemError(error.code, `${error.message}; ${hint}`, { cause: error, ...retryAfter });
 }
 
 /** A seed that JSON carries exactly (0 … 2^53−1), within what the template takes. */

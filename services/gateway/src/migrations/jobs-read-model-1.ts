@@ -40,12 +40,12 @@ export class JobsReadModel1 extends Migration {
     )`);
     this.addSql(`create table "executors" (
       "id" uuid not null, "name" text not null, "comfyui_version" text not null, "simulator" boolean not null,
-      "devices" jsonb not null, "registered_at" text not null, primary key ("id")
+      "devices" jsonb not null, "registered_at" text not null, "lost_at" text null, primary key ("id")
     )`);
     this.addSql(`create table "job_attempts" (
       "job_id" uuid not null, "attempt" bigint not null, "executor_id" uuid null, "prompt_id" uuid null,
       "variant" text null, "vram_gb" double precision null, "assigned_at" text null, "cancel_ordered_at" text null,
-      "started_at" text null, "claim" uuid null, "executed_at" text null, "execution_ms" double precision null,
+      "lost_at" text null, "started_at" text null, "claim" uuid null, "executed_at" text null, "execution_ms" double precision null,
       "cached" boolean null, "graph_hash" text null, "failed_at" text null, "failure_class" text null,
       "failure_reason" text null, "failure_message" text null, "evidence" jsonb null, "scorer_builds" jsonb not null,
       "organised_at" text null, "organise_failed_at" text null, "organise_failure_code" text null,

@@ -1,8 +1,9 @@
-import type { ServiceStatus } from '@anime/contracts';
+import type { ExecutorHeartbeat, ServiceStatus } from '@anime/contracts';
 import type { SystemStatus } from '@anime/contracts/http';
 import { ProblemError } from '@anime/problem-details';
 import type { LiveStatus } from '../adapters/live/live-status.js';
 import type { JobsReadModel } from '../adapters/postgres/jobs-read-model.js';
+import type { ExecutorRow } from '../projections/jobs/rows.js';
 import { lookAtLog } from '../time-limit.js';
 
 type ReadModelStatus = SystemStatus['readModel'];
@@ -11,7 +12,7 @@ const LISTED = 20;
 
 export interface SystemQueryDeps {
   readonly log: { end(): Promise<number> };
-  readonly reads: Pick<JobsReadModel, 'position' | 'voids' | 'deadLetters'>;
+  readonly reads: Pick<JobsReadModel, 'position' | 'voids' | 'deadLetters' | 'executors'>;
   readonly live: Pick<LiveStatus, 'services' | 'executors'>;
   /** What this process says about itself: it is there even when no message gets through. */
   readonly own: () => Promise<ServiceStatus>;
@@ -26,9 +27,10 @@ export class SystemQuery {
   }
 
   async status(): Promise<SystemStatus> {
-    const [end, figures, own] = await Promise.all([
+    const [end, figures, registered, own] = await Promise.all([
       asked(() => lookAtLog(this.#deps.log.end())),
       asked(() => this.#figures()),
+      asked(() => this.#deps.reads.executors()),
       this.#deps.own(),
     ]);
     const others = this.#deps.live.services().filter((service) => service.instance !== own.instance);
@@ -46,7 +48,7 @@ export class SystemQuery {
         deadLetters: figures.value?.deadLetters ?? null,
       },
       services: [own, ...others].sort((a, b) => (a.service < b.service ? -1 : a.service > b.service ? 1 : 0)),
-      executors: [...this.#deps.live.executors()],
+      executors: withSilent(this.#deps.live.executors(), registered.value ?? []),
     };
   }
 
@@ -76,6 +78,22 @@ export class SystemQuery {
       },
     };
   }
+}
+
+/** Those that were heard lately and, of those that ever registered, those that were not: jobs may still wait for them. */
+function withSilent(heard: readonly ExecutorHeartbeat[], registered: readonly ExecutorRow[]): ExecutorHeartbeat[] {
+  const present = new Set(heard.map(({ executorId }) => executorId));
+  const silent = registered
+    .filter(({ id }) => !present.has(id))
+    .map(({ id, name, lost_at, registered_at }): ExecutorHeartbeat => {
+      const reason =
+        lost_at === null
+          ? 'nothing is heard of it: no process serves it'
+          : `lost since ${lost_at}: no process serves it, and it gets no work`;
+      const at = lost_at ?? registered_at;
+      return { executorId: id, name, reachable: false, reason, jobId: null, queue: null, at };
+    });
+  return [...heard, ...silent].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
 /** The answer, or why there is none. Only what may pass by itself counts as unreachable. */

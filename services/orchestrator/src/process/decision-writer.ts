@@ -17,7 +17,7 @@ interface WriterDeps {
   readonly now: () => Date;
 }
 
-/** Appends decisions with the expectation of what was folded, and remembers which the log has not shown yet. */
+/** Appends decisions with the expectation of what one fold holds, and remembers which the log has not shown it yet. */
 export class DecisionWriter {
   readonly #deps: WriterDeps;
   /** Position of the decision on its way, and the executor that it loads. */
@@ -26,11 +26,6 @@ export class DecisionWriter {
 
   constructor(deps: WriterDeps) {
     this.#deps = deps;
-  }
-
-  reset(): void {
-    this.#pending.clear();
-    this.#seen = 0;
   }
 
   /** The log has been folded up to here. */

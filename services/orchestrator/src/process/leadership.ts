@@ -13,6 +13,14 @@ export interface LeadershipDeps {
   readonly now: () => Date;
 }
 
+/** What a process has tried in order to lead, with the fold that it has. */
+interface Tried {
+  /** Position of the term that it has begun and not yet read. */
+  begun: number;
+  /** Tries in a row that met an event which the fold does not hold. */
+  conflicts: number;
+}
+
 /** One or two are a race with another process; more are a fault. */
 const CONFLICTS_TO_REPORT = 5;
 
@@ -22,10 +30,7 @@ const CONFLICTS_TO_REPORT = 5;
  */
 export class Leadership {
   readonly #deps: LeadershipDeps;
-  /** Position of the term this process has begun and not yet read. */
-  #begun: number | undefined;
-  /** Tries in a row that met an event which the fold does not hold. */
-  #conflicts = 0;
+  #tried: Tried = { begun: 0, conflicts: 0 };
 
   constructor(deps: LeadershipDeps) {
     this.#deps = deps;
@@ -33,8 +38,17 @@ export class Leadership {
 
   /** What keeps this process from leading though it may; null when nothing does. For `/ready`. */
   get trouble(): string | null {
-    if (this.#conflicts < CONFLICTS_TO_REPORT) return null;
-    return `cannot begin a term: the log holds something on the scheduler's subjects that this process has not read (${this.#conflicts} tries)`;
+    const { conflicts } = this.#tried;
+    if (conflicts < CONFLICTS_TO_REPORT) return null;
+    return `cannot begin a term: the log holds something on the scheduler's subjects that this process has not read (${conflicts} tries)`;
+  }
+
+  /**
+   * Another fold is led with from now on: the log may be an older copy, without the term that was begun. What a try that
+   * is on its way brings no longer counts.
+   */
+  reset(): void {
+    this.#tried = { begun: 0, conflicts: 0 };
   }
 
   /** True when the newest term in the fold is this process's own. */
@@ -48,11 +62,12 @@ export class Leadership {
    */
   async epoch(work: OpenWork): Promise<number | undefined> {
     if (!this.#deps.mayLead()) return undefined;
+    const tried = this.#tried;
     if (this.leads(work)) {
-      this.#conflicts = 0;
+      tried.conflicts = 0;
       return work.term?.epoch;
     }
-    if (this.#begun !== undefined && this.#begun > work.schedulerPosition) return undefined;
+    if (tried.begun > work.schedulerPosition) return undefined;
     const id = uuidv7();
     try {
       const { position } = await this.#deps.log.append(
@@ -67,11 +82,11 @@ export class Leadership {
         },
         { expect: { scope: 'aggregate', lastPosition: work.schedulerPosition } },
       );
-      this.#begun = position;
+      tried.begun = position;
     } catch (error) {
       // Another process began a term that this one has not read yet.
       if (!isProblem(error, 'append-conflict')) throw error;
-      this.#conflicts += 1;
+      tried.conflicts += 1;
     }
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { MemorySnapshotStore, type SnapshotStore } from '@anime/event-store';
+import { MemorySnapshotStore, type Checkpoint, type Snapshot, type SnapshotStore } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { ProblemError } from '@anime/problem-details';
 import { describe, expect, it } from '@jest/globals';
@@ -50,6 +50,32 @@ describe('a snapshot of the open work', () => {
     await s.request();
     const process = s.orchestrator();
     expect(await keeperOf(s, process, snapshots).restore()).toEqual({ position: 0, eventId: '' });
+  });
+
+  it('that is still being written is waited for, so that it is found not to belong to an older log', async () => {
+    const { s, snapshots } = await withSnapshot();
+    const written = Promise.withResolvers<void>();
+    const named: unknown[] = [];
+    const slow = {
+      load: (aggregate: string, id: string) => snapshots.load(aggregate, id),
+      save: async (aggregate: string, snapshot: Snapshot, foreign?: Checkpoint) => {
+        named.push(foreign);
+        await written.promise;
+        await snapshots.save(aggregate, snapshot);
+      },
+    };
+    const keeper = keeperOf(s, s.process, slow);
+    await s.request();
+    await s.settle();
+    const late = s.process.checkpoint;
+    void keeper.save();
+    s.log.restoreTo(2);
+    const restored = keeper.restore();
+    written.resolve();
+    expect(await restored).toEqual({ position: 0, eventId: '' });
+    await s.settle();
+    await keeper.save();
+    expect(named).toEqual([undefined, late]);
   });
 
   it('that cannot be read costs time only, and the reason is told', async () => {

@@ -8,10 +8,15 @@ const EVENTS_BETWEEN = 2_000;
 const TIME_BETWEEN_MS = 30_000;
 const BEGINNING: Checkpoint = { position: 0, eventId: '' };
 
+interface OpenWorkSnapshots extends SnapshotStore {
+  /** Keeps the later of two snapshots, except that the one at `foreign`, which is not of this log, is always replaced. */
+  save(aggregate: string, snapshot: Snapshot, foreign?: Checkpoint): Promise<void>;
+}
+
 interface KeeperDeps {
   readonly log: EventLog;
   readonly process: OrchestratorProcess;
-  readonly snapshots: SnapshotStore;
+  readonly snapshots: OpenWorkSnapshots;
   readonly schedulerId: string;
   readonly now: () => number;
   readonly onTrouble: (what: string, error: unknown) => void;
@@ -24,6 +29,8 @@ interface KeeperDeps {
 export class OpenWorkKeeper {
   readonly #deps: KeeperDeps;
   #saved: { position: number; at: number };
+  /** The place of the last snapshot found that does not belong to the log: the next one takes its place in the store. */
+  #foreign: Checkpoint | undefined;
   #saving: Promise<void> = Promise.resolve();
   #busy = false;
   #reason: string | null = null;
@@ -43,17 +50,21 @@ export class OpenWorkKeeper {
    * @throws ProblemError `log-unavailable` when the snapshot cannot be compared with the log now
    */
   async restore(): Promise<Checkpoint> {
-    const { process, schedulerId } = this.#deps;
+    const { process, schedulerId, now } = this.#deps;
+    // What is being written would else come behind the look at what is stored.
+    await this.#saving;
     const snapshot = await this.#load();
     if (snapshot?.foldVersion === OPEN_WORK_FOLD_VERSION) {
       const checkpoint = { position: snapshot.position, eventId: snapshot.eventId };
       if (await this.#fits(checkpoint)) {
         process.restore(OpenWork.fromSnapshot(schedulerId, snapshot.state as OpenWorkSnapshot), checkpoint);
-        this.#saved = { position: checkpoint.position, at: this.#deps.now() };
+        this.#saved = { position: checkpoint.position, at: now() };
         return checkpoint;
       }
+      this.#foreign = checkpoint;
     }
     process.restore(new OpenWork(schedulerId), BEGINNING);
+    this.#saved = { position: BEGINNING.position, at: now() };
     return BEGINNING;
   }
 
@@ -86,8 +97,9 @@ export class OpenWorkKeeper {
     this.#saved = { position, at: now() };
     // The state is copied now: the fold goes on while the database writes.
     const state = structuredClone(process.work.toSnapshot());
+    const snapshot = { id: schedulerId, position, eventId, foldVersion: OPEN_WORK_FOLD_VERSION, state };
     this.#saving = snapshots
-      .save('scheduler', { id: schedulerId, position, eventId, foldVersion: OPEN_WORK_FOLD_VERSION, state })
+      .save('scheduler', snapshot, this.#foreign)
       .then(
         () => {
           this.#reason = null;

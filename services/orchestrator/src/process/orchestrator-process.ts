@@ -1,11 +1,14 @@
 import type { ApiGraph, BodyOf } from '@anime/contracts';
-import type { Batch, Checkpoint, EventLog } from '@anime/event-store';
+import { uuidv7, type Batch, type Checkpoint, type EventLog } from '@anime/event-store';
+import { isProblem } from '@anime/problem-details';
+import { decideExecutor } from '../domain/executor/executor.js';
 import { nextStep, type NextStep } from '../domain/job/next-step.js';
 import type { JobCommand } from '../domain/job/job.decide.js';
 import { OpenWork, type OpenJob } from '../domain/open-work/open-work.js';
 import { schedule } from '../domain/scheduling/schedule.js';
 import { prepareAcceptance } from './acceptance.js';
 import { DecisionWriter } from './decision-writer.js';
+import type { ExecutorWatch } from './executor-watch.js';
 import type { Leadership } from './leadership.js';
 
 export interface OrchestratorDeps {
@@ -22,8 +25,12 @@ export interface OrchestratorDeps {
   readonly onTrouble: (error: unknown) => void;
   readonly scorerLimitMs: number;
   readonly maxAttempts: number;
+  readonly executorWatch: ExecutorWatch;
+  /** An executor that is silent for so long is lost. */
+  readonly executorLimitMs: number;
 }
 
+const ACTOR = 'service:orchestrator';
 /** How many decisions are on their way at once. */
 const PARALLEL_DECISIONS = 64;
 
@@ -33,7 +40,7 @@ const PARALLEL_DECISIONS = 64;
  */
 export class OrchestratorProcess {
   readonly #deps: OrchestratorDeps;
-  readonly #writer: DecisionWriter;
+  #writer: DecisionWriter;
   #work: OpenWork;
   #checkpoint: Checkpoint = { position: 0, eventId: '' };
   #caughtUp = false;
@@ -64,12 +71,16 @@ export class OrchestratorProcess {
     return this.#work;
   }
 
-  /** Begins from a snapshot (or from nothing): everything in it is looked at once caught up. */
+  /**
+   * Begins from a snapshot (or from nothing): everything in it is looked at once caught up. The log may be an older copy, so
+   * nothing counts any more that was on its way.
+   */
   restore(work: OpenWork, checkpoint: Checkpoint): void {
     this.#work = work;
     this.#checkpoint = checkpoint;
     this.#caughtUp = false;
-    this.#writer.reset();
+    this.#writer = new DecisionWriter(this.#deps);
+    this.#deps.leadership.reset();
     this.#touched.clear();
     this.#timers.clear();
     this.#queue.clear();
@@ -79,10 +90,10 @@ export class OrchestratorProcess {
   /** Folds a batch of the log; decides when nothing lies behind it. */
   async onBatch(batch: Batch): Promise<void> {
     for (const entry of batch.entries) {
-      const jobId = this.#work.apply(entry);
-      if (jobId === undefined) continue;
-      if (this.#work.job(jobId) !== undefined) this.#touched.add(jobId);
-      else this.#forget(jobId);
+      for (const jobId of this.#work.apply(entry)) {
+        if (this.#work.job(jobId) !== undefined) this.#touched.add(jobId);
+        else this.#forget(jobId);
+      }
     }
     this.#checkpoint = batch.checkpoint;
     this.#writer.seen(batch.checkpoint.position);
@@ -113,9 +124,12 @@ export class OrchestratorProcess {
 
   async #decideOnce(): Promise<void> {
     if (!this.#caughtUp) return;
-    const epoch = await this.#deps.leadership.epoch(this.#work);
-    if (epoch === undefined) return;
+    const work = this.#work;
+    const epoch = await this.#deps.leadership.epoch(work);
+    if (epoch === undefined || work !== this.#work) return;
     const now = this.#deps.now().toISOString();
+    await this.#judgeExecutors(work, now, epoch);
+    if (work !== this.#work) return;
     this.#wakeTimers(now);
     const due: { job: OpenJob; step: NextStep }[] = [];
     for (const jobId of this.#touched) {
@@ -123,7 +137,7 @@ export class OrchestratorProcess {
       if (job !== undefined && this.#writer.isPending(job)) continue;
       this.#forget(jobId);
       if (job === undefined) continue;
-      const step = nextStep(job.state, now, this.#deps.scorerLimitMs);
+      const step = nextStep(job.state, now, this.#deps.scorerLimitMs, work.isExecutorLost(job));
       if (step.kind === 'queue') this.#queue.add(jobId);
       else if (step.kind === 'wait') {
         if (step.until !== undefined) this.#timers.set(jobId, step.until);
@@ -135,6 +149,24 @@ export class OrchestratorProcess {
       );
     }
     await this.#assign(now, epoch);
+  }
+
+  /** Says of each executor when it is lost, and when it is heard again. A conflict is looked at again at the next tick. */
+  async #judgeExecutors(work: OpenWork, now: string, epoch: number): Promise<void> {
+    const { log, executorWatch, executorLimitMs } = this.#deps;
+    for (const executor of work.executors()) {
+      const observed = executorWatch.observe(executor.executorId);
+      if (observed === undefined) continue;
+      const decision = decideExecutor(executor, observed, executorLimitMs);
+      if (decision.kind !== 'event') continue;
+      const id = uuidv7();
+      const { contract, data } = decision;
+      const meta = { aggregateId: executor.executorId, id, time: now, correlationId: id, actor: ACTOR, epoch };
+      const expect = { scope: 'aggregate', lastPosition: executor.lastPosition } as const;
+      await log.append({ contract, data, ...meta }, { expect }).catch((error: unknown) => {
+        if (!isProblem(error, 'append-conflict')) throw error;
+      });
+    }
   }
 
   #wakeTimers(now: string): void {
@@ -180,6 +212,8 @@ export class OrchestratorProcess {
         return { kind: 'CancelJob' };
       case 'order-cancel':
         return { kind: 'OrderCancel' };
+      case 'lose-attempt':
+        return { kind: 'LoseAttempt' };
       case 'settle-failure':
         return { kind: 'SettleFailure', now, chance: this.#deps.chance() };
       case 'gate':
@@ -195,6 +229,8 @@ export class OrchestratorProcess {
   }
 
   async #write(job: OpenJob, command: JobCommand, epoch: number): Promise<void> {
+    // An event of the job or another fold came since the look: the job is touched, and is looked at again.
+    if (this.#work.job(job.jobId) !== job) return;
     const outcome = await this.#writer.write(job, command, epoch);
     // Once written, the decision itself touches the job when the log shows it. Else an event that was not seen is on its
     // way, or the clock stepped back, or the log cannot be written: somebody must look again in any case.

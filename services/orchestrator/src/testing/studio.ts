@@ -20,6 +20,7 @@ import {
   type RecordedEvent,
 } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
+import { ExecutorWatch } from '../process/executor-watch.js';
 import { Leadership } from '../process/leadership.js';
 import { OrchestratorProcess } from '../process/orchestrator-process.js';
 import { SAMPLE_WORKFLOW, SHA } from './sample-template.js';
@@ -33,6 +34,7 @@ export class Studio {
   readonly log = new MemoryLog();
   now = new Date('2026-01-01T00:00:00.000Z');
   readonly errors: unknown[] = [];
+  readonly executorWatch = new ExecutorWatch(() => this.now.getTime());
   process = this.orchestrator();
 
   /** @param log what the orchestrator writes to, when it is not the studio's own log */
@@ -61,6 +63,8 @@ export class Studio {
       onTrouble: (error) => this.errors.push(error),
       scorerLimitMs: 60_000,
       maxAttempts: 3,
+      executorWatch: this.executorWatch,
+      executorLimitMs: 30_000,
     });
   }
 
@@ -140,9 +144,11 @@ export class Studio {
     return assigned?.data as EventData<typeof JobAssignedV1>;
   }
 
-  /** What executor, scorer and organizer append for the newest assignment. */
-  async run(jobId: string): Promise<void> {
-    const { attempt, executorId, promptId } = await this.assignment(jobId);
+  /** What an executor appends when it has run an assignment. */
+  async reportExecuted(
+    jobId: string,
+    { attempt, executorId, promptId }: EventData<typeof JobAssignedV1>,
+  ): Promise<void> {
     const output = {
       node: '7',
       index: 0,
@@ -163,6 +169,13 @@ export class Studio {
       outputs: [output],
       executionMs: null,
     });
+  }
+
+  /** What executor, scorer and organizer append for the newest assignment. */
+  async run(jobId: string): Promise<void> {
+    const assigned = await this.assignment(jobId);
+    const { attempt } = assigned;
+    await this.reportExecuted(jobId, assigned);
     const metrics = [{ status: 'unavailable' as const, id: 'sharpness', version: '1', reason: 'test' }];
     await this.append(JobScoredV1, jobId, {
       attempt,

@@ -25,6 +25,12 @@ export class JobEvents {
     return this.#checkpoint;
   }
 
+  /** The end of the log as it is now: it is another one than that which was read before. */
+  beginAnew(): Promise<Checkpoint> {
+    this.#checkpoint = undefined;
+    return this.checkpoint();
+  }
+
   reached(checkpoint: Checkpoint): void {
     this.#checkpoint = checkpoint;
   }

@@ -13,7 +13,7 @@ import { openLog, provision, uuidv7, type JetStreamLog } from '@anime/event-stor
 import { readConfig, runService, type RunningService } from '@anime/service-runtime';
 import { useNats, type TestNats } from '@anime/testing';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
-import { jetstream } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { composeProgressRelay } from '../app.module.js';
 import { ProgressRelayConfig } from '../config.js';
@@ -30,9 +30,13 @@ export interface RelayStudio {
   /** Stores a progress message. @returns its seq */
   publish(jobId: string, given?: Partial<Progress>): Promise<number>;
   append<C extends EventContract>(contract: C, jobId: string, data: EventData<C>): Promise<number>;
+  /** @returns the position of its `job.requested` */
+  request(jobId: string): Promise<number>;
   /** A job that runs its first attempt. */
   runningJob(): Promise<string>;
   complete(jobId: string): Promise<number>;
+  /** Puts an empty log in the place of the one that was there. */
+  replaceLog(): Promise<void>;
 }
 
 /** Call it at the top of a test file. */
@@ -61,10 +65,20 @@ export function useRelayStudio(): RelayStudio {
     };
     return (await log.append({ contract, aggregateId: jobId, data, ...meta })).position;
   }
+  const request = (jobId: string): Promise<number> =>
+    append(JobRequestedV1, jobId, {
+      type: 'image',
+      template: { id: 'text-to-image', version: 1 },
+      parameters: {},
+      seed: 1,
+      seedSource: 'given',
+      project: null,
+    });
   return {
     nats,
     log: () => log,
     append,
+    request,
     relay: async (limits = {}, natsUrl) => {
       const env = { NATS_URL: natsUrl ?? (await nats.server()).url, PORT: '0', LOG_LEVEL: 'silent' };
       const relay = await runService(
@@ -94,20 +108,16 @@ export function useRelayStudio(): RelayStudio {
     },
     runningJob: async () => {
       const jobId = uuidv7();
-      const template = { id: 'text-to-image', version: 1 };
       const attempt = { attempt: 1, executorId: EXECUTOR, promptId: EXECUTOR };
-      await append(JobRequestedV1, jobId, {
-        type: 'image',
-        template,
-        parameters: {},
-        seed: 1,
-        seedSource: 'given',
-        project: null,
-      });
+      await request(jobId);
       await append(JobAssignedV1, jobId, { ...attempt, variant: 'normal', vramGb: 1 });
       await append(JobStartedV1, jobId, { ...attempt, claim: EXECUTOR });
       return jobId;
     },
     complete: (jobId) => append(JobCompletedV1, jobId, { attempt: 1, verdict: 'passed' }),
+    replaceLog: async () => {
+      await (await jetstreamManager(connection)).streams.delete(log.stream);
+      await provision({ natsUrl: (await nats.server()).url });
+    },
   };
 }

@@ -50,6 +50,17 @@ export class Room {
     for (const event of this.#early.splice(0)) this.#fold(event);
   }
 
+  /**
+   * The log is another one now: what is known of the job is not so any more.
+   * @returns false when the job had not been read yet
+   */
+  forgetJob(): boolean {
+    const wasLoaded = this.#view !== undefined;
+    this.#view = undefined;
+    this.#early = [];
+    return wasLoaded;
+  }
+
   /** What came live is of another stream now, or has a gap. */
   forgetRecent(): void {
     this.#recent = [];

@@ -28,6 +28,8 @@ export interface ViewerObserver {
 export class Viewer {
   /** Gets messages as they come; false while it is still being brought up to them. */
   live = false;
+  /** What it was told does not hold any more: it can go on nowhere, and needs a reset. */
+  outdated = false;
   readonly #socket: WebSocket;
   readonly #limits: Limits;
   readonly #observer: ViewerObserver;
@@ -67,6 +69,7 @@ export class Viewer {
   }
 
   reset(created: number, reset: Reset): void {
+    this.outdated = false;
     this.#covered = { created, seq: reset.seq };
     this.#job = reset.job;
     this.#outbox = offerReset(this.#outbox, reset);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EventLog, LogEntry, RecordedEvent } from '@anime/event-store';
+import { newerContract, type EventLog, type LogEntry, type RecordedEvent } from '@anime/event-store';
 import type { MessagingLogger } from '@anime/messaging';
-import { isProblem, ProblemError } from '@anime/problem-details';
+import { isProblem } from '@anime/problem-details';
 import type { WebSocket } from 'ws';
 import type { ProgressSink, ProgressStream } from '../adapters/nats/progress-stream.js';
 import { isShown, SHOWN_EVENTS } from '../domain/job-view/job-view.js';
@@ -87,6 +87,16 @@ export class Viewers implements ProgressSink {
     }
   }
 
+  /** The log is another one now: jobs are read again, and all viewers get the full state anew. */
+  onAnotherLog(): void {
+    for (const room of this.#rooms.values()) {
+      // One that is just being read is read again by itself.
+      if (room.forgetJob()) this.#loading.set(room, this.#load(room));
+      for (const viewer of room.viewers) viewer.outdated = true;
+    }
+    this.onDiscontinuity();
+  }
+
   onInvalid(subject: string, reason: string): void {
     this.#options.observer.invalid();
     this.#options.logger.debug({ subject, reason }, 'a progress message was dropped');
@@ -130,7 +140,9 @@ export class Viewers implements ProgressSink {
     await this.#options.eventsBegun();
     while (room.viewers.size > 0 && !this.#closing.signal.aborted) {
       try {
-        return room.loaded(await this.#eventsOf(room.jobId));
+        const generation = this.#generation;
+        const events = await this.#eventsOf(room.jobId);
+        if (generation === this.#generation) return room.loaded(events);
       } catch (error) {
         await this.#onFailure(room, error);
       }
@@ -141,9 +153,7 @@ export class Viewers implements ProgressSink {
     const events: RecordedEvent[] = [];
     for await (const entry of this.#options.log.readAggregate('job', jobId)) {
       if (entry.status === 'event') events.push(entry.event);
-      if (entry.status === 'newer' && SHOWN_TYPES.has(entry.type)) {
-        throw new ProblemError('newer-contract', `the job has a ${entry.name}, newer than this build knows`);
-      }
+      if (entry.status === 'newer' && SHOWN_TYPES.has(entry.type)) throw newerContract('job', jobId, entry);
     }
     return events;
   }
@@ -153,8 +163,9 @@ export class Viewers implements ProgressSink {
     viewer.live = false;
     while (!viewer.closed) {
       try {
-        await Promise.all([this.#options.progress.begun(), this.#loading.get(room)]);
+        // Asked for first: the job that is waited for may turn out to be of another log.
         const generation = this.#generation;
+        await Promise.all([this.#options.progress.begun(), this.#loading.get(room)]);
         await this.#catchUp(room, viewer, from, () => viewer.closed || generation !== this.#generation);
         if (!viewer.closed && generation === this.#generation && room.join(viewer)) return;
       } catch (error) {
@@ -165,7 +176,7 @@ export class Viewers implements ProgressSink {
 
   async #catchUp(room: Room, viewer: Viewer, from: Place | undefined, stale: () => boolean): Promise<void> {
     const { progress } = this.#options;
-    const place = viewer.covered ?? from;
+    const place = viewer.outdated ? undefined : (viewer.covered ?? from);
     const missed = place === undefined ? undefined : await progress.since(room.jobId, place);
     if (place === undefined || missed === undefined) {
       const snapshot = await progress.snapshot(room.jobId);

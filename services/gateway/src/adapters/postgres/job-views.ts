@@ -59,6 +59,9 @@ export function jobSummary(job: JobRow, prompt: string | null): JobSummary {
 /** A job with all that belongs to it. */
 export function jobDetail(rows: JobRows): JobDetail {
   const { job, request } = rows;
+  // What a lost executor still made is not the job's: another attempt makes it again.
+  const lost = new Set(rows.attempts.filter(({ lost_at }) => lost_at !== null).map(({ attempt }) => attempt));
+  const counts = ({ attempt }: { readonly attempt: number }): boolean => !lost.has(attempt);
   return {
     ...jobSummary(job, request.prompt),
     parameters: request.parameters,
@@ -66,9 +69,9 @@ export function jobDetail(rows: JobRows): JobDetail {
     failure: job.failure_class === null ? null : { class: job.failure_class, message: job.failure_message ?? '' },
     position: rows.position,
     attempts: rows.attempts.map(jobAttempt),
-    outputs: rows.outputs.map(jobOutput),
-    files: rows.files.map(jobFile),
-    scores: jobScores(rows.scores),
+    outputs: rows.outputs.filter(counts).map(jobOutput),
+    files: rows.files.filter(counts).map(jobFile),
+    scores: jobScores(rows.scores.filter(counts)),
   };
 }
 
@@ -89,7 +92,7 @@ export function jobEvent(row: JobTimelineRow): JobEvent {
 }
 
 function jobAttempt(row: JobAttemptRow): JobAttempt {
-  const { failure_class, failure_reason, failure_message, evidence, organise_failure_code } = row;
+  const { organise_failure_code } = row;
   return {
     attempt: row.attempt,
     status: attemptStatus(row),
@@ -99,15 +102,7 @@ function jobAttempt(row: JobAttemptRow): JobAttempt {
     cached: row.cached,
     graphHash: row.graph_hash,
     executionMs: row.execution_ms,
-    failure:
-      failure_class === null
-        ? null
-        : {
-            class: failure_class,
-            reason: failure_reason ?? '',
-            message: failure_message ?? '',
-            evidence: evidence ?? {},
-          },
+    failure: attemptFailure(row),
     organiseFailure:
       organise_failure_code === null
         ? null
@@ -123,11 +118,30 @@ function jobAttempt(row: JobAttemptRow): JobAttempt {
           },
     assignedAt: row.assigned_at,
     startedAt: row.started_at,
-    endedAt: row.executed_at ?? row.failed_at,
+    endedAt: row.lost_at ?? row.executed_at ?? row.failed_at,
+  };
+}
+
+function attemptFailure(row: JobAttemptRow): JobAttempt['failure'] {
+  const { failure_class, failure_reason, failure_message, evidence } = row;
+  if (row.lost_at !== null)
+    return {
+      class: 'executor-lost',
+      reason: 'executor-lost',
+      message: 'nothing was heard of its executor',
+      evidence: {},
+    };
+  if (failure_class === null) return null;
+  return {
+    class: failure_class,
+    reason: failure_reason ?? '',
+    message: failure_message ?? '',
+    evidence: evidence ?? {},
   };
 }
 
 function attemptStatus(row: JobAttemptRow): JobAttempt['status'] {
+  if (row.lost_at !== null) return 'lost';
   if (row.executed_at !== null) return 'executed';
   if (row.failed_at !== null) return 'failed';
   return row.started_at !== null ? 'started' : 'assigned';

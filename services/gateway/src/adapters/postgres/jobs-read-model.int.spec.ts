@@ -10,7 +10,7 @@ import { encodeCursor } from './cursor.js';
 import { gatewayDatabase } from './gateway-database.js';
 import { JobsReadModel, type JobFilter } from './jobs-read-model.js';
 
-const NAMES = Object.keys(STORIES) as StoryName[];
+const NAMES = ['completed', 'retriedAndFailed', 'cancelled', 'rejected', 'notFiled'] as const satisfies StoryName[];
 const PROJECT = sampleJobId(999);
 const JOBS = 30;
 /** Job n tells story n mod 5; every third is a video, every fourth belongs to the project; pairs share an instant. */
@@ -22,6 +22,18 @@ describe('JobsReadModel', () => {
   let server: TestDatabase;
   let database: Database;
   let reads: JobsReadModel;
+  const catchUp = async (): Promise<void> => {
+    const row = projectionRow(jobsProjection, database, 'rebuild');
+    const stop = new AbortController();
+    await log.follow({
+      after: await row.loadCheckpoint(),
+      signal: stop.signal,
+      onBatch: async (batch) => {
+        await row.onBatch(batch);
+        if (batch.caughtUp) stop.abort();
+      },
+    });
+  };
 
   beforeAll(async () => {
     server = await createTestDatabase();
@@ -47,16 +59,7 @@ describe('JobsReadModel', () => {
     for (const event of [queued.accepted, running.accepted, running.assigned(1), running.started(1)])
       await log.append(event);
     await log.putRaw({ subject: `${log.root}.job.nobody.gateway`, data: 'rubbish' });
-    const row = projectionRow(jobsProjection, database, 'rebuild');
-    const stop = new AbortController();
-    await log.follow({
-      after: await row.loadCheckpoint(),
-      signal: stop.signal,
-      onBatch: async (batch) => {
-        await row.onBatch(batch);
-        if (batch.caughtUp) stop.abort();
-      },
-    });
+    await catchUp();
   }, 60_000);
   afterAll(async () => {
     await database.close();
@@ -222,5 +225,22 @@ describe('JobsReadModel', () => {
     )) as [{ installed: boolean }];
     const indexes = await database.query(`select 1 from pg_indexes where indexname = 'job_requests_prompt_idx'`);
     expect(indexes).toHaveLength(installed ? 1 : 0);
+  });
+
+  it('shows what a lost executor still made as the attempt that it was, and not as the work of the job', async () => {
+    const id = sampleJobId(200);
+    for (const event of STORIES.movedElsewhere(id)) await log.append(event);
+    await catchUp();
+    const job = await reads.get(id);
+    expect(Job.safeParse({ ...job, links: { self: 's', events: 'e', cancel: 'c' } }).error).toBeUndefined();
+    expect(job).toMatchObject({
+      status: 'completed',
+      attempt: 2,
+      attempts: [
+        { attempt: 1, status: 'lost', failure: { class: 'executor-lost' } },
+        { attempt: 2, status: 'executed', failure: null },
+      ],
+    });
+    expect(job?.outputs.map(({ attempt }) => attempt)).toEqual([2]);
   });
 });

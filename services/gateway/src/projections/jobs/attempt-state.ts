@@ -3,6 +3,7 @@ import type { JobEvent } from './events.js';
 import {
   JobAssignedV1,
   JobAttemptFailedV1,
+  JobAttemptLostV1,
   JobCancelOrderedV1,
   JobExecutedV1,
   JobGatedV1,
@@ -23,6 +24,7 @@ export function unknownAttempt(jobId: string, attempt: number): JobAttemptRow {
     vram_gb: null,
     assigned_at: null,
     cancel_ordered_at: null,
+    lost_at: null,
     started_at: null,
     claim: null,
     executed_at: null,
@@ -52,6 +54,7 @@ export function attemptOf(event: JobEvent): number | undefined {
   switch (event.type) {
     case JobAssignedV1.type:
     case JobCancelOrderedV1.type:
+    case JobAttemptLostV1.type:
     case JobStartedV1.type:
     case JobExecutedV1.type:
     case JobAttemptFailedV1.type:
@@ -86,6 +89,8 @@ export function withEvent(row: JobAttemptRow, event: JobEvent): JobAttemptRow {
     }
     case JobCancelOrderedV1.type:
       return row.cancel_ordered_at !== null ? row : { ...row, cancel_ordered_at: event.time };
+    case JobAttemptLostV1.type:
+      return row.lost_at !== null ? row : { ...row, lost_at: event.time };
     case JobStartedV1.type:
       return row.started_at !== null
         ? row

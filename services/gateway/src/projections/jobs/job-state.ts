@@ -48,7 +48,7 @@ export function withAttempt(job: JobRow, attempt: JobAttemptRow | undefined): Jo
 }
 
 function statusWith(decided: JobStatus, attempt: JobAttemptRow | undefined): JobStatus {
-  if (decided !== 'assigned' || attempt === undefined) return decided;
+  if (decided !== 'assigned' || attempt === undefined || attempt.lost_at !== null) return decided;
   if (attempt.executed_at !== null) return 'executed';
   return attempt.started_at !== null ? 'running' : 'assigned';
 }

@@ -73,6 +73,15 @@ describe('the jobs projection', () => {
       'cancelled',
     ]);
     expect(statuses(STORIES.rejected(id))).toEqual(['requested', 'rejected']);
+    expect(statuses(STORIES.movedElsewhere(id)).slice(2, 9)).toEqual([
+      'assigned',
+      'running',
+      'assigned',
+      'assigned',
+      'queued',
+      'assigned',
+      'running',
+    ]);
   });
 
   it('gives the same rows however facts and decisions are interleaved', () => {

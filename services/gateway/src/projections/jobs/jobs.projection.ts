@@ -1,6 +1,8 @@
 import {
   DeadLetterOrganizerParkedV1,
   DeadLetterScorerParkedV1,
+  ExecutorLostV1,
+  ExecutorRecoveredV1,
   ExecutorRegisteredV1,
   JobAcceptedV1,
   JobAssignedV1,
@@ -51,6 +53,8 @@ export const jobsProjection: Projection<JobsEvent> = {
     const id = event.aggregateId;
     switch (event.type) {
       case ExecutorRegisteredV1.type:
+      case ExecutorLostV1.type:
+      case ExecutorRecoveredV1.type:
         return [ref(EXECUTORS, { id })];
       case WorkflowRegisteredV1.type:
         return [ref(WORKFLOWS, { id, version: event.data.version })];
@@ -73,7 +77,14 @@ export const jobsProjection: Projection<JobsEvent> = {
       case ExecutorRegisteredV1.type: {
         if (rows.get(EXECUTORS, { id }) !== undefined) return [];
         const { name, comfyuiVersion, simulator, devices } = event.data;
-        return [put(EXECUTORS, { id, name, comfyui_version: comfyuiVersion, simulator, devices, registered_at: time })];
+        const known = { id, name, comfyui_version: comfyuiVersion, simulator, devices };
+        return [put(EXECUTORS, { ...known, registered_at: time, lost_at: null })];
+      }
+      case ExecutorLostV1.type:
+      case ExecutorRecoveredV1.type: {
+        const executor = rows.get(EXECUTORS, { id });
+        if (executor === undefined) return [];
+        return [put(EXECUTORS, { ...executor, lost_at: event.type === ExecutorLostV1.type ? time : null })];
       }
       case WorkflowRegisteredV1.type: {
         const { version, slug, manifest, graph, graphHash, builtIn } = event.data;

@@ -56,6 +56,8 @@ export interface JobAttemptRow {
   readonly vram_gb: number | null;
   readonly assigned_at: string | null;
   readonly cancel_ordered_at: string | null;
+  /** Its executor was lost: what it reports later does not count. */
+  readonly lost_at: string | null;
   readonly started_at: string | null;
   readonly claim: string | null;
   readonly executed_at: string | null;
@@ -151,6 +153,8 @@ export interface ExecutorRow {
   readonly simulator: boolean;
   readonly devices: readonly { readonly name: string; readonly vramBytes: number }[];
   readonly registered_at: string;
+  /** Since when nothing is heard of it; null while it is there. */
+  readonly lost_at: string | null;
 }
 
 /** One version of a workflow template. */

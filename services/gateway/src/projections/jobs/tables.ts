@@ -67,6 +67,7 @@ export const JOB_ATTEMPTS: Table<JobAttemptRow, 'job_id' | 'attempt'> = {
     vram_gb: 'double?',
     assigned_at: 'instant?',
     cancel_ordered_at: 'instant?',
+    lost_at: 'instant?',
     started_at: 'instant?',
     claim: 'uuid?',
     executed_at: 'instant?',
@@ -182,6 +183,7 @@ export const EXECUTORS: Table<ExecutorRow, 'id'> = {
     simulator: 'boolean',
     devices: 'json',
     registered_at: 'instant',
+    lost_at: 'instant?',
   },
 };
 

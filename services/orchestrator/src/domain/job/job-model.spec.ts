@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import {
   acceptWith,
@@ -27,6 +28,8 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 interface Situation {
   readonly job: JobState;
   readonly now: number;
+  /** Whether the executor of the current attempt is lost. */
+  readonly lost: boolean;
   /** What led to it, and from where: for the message of a failure. */
   readonly cause: string;
   readonly from: Situation | undefined;
@@ -45,6 +48,8 @@ function commandOf(step: NextStep, now: string): JobCommand | undefined {
       return { kind: 'CancelJob' };
     case 'order-cancel':
       return { kind: 'OrderCancel' };
+    case 'lose-attempt':
+      return { kind: 'LoseAttempt' };
     case 'settle-failure':
       return { kind: 'SettleFailure', now, chance: 0 };
     case 'gate':
@@ -80,8 +85,8 @@ function reports(job: JobState): JobEvent[] {
 }
 
 /** The event of the decision that is due, if one is. */
-function due({ job, now }: Situation): JobEvent | undefined {
-  const command = commandOf(nextStep(job, iso(now), SCORER_LIMIT_MS), iso(now));
+function due({ job, now, lost }: Situation): JobEvent | undefined {
+  const command = commandOf(nextStep(job, iso(now), SCORER_LIMIT_MS, lost), iso(now));
   if (command === undefined) return undefined;
   const decision = decideJob(command, job);
   if (decision.kind !== 'event') throw new Error(`${command.kind} is due but leads to ${decision.kind}`);
@@ -93,21 +98,29 @@ const at = (happened: JobEvent, now: number): JobEvent => ({ ...happened, time: 
 /** Every situation that a job can get into, whatever is reported and in whatever order. */
 function everySituation(): Situation[] {
   const seen = new Map<string, Situation>();
-  let frontier: Situation[] = [{ job: fold(requested()), now: START, cause: 'job.requested', from: undefined }];
+  let frontier: Situation[] = [
+    { job: fold(requested()), now: START, lost: false, cause: 'job.requested', from: undefined },
+  ];
   while (frontier.length > 0) {
     const next: Situation[] = [];
     for (const situation of frontier) {
-      const { job, now } = situation;
-      const key = JSON.stringify([sorted(job), now]);
+      const { job, now, lost } = situation;
+      const key = `${keyOf(job)} ${now} ${lost}`;
       if (seen.has(key)) continue;
       seen.set(key, situation);
       if (stageOf(job) === 'ended') continue;
-      const step = nextStep(job, iso(now), SCORER_LIMIT_MS);
+      const step = nextStep(job, iso(now), SCORER_LIMIT_MS, lost);
       if (step.kind === 'wait' && step.until !== undefined)
-        next.push({ job, now: Date.parse(step.until), cause: 'time passes', from: situation });
+        next.push({ ...situation, now: Date.parse(step.until), cause: 'time passes', from: situation });
+      if (stageOf(job) === 'assigned')
+        next.push({ ...situation, lost: !lost, cause: lost ? 'executor.recovered' : 'executor.lost', from: situation });
       const decision = due(situation);
       const events = [...(decision === undefined ? [] : [decision]), ...reports(job).map((report) => at(report, now))];
-      for (const each of events) next.push({ job: evolveJob(job, each), now, cause: each.type, from: situation });
+      for (const each of events) {
+        const after = evolveJob(job, each);
+        // An executor matters only to a job that waits for it, and a lost one is given nothing.
+        next.push({ job: after, now, lost: lost && stageOf(after) === 'assigned', cause: each.type, from: situation });
+      }
     }
     frontier = next;
   }
@@ -119,12 +132,12 @@ describe('in every situation that a job can get into', () => {
 
   it('something is due, or time will bring it, or somebody who was asked has yet to answer', () => {
     expect(situations.length).toBeGreaterThan(1_000);
-    const stuck = situations.filter(({ job, now }) => {
+    const stuck = situations.filter(({ job, now, lost }) => {
       if (stageOf(job) === 'ended') return false;
-      const step = nextStep(job, iso(now), SCORER_LIMIT_MS);
+      const step = nextStep(job, iso(now), SCORER_LIMIT_MS, lost);
       if (step.kind !== 'wait' || step.until !== undefined) return false;
       const facts = job.facts[job.assignment?.attempt ?? 0];
-      const executorWorks = stageOf(job) === 'assigned';
+      const executorWorks = stageOf(job) === 'assigned' && !lost;
       const organizerWorks = facts?.executedAt !== undefined && !facts.organised && facts.organiseFailure === undefined;
       return !executorWorks && !organizerWorks;
     });
@@ -142,7 +155,7 @@ describe('in every situation that a job can get into', () => {
         const fact = at(report, situation.now);
         const before = evolveJob(evolveJob(situation.job, fact), decision);
         const behind = evolveJob(evolveJob(situation.job, decision), fact);
-        if (JSON.stringify(sorted(before)) !== JSON.stringify(sorted(behind))) {
+        if (!isDeepStrictEqual(before, behind)) {
           const where = [pathTo(situation), decision.type, fact.type];
           expect([where, before]).toEqual([where, behind]);
         }
@@ -154,6 +167,7 @@ describe('in every situation that a job can get into', () => {
     expect([...types].sort()).toEqual([
       'job.accepted',
       'job.assigned',
+      'job.attempt-lost',
       'job.cancel-ordered',
       'job.cancelled',
       'job.completed',
@@ -165,38 +179,43 @@ describe('in every situation that a job can get into', () => {
 
   it('a cancel that came before the end leads to cancelled, whatever else is reported', () => {
     for (const situation of situations) {
-      const { job } = situation;
+      const { job, lost } = situation;
       if (!job.cancelRequested || stageOf(job) === 'ended') continue;
       const decision = due(situation);
       const expected =
         stageOf(job) !== 'assigned'
           ? 'job.cancelled'
-          : job.cancelOrdered === job.assignment?.attempt
-            ? undefined
-            : 'job.cancel-ordered';
+          : lost
+            ? 'job.attempt-lost'
+            : job.cancelOrdered === job.assignment?.attempt
+              ? undefined
+              : 'job.cancel-ordered';
       if (decision?.type !== expected)
         expect([pathTo(situation), decision?.type]).toEqual([pathTo(situation), expected]);
     }
   });
 
   it('the first end is the only one', () => {
-    for (const { job } of situations) {
-      if (stageOf(job) !== 'ended') continue;
-      expect(nextStep(job, iso(START + 3_600_000), SCORER_LIMIT_MS)).toEqual({ kind: 'wait', until: undefined });
-      expect(evolveJob(job, event('job.failed', { class: 'internal', message: 'late', attempts: 1 })).end).toBe(
-        job.end,
-      );
-      expect(evolveJob(job, event('job.completed', { attempt: 1, verdict: 'passed' })).end).toBe(job.end);
-    }
+    const late = [
+      event('job.failed', { class: 'internal', message: 'late', attempts: 1 }),
+      event('job.completed', { attempt: 1, verdict: 'passed' }),
+    ];
+    const reopened = situations.filter(({ job }) => {
+      if (stageOf(job) !== 'ended') return false;
+      const step = nextStep(job, iso(START + 3_600_000), SCORER_LIMIT_MS, true);
+      const rests = step.kind === 'wait' && step.until === undefined;
+      return !rests || late.some((end) => evolveJob(job, end).end !== job.end);
+    });
+    expect(reopened.map(pathTo)).toEqual([]);
   });
 });
 
-/** The order in which fields were set does not matter. */
-function sorted(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, inner]) => [key, sorted(inner)]),
-  );
+/** Equal for equal jobs: the order in which fields were set does not matter, and the request is always the same. */
+function keyOf({ requested: _, facts, ...decisions }: JobState): string {
+  const byName = <T>(fields: Readonly<Record<string, T>>): [string, T][] =>
+    Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([
+    byName({ ...decisions }),
+    byName(facts).map(([attempt, known]) => [attempt, byName({ ...known })]),
+  ]);
 }

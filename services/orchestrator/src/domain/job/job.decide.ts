@@ -1,6 +1,7 @@
 import {
   JobAcceptedV1,
   JobAssignedV1,
+  JobAttemptLostV1,
   JobCancelledV1,
   JobCancelOrderedV1,
   JobCompletedV1,
@@ -15,7 +16,7 @@ import {
 import { decided, NOTHING, type Decider, type Decision } from '@anime/event-store/pure';
 import { retryDelayMs, RETRYABLE_CLASSES } from './retry-policy.js';
 import { evolveJob } from './job.evolve.js';
-import { NO_JOB, nextAttempt, stageOf, type JobEvent, type JobState } from './job.state.js';
+import { failureOf, NO_JOB, nextAttempt, stageOf, type JobEvent, type JobState } from './job.state.js';
 
 /** A template as the shell hands it in: its graph already bound to the job's parameters, and hashed. */
 export interface CompiledTemplate {
@@ -31,6 +32,8 @@ export type JobCommand =
   | { readonly kind: 'RejectJob'; readonly reason: string }
   | { readonly kind: 'AssignJob'; readonly executorId: string; readonly promptId: string; readonly now: string }
   | { readonly kind: 'OrderCancel' }
+  /** Its executor is lost. */
+  | { readonly kind: 'LoseAttempt' }
   | { readonly kind: 'CancelJob' }
   /** `chance` in [0, 1) spreads retries. */
   | { readonly kind: 'SettleFailure'; readonly now: string; readonly chance: number }
@@ -57,6 +60,10 @@ export function decideJob(command: JobCommand, job: JobState): Decision<EventCon
       if (stage !== 'assigned' || !job.cancelRequested || assignment === undefined) return NOTHING;
       return job.cancelOrdered === assignment.attempt ? NOTHING : decided(JobCancelOrderedV1, { ...assignment });
     }
+    case 'LoseAttempt':
+      return stage === 'assigned' && job.assignment !== undefined
+        ? decided(JobAttemptLostV1, { ...job.assignment })
+        : NOTHING;
     case 'CancelJob':
       return cancel(job);
     case 'SettleFailure':
@@ -138,8 +145,8 @@ function cancel(job: JobState): Decision {
 
 function settleFailure(command: JobCommand & { kind: 'SettleFailure' }, job: JobState): Decision {
   const attempt = job.assignment?.attempt ?? 0;
-  const failure = job.facts[attempt]?.failure;
-  if (stageOf(job) !== 'attempt-failed' || job.cancelRequested || failure === undefined) return NOTHING;
+  const failure = failureOf(job);
+  if (job.cancelRequested || failure === undefined) return NOTHING;
   if (RETRYABLE_CLASSES.has(failure.class) && attempt < (job.accepted?.maxAttempts ?? 1)) {
     const at = Date.parse(command.now) + retryDelayMs(attempt, command.chance);
     const notBefore = new Date(at).toISOString();

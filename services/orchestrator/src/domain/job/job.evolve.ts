@@ -18,6 +18,8 @@ export function evolveJob(job: JobState, event: JobEvent): JobState {
     }
     case 'job.cancel-ordered':
       return { ...job, cancelOrdered: event.data.attempt };
+    case 'job.attempt-lost':
+      return { ...job, lostAttempt: event.data.attempt };
     case 'job.retry-scheduled':
       return { ...job, retry: { attempt: event.data.attempt, notBefore: event.data.notBefore } };
     case 'job.gated':

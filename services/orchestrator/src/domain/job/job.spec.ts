@@ -25,9 +25,9 @@ describe('a job', () => {
     let job = assigned();
     expect(stageOf(job)).toBe('assigned');
     job = [started(1), executed(1), organised(1), scored(1)].reduce(evolveJob, job);
-    expect(nextStep(job, NOW, 1000)).toEqual({ kind: 'gate', scorerAbsent: false });
+    expect(nextStep(job, NOW, 1000, false)).toEqual({ kind: 'gate', scorerAbsent: false });
     job = apply(job, { kind: 'GateOutputs', scorerAbsent: false });
-    expect(nextStep(job, NOW, 1000)).toEqual({ kind: 'complete' });
+    expect(nextStep(job, NOW, 1000, false)).toEqual({ kind: 'complete' });
     job = apply(job, { kind: 'CompleteJob' });
     expect(stageOf(job)).toBe('ended');
     expect(job.end).toBe('completed');
@@ -39,13 +39,13 @@ describe('a job', () => {
       scorerAbsent: false,
     });
     expect(decideJob({ kind: 'CompleteJob' }, job)).toEqual({ kind: 'nothing' });
-    expect(nextStep(job, NOW, 1000).kind).toBe('wait');
+    expect(nextStep(job, NOW, 1000, false).kind).toBe('wait');
   });
 
   it('is gated without figures when the scorer stays away past its limit, and says so', () => {
     const job = [executed(1), organised(1)].reduce(evolveJob, assigned());
-    expect(nextStep(job, NOW, 1000)).toEqual({ kind: 'wait', until: '2026-01-01T00:00:01.000Z' });
-    expect(nextStep(job, '2026-01-01T00:00:01.000Z', 1000)).toEqual({ kind: 'gate', scorerAbsent: true });
+    expect(nextStep(job, NOW, 1000, false)).toEqual({ kind: 'wait', until: '2026-01-01T00:00:01.000Z' });
+    expect(nextStep(job, '2026-01-01T00:00:01.000Z', 1000, false)).toEqual({ kind: 'gate', scorerAbsent: true });
     expect(decideJob({ kind: 'GateOutputs', scorerAbsent: true }, job)).toMatchObject({
       data: { scorerBuild: null, reason: 'scorer absent', verdict: 'passed', rule: { id: 'none' } },
     });
@@ -55,7 +55,7 @@ describe('a job', () => {
     let job = evolveJob(assigned(), attemptFailed(1, 'transient'));
     job = apply(job, { kind: 'SettleFailure', now: NOW, chance: 0.5 });
     expect(job.retry).toEqual({ attempt: 2, notBefore: '2026-01-01T00:00:00.750Z' });
-    expect(nextStep(job, NOW, 1000)).toEqual({ kind: 'wait', until: '2026-01-01T00:00:00.750Z' });
+    expect(nextStep(job, NOW, 1000, false)).toEqual({ kind: 'wait', until: '2026-01-01T00:00:00.750Z' });
     expect(decideJob(assign, job)).toEqual({ kind: 'nothing' });
     expect(decideJob(assignAt('2026-01-01T00:00:00.750Z'), job)).toMatchObject({ data: { attempt: 2 } });
   });
@@ -84,19 +84,19 @@ describe('a job', () => {
 describe('a cancel', () => {
   it('ends a queued job at once', () => {
     const job = evolveJob(queued(), cancelRequested());
-    expect(nextStep(job, NOW, 1000)).toEqual({ kind: 'cancel' });
+    expect(nextStep(job, NOW, 1000, false)).toEqual({ kind: 'cancel' });
     expect(decideJob(assign, job)).toEqual({ kind: 'nothing' });
     expect(apply(job, { kind: 'CancelJob' }).end).toBe('cancelled');
   });
 
   it('is ordered once from the executor, and ends when that answers', () => {
     let job = evolveJob(assigned(), cancelRequested());
-    expect(nextStep(job, NOW, 1000)).toEqual({ kind: 'order-cancel' });
+    expect(nextStep(job, NOW, 1000, false)).toEqual({ kind: 'order-cancel' });
     expect(decideJob({ kind: 'CancelJob' }, job)).toEqual({ kind: 'nothing' });
     job = apply(job, { kind: 'OrderCancel' });
-    expect(nextStep(job, NOW, 1000).kind).toBe('wait');
+    expect(nextStep(job, NOW, 1000, false).kind).toBe('wait');
     job = evolveJob(job, attemptFailed(1, 'cancelled'));
-    expect(nextStep(job, NOW, 1000)).toEqual({ kind: 'cancel' });
+    expect(nextStep(job, NOW, 1000, false)).toEqual({ kind: 'cancel' });
     expect(apply(job, { kind: 'CancelJob' }).end).toBe('cancelled');
   });
 

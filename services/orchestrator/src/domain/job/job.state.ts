@@ -3,6 +3,7 @@ import type {
   FailureClass,
   JobAcceptedV1,
   JobAssignedV1,
+  JobAttemptLostV1,
   JobCancelledV1,
   JobCancelOrderedV1,
   JobCancelRequestedV1,
@@ -29,6 +30,7 @@ export type JobEvent = EventOf<
   | typeof JobRejectedV1
   | typeof JobAssignedV1
   | typeof JobCancelOrderedV1
+  | typeof JobAttemptLostV1
   | typeof JobRetryScheduledV1
   | typeof JobGatedV1
   | typeof JobCompletedV1
@@ -73,6 +75,8 @@ export interface JobState {
   readonly assignment?: Assignment;
   /** Attempt whose cancellation was ordered. */
   readonly cancelOrdered?: number;
+  /** Attempt that was given up because its executor is lost. */
+  readonly lostAttempt?: number;
   /** The attempt that may be assigned next, from `notBefore` on. */
   readonly retry?: { readonly attempt: number; readonly notBefore: string };
   readonly gated?: { readonly attempt: number; readonly verdict: 'passed' | 'failed' };
@@ -91,9 +95,19 @@ export function stageOf(job: JobState): Stage {
   if (job.accepted === undefined) return job.requested === undefined ? 'absent' : 'requested';
   const attempt = job.assignment?.attempt;
   if (attempt === undefined || (job.retry?.attempt ?? 0) > attempt) return 'queued';
+  if (job.lostAttempt === attempt) return 'attempt-failed';
   const facts = job.facts[attempt];
   if (facts?.executedAt !== undefined) return 'executed';
   return facts?.failure === undefined ? 'assigned' : 'attempt-failed';
+}
+
+/** Why the current attempt failed; undefined when it has not. What its executor reports after it was lost is late. */
+export function failureOf(job: JobState): AttemptFacts['failure'] {
+  if (stageOf(job) !== 'attempt-failed' || job.assignment === undefined) return undefined;
+  const { attempt } = job.assignment;
+  return job.lostAttempt === attempt
+    ? { class: 'executor-lost', message: 'the executor was lost: nothing was heard of it any more' }
+    : job.facts[attempt]?.failure;
 }
 
 /** The attempt that an assignment now would have. */

@@ -2,7 +2,16 @@ import { stageOf, type JobState } from './job.state.js';
 
 /** What is due for a job now; `schedule` deals with `queued` ones. */
 export type NextStep =
-  | { readonly kind: 'accept' | 'cancel' | 'order-cancel' | 'settle-failure' | 'complete' | 'fail-unorganised' }
+  | {
+      readonly kind:
+        | 'accept'
+        | 'cancel'
+        | 'order-cancel'
+        | 'lose-attempt'
+        | 'settle-failure'
+        | 'complete'
+        | 'fail-unorganised';
+    }
   | { readonly kind: 'gate'; readonly scorerAbsent: boolean }
   | { readonly kind: 'queue' }
   /** Nothing before this instant, unless an event comes. */
@@ -15,9 +24,10 @@ const WAIT: NextStep = { kind: 'wait', until: undefined };
  * @param now ISO instant
  * @param scorerLimitMs how long to wait for scores after `executed`
  */
-export function nextStep(job: JobState, now: string, scorerLimitMs: number): NextStep {
+export function nextStep(job: JobState, now: string, scorerLimitMs: number, executorLost: boolean): NextStep {
   const stage = stageOf(job);
   if (stage === 'absent' || stage === 'ended') return WAIT;
+  if (stage === 'assigned' && executorLost) return { kind: 'lose-attempt' };
   if (job.cancelRequested) {
     if (stage !== 'assigned') return { kind: 'cancel' };
     return job.cancelOrdered === job.assignment?.attempt ? WAIT : { kind: 'order-cancel' };

@@ -2,6 +2,7 @@ import { ENDED_STATUSES, type EventContract, type EventData } from '@anime/contr
 import {
   JobAcceptedV1,
   JobAssignedV1,
+  JobAttemptLostV1,
   JobCancelledV1,
   JobCompletedV1,
   JobExecutedV1,
@@ -70,6 +71,7 @@ const executed = (attempt: number) =>
     ],
     executionMs: null,
   });
+const lost = (attempt: number) => of(JobAttemptLostV1, attemptOf(attempt));
 const retry = (attempt: number) =>
   of(JobRetryScheduledV1, {
     attempt,
@@ -112,6 +114,13 @@ describe('a job as its viewers see it', () => {
     const events = [requested(), end, accepted(), assigned(1), started(1), completed()];
     expect(seen(events)).toEqual([status, 0, 2]);
     expect(hasEnded(fold(events))).toBe(true);
+  });
+
+  it('no longer shows what a lost executor reports, before or after it was given up', () => {
+    const begin = [requested(), accepted(), assigned(1)];
+    expect(seen([...begin, started(1), lost(1), executed(1)])).toEqual(['assigned', 1, 5]);
+    expect(seen([...begin, executed(1), lost(1)])).toEqual(['assigned', 1, 5]);
+    expect(seen([...begin, started(1), lost(1), retry(2), assigned(2), started(2)])).toEqual(['running', 2, 8]);
   });
 
   it('takes facts of the current attempt only, whichever of fact and decision was stored first', () => {

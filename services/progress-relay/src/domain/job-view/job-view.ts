@@ -2,6 +2,7 @@ import {
   ENDED_STATUSES,
   JobAcceptedV1,
   JobAssignedV1,
+  JobAttemptLostV1,
   JobCancelledV1,
   JobCompletedV1,
   JobExecutedV1,
@@ -21,6 +22,7 @@ const SHOWN_CONTRACTS = [
   JobAcceptedV1,
   JobRejectedV1,
   JobAssignedV1,
+  JobAttemptLostV1,
   JobRetryScheduledV1,
   JobStartedV1,
   JobExecutedV1,
@@ -49,13 +51,22 @@ export interface JobView {
   /** The attempt that was last assigned or scheduled; 0 before the first. */
   readonly attempt: number;
   readonly reported: Readonly<Record<number, 'running' | 'executed'>>;
+  /** The last attempt that was given up: what is reported of it is not shown. */
+  readonly lostAttempt: number;
   /** Position of the last event that was folded; an older one changes nothing. */
   readonly position: number;
   /** What viewers are shown; null before the job's first event. */
   readonly shown: ViewedJob | null;
 }
 
-export const NO_VIEW: JobView = { decided: undefined, attempt: 0, reported: {}, position: 0, shown: null };
+export const NO_VIEW: JobView = {
+  decided: undefined,
+  attempt: 0,
+  reported: {},
+  lostAttempt: 0,
+  position: 0,
+  shown: null,
+};
 
 /** True when nothing more happens to the job by itself. */
 export function hasEnded(view: JobView): boolean {
@@ -74,8 +85,8 @@ export function evolveView(view: JobView, event: ShownEvent): JobView {
 }
 
 /** `running` and `executed` say how far the current attempt of an assigned job is. */
-function statusOf({ decided, attempt, reported }: JobView): JobStatus | undefined {
-  return decided === 'assigned' ? (reported[attempt] ?? 'assigned') : decided;
+function statusOf({ decided, attempt, reported, lostAttempt }: JobView): JobStatus | undefined {
+  return decided === 'assigned' && attempt !== lostAttempt ? (reported[attempt] ?? 'assigned') : decided;
 }
 
 function withEvent(view: JobView, event: ShownEvent): JobView {
@@ -106,6 +117,8 @@ function withDecision(
       return view.decided === undefined || view.decided === 'requested' ? { ...view, decided: 'queued' } : view;
     case 'job.assigned':
       return event.data.attempt < view.attempt ? view : { ...view, decided: 'assigned', attempt: event.data.attempt };
+    case 'job.attempt-lost':
+      return { ...view, lostAttempt: event.data.attempt };
     case 'job.retry-scheduled':
       return event.data.attempt <= view.attempt ? view : { ...view, decided: 'queued', attempt: event.data.attempt };
     case 'job.rejected':

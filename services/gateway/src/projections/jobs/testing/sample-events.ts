@@ -1,10 +1,13 @@
 import {
   DeadLetterOrganizerParkedV1,
   DeadLetterScorerParkedV1,
+  ExecutorLostV1,
+  ExecutorRecoveredV1,
   ExecutorRegisteredV1,
   JobAcceptedV1,
   JobAssignedV1,
   JobAttemptFailedV1,
+  JobAttemptLostV1,
   JobCancelledV1,
   JobCancelOrderedV1,
   JobCancelRequestedV1,
@@ -109,6 +112,7 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
     rejected: event(JobRejectedV1, { class: 'missing-model', message: 'no such model' }),
     assigned: (attempt: number) => event(JobAssignedV1, { ...run(attempt), variant: 'normal', vramGb: 6.5 }),
     cancelOrdered: (attempt: number) => event(JobCancelOrderedV1, run(attempt)),
+    attemptLost: (attempt: number) => event(JobAttemptLostV1, run(attempt)),
     started: (attempt: number) =>
       event(JobStartedV1, { ...run(attempt), claim: deriveId(jobId, 'claim', String(attempt)) }),
     executed: (attempt: number) =>
@@ -260,6 +264,25 @@ export const STORIES = {
       job.completed(1),
     ];
   },
+  movedElsewhere: (id: string, options?: StoryOptions): NewEvent[] => {
+    const job = jobEvents(id, options);
+    return [
+      job.requested,
+      job.accepted,
+      job.assigned(1),
+      job.started(1),
+      job.attemptLost(1),
+      job.executed(1),
+      job.retryScheduled(2),
+      job.assigned(2),
+      job.started(2),
+      job.executed(2),
+      job.scored(2),
+      job.organised(2),
+      job.gated(2),
+      job.completed(2),
+    ];
+  },
 } as const;
 export type StoryName = keyof typeof STORIES;
 
@@ -294,6 +317,8 @@ export function otherEvents(name: string, epoch: number): NewEvent[] {
       { name, comfyuiVersion: '0.33.0', simulator: true, devices: [{ name: 'cpu', vramBytes: 2 ** 40 }] },
       0,
     ),
+    sample(ExecutorLostV1, id, { silentMs: 30_000 }, 1),
+    ...(epoch === 1 ? [] : [sample(ExecutorRecoveredV1, id, {}, 2)]),
     sample(
       WorkflowRegisteredV1,
       id,

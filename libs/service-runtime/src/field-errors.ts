@@ -1,0 +1,44 @@
+import type { FieldError } from '@anime/problem-details';
+import type { z } from 'zod';
+
+/** Where a validated value came from; it begins the path of each error. */
+export type RequestPart = 'body' | 'query' | 'param' | 'header';
+
+type Issue = z.core.$ZodIssue;
+
+/** JSON pointer (RFC 6901) for the body, `<part>/<name>` for the rest. */
+function fieldPath(part: RequestPart, path: readonly PropertyKey[]): string {
+  const tokens = path.map((token) => String(token).replaceAll('~', '~0').replaceAll('/', '~1'));
+  if (part === 'body') return tokens.map((token) => `/${token}`).join('');
+  return [part === 'param' ? 'path' : part, ...tokens].join('/');
+}
+
+/** The branch of a union that the value was meant for: of the right kind as a whole, and with the fewest complaints. */
+function closest(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  const ofItsKind = branches.filter((branch) =>
+    branch.every((issue) => issue.path.length > 0 || issue.code === 'unrecognized_keys'),
+  );
+  return ofItsKind.toSorted((a, b) => a.length - b.length)[0];
+}
+
+/** Every complaint of zod, one for each field, unknown fields by their own names. */
+export function fieldErrors(
+  issues: readonly Issue[],
+  part: RequestPart,
+  base: readonly PropertyKey[] = [],
+): FieldError[] {
+  return issues.flatMap((issue): FieldError[] => {
+    const path = [...base, ...issue.path];
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({ path: fieldPath(part, [...path, key]), message: 'unknown field' }));
+    }
+    if (issue.code === 'invalid_union') {
+      const branch = closest(issue.errors);
+      if (branch !== undefined && branch.length > 0) return fieldErrors(branch, part, path);
+    }
+    if (issue.code === 'invalid_key' || issue.code === 'invalid_element') {
+      return issue.issues.map((inner) => ({ path: fieldPath(part, path), message: inner.message }));
+    }
+    return [{ path: fieldPath(part, path), message: issue.message }];
+  });
+}

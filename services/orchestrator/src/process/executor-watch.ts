@@ -1,0 +1,44 @@
+import type { Observation } from '../domain/executor/executor.js';
+
+/** Looks further apart than this were not listening: the process stood still, and what came meanwhile is not read yet. */
+const LONGEST_GAP_MS = 5_000;
+
+/** Remembers when each executor was heard last, and counts its silence only while this process could have heard it. */
+export class ExecutorWatch {
+  readonly #clock: () => number;
+  readonly #heard = new Map<string, number>();
+  /** Since when each executor is listened for. */
+  readonly #awaited = new Map<string, number>();
+  #lookedAt: number | undefined;
+
+  /** @param clock monotonic milliseconds */
+  constructor(clock: () => number) {
+    this.#clock = clock;
+  }
+
+  /** A heartbeat came. */
+  onHeartbeat(executorId: string): void {
+    this.#heard.set(executorId, this.#clock());
+  }
+
+  /** To be called at every tick: whether NATS is connected now. Without it, or after a standstill, all counting begins anew. */
+  look(connected: boolean): void {
+    const now = this.#clock();
+    const stoodStill = this.#lookedAt !== undefined && now - this.#lookedAt > LONGEST_GAP_MS;
+    if (!connected || stoodStill) {
+      this.#heard.clear();
+      this.#awaited.clear();
+    }
+    this.#lookedAt = connected ? now : undefined;
+  }
+
+  /** @returns undefined while nothing can be said: not connected, or not looked yet */
+  observe(executorId: string): Observation | undefined {
+    if (this.#lookedAt === undefined) return undefined;
+    const now = this.#clock();
+    const awaited = this.#awaited.get(executorId) ?? now;
+    this.#awaited.set(executorId, awaited);
+    const heard = this.#heard.get(executorId);
+    return { silentMs: now - Math.max(awaited, heard ?? awaited), heard: heard !== undefined };
+  }
+}

@@ -1,0 +1,127 @@
+import { ExecutorRegisteredV1, JobCancelRequestedV1 } from '@anime/contracts';
+import { uuidv7 } from '@anime/event-store';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { OpenWork } from '../domain/open-work/open-work.js';
+import { EXECUTOR, SCHEDULER, studio, type Studio } from '../testing/studio.js';
+
+const OTHER = uuidv7();
+
+describe('an executor of which nothing is heard', () => {
+  let s: Studio;
+  beforeEach(async () => {
+    s = await studio();
+    await s.settle();
+  });
+
+  /** Seconds pass, tick by tick; who is named is heard in each. */
+  async function pass(seconds: number, ...heard: readonly string[]): Promise<void> {
+    for (let second = 0; second <= seconds; second += 1) {
+      if (second > 0) s.now = new Date(s.now.getTime() + 1_000);
+      s.executorWatch.look(true);
+      for (const executorId of heard) s.executorWatch.onHeartbeat(executorId);
+      await s.process.decide();
+      await s.settle();
+    }
+  }
+  const secondExecutor = (): Promise<void> =>
+    s.append(ExecutorRegisteredV1, OTHER, { name: 'comfyui-2', comfyuiVersion: '1', simulator: true, devices: [] });
+  const executorEvents = async (id = EXECUTOR): Promise<string[]> => (await s.events(id)).map(({ type }) => type);
+
+  it('is lost after the limit, and its attempt goes to another', async () => {
+    const jobId = await s.request();
+    await s.settle();
+    await secondExecutor();
+    await s.settle();
+    await pass(29, OTHER);
+    expect(await executorEvents()).toEqual(['executor.registered']);
+    await pass(3, OTHER);
+    expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost']);
+    expect(await s.trail(jobId)).toEqual([
+      'requested',
+      'accepted',
+      'assigned',
+      'attempt-lost',
+      'retry-scheduled',
+      'assigned',
+    ]);
+    expect(await s.assignment(jobId)).toMatchObject({ attempt: 2, executorId: OTHER });
+    expect(await executorEvents(OTHER)).toEqual(['executor.registered']);
+  });
+
+  it('is not lost while it is heard, and not more than once while it is not', async () => {
+    await pass(100, EXECUTOR);
+    expect(await executorEvents()).toEqual(['executor.registered']);
+    await pass(100);
+    expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost']);
+  });
+
+  it('gets no work while it is lost, and gets it as soon as it is heard again', async () => {
+    await pass(31);
+    const jobId = await s.request();
+    await s.settle();
+    await pass(31);
+    expect(await s.trail(jobId)).toEqual(['requested', 'accepted']);
+    await pass(0, EXECUTOR);
+    await pass(1, EXECUTOR);
+    expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost', 'executor.recovered']);
+    expect(await s.trail(jobId)).toEqual(['requested', 'accepted', 'assigned']);
+  });
+
+  it('does not keep a job from being cancelled', async () => {
+    const jobId = await s.request();
+    await s.settle();
+    await s.append(JobCancelRequestedV1, jobId, {});
+    await s.settle();
+    await pass(31);
+    expect((await s.trail(jobId)).slice(3)).toEqual([
+      'cancel-requested',
+      'cancel-ordered',
+      'attempt-lost',
+      'cancelled',
+    ]);
+  });
+
+  it('may report its attempt when it is back, but the job goes on without it', async () => {
+    const jobId = await s.request();
+    await s.settle();
+    await secondExecutor();
+    await s.settle();
+    const first = await s.assignment(jobId);
+    await pass(29, OTHER);
+    await pass(3, OTHER);
+    await s.reportExecuted(jobId, first);
+    await s.settle();
+    await s.run(jobId);
+    await s.settle();
+    expect((await s.trail(jobId)).slice(5)).toEqual([
+      'assigned',
+      'executed',
+      'executed',
+      'scored',
+      'organised',
+      'gated',
+      'completed',
+    ]);
+  });
+
+  it('is not lost because the orchestrator was cut off, or stood still', async () => {
+    await pass(20, EXECUTOR);
+    s.now = new Date(s.now.getTime() + 60_000);
+    await pass(20);
+    s.executorWatch.look(false);
+    await s.process.decide();
+    await pass(20);
+    await s.settle();
+    expect(await executorEvents()).toEqual(['executor.registered']);
+  });
+
+  it('stays lost for an orchestrator that goes on from a snapshot', async () => {
+    await pass(31);
+    const jobId = await s.request();
+    const next = s.orchestrator();
+    next.restore(OpenWork.fromSnapshot(SCHEDULER, structuredClone(s.process.work.toSnapshot())), s.process.checkpoint);
+    await s.settle(next);
+    expect(await s.trail(jobId)).toEqual(['requested', 'accepted']);
+    expect(next.work.executors()).toMatchObject([{ executorId: EXECUTOR, lost: true }]);
+  });
+});

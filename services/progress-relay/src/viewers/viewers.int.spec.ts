@@ -1,0 +1,140 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { JobAssignedV1, JobRequestedV1 } from '@anime/contracts';
+import { uuidv7, type LogEntry } from '@anime/event-store';
+import { MemoryLog } from '@anime/event-store/memory';
+import { collect, testEvent } from '@anime/event-store/testing';
+import { eventually } from '@anime/testing';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { ProgressStream } from '../adapters/nats/progress-stream.js';
+import { openProgressDoor } from '../adapters/ws/progress-door.js';
+import { useRelayStudio } from '../testing/studio.js';
+import { isChain, view, type TestViewer } from '../testing/test-viewer.js';
+import { LIMITS } from './limits.js';
+import { Viewers } from './viewers.js';
+
+/** A log that may take its time to hand over what it has read of a job. */
+class SlowLog extends MemoryLog {
+  reads = 0;
+  handOver: Promise<void> = Promise.resolve();
+
+  override async *readAggregate(...which: Parameters<MemoryLog['readAggregate']>): AsyncIterable<LogEntry> {
+    const entries = await collect(super.readAggregate(...which));
+    this.reads += 1;
+    await this.handOver;
+    yield* entries;
+  }
+}
+
+const studio = useRelayStudio();
+const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const nothing = (): void => undefined;
+const observer = { opened: nothing, dismissed: nothing, sent: nothing, invalid: nothing };
+
+let log: SlowLog;
+let viewers: Viewers;
+let come: (jobId: string, token?: string) => Promise<TestViewer>;
+let stop: () => Promise<void>;
+beforeEach(async () => {
+  log = new SlowLog();
+  const draining = new AbortController();
+  const progress = new ProgressStream(studio.log());
+  viewers = new Viewers({ progress, log, eventsBegun: async () => undefined, limits: LIMITS, logger: quiet, observer });
+  const following = progress.run(viewers, draining.signal);
+  const server = createServer();
+  openProgressDoor(server, viewers, '127.0.0.1');
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // A server that listens on a port has an address of this kind.
+  const { port } = server.address() as AddressInfo;
+  come = (jobId, token) => view(`http://127.0.0.1:${port}`, jobId, token);
+  stop = async () => {
+    viewers.close();
+    draining.abort();
+    await following;
+    server.close();
+  };
+});
+afterEach(() => stop());
+
+const REQUESTED = {
+  type: 'image',
+  template: { id: 'text-to-image', version: 1 },
+  parameters: {},
+  seed: 1,
+  seedSource: 'given',
+  project: null,
+} as const;
+const ASSIGNED = { attempt: 1, executorId: uuidv7(), promptId: uuidv7(), variant: 'normal', vramGb: 1 } as const;
+const request = (jobId: string) => log.append(testEvent(JobRequestedV1, jobId, REQUESTED));
+const assign = (jobId: string) => log.append(testEvent(JobAssignedV1, jobId, ASSIGNED));
+const comesLive = async (after: number): Promise<void> => viewers.onEntries(await collect(log.read({ after })));
+const statuses = (viewer: TestViewer) =>
+  viewer.messages.map(
+    (message) => message.type !== 'progress' && [message.type, 'job' in message.data ? message.data.job : message.data],
+  );
+
+/** Puts an older copy, which ends at `position`, in the place of the log. */
+function restoreTo(position: number): void {
+  log.restoreTo(position);
+  viewers.onAnotherLog();
+}
+
+describe('an older copy in the place of the log', () => {
+  it('gives those who look at a job its status there, and what happens there from then on', async () => {
+    const jobId = uuidv7();
+    await request(jobId);
+    await assign(jobId);
+    const viewer = await come(jobId);
+    await viewer.see('reset', ({ data }) => data.job?.status === 'assigned');
+    restoreTo(1);
+    await viewer.see('reset', ({ data }) => data.job?.status === 'requested');
+    await assign(jobId);
+    await comesLive(1);
+    await viewer.see('job', ({ data }) => data.status === 'assigned');
+    viewers.onDiscontinuity();
+    await studio.publish(jobId);
+    await viewer.see('progress');
+    expect(viewer.messages.map(({ type }) => type)).toEqual(['reset', 'reset', 'job', 'progress']);
+    expect(isChain(viewer.messages, 0)).toBe(true);
+  });
+
+  it('is read, once, also for those who came as the former log was being read, nothing of which is shown', async () => {
+    const jobId = uuidv7();
+    await request(jobId);
+    const reading = Promise.withResolvers<void>();
+    log.handOver = reading.promise;
+    const viewer = await come(jobId);
+    await eventually(() => log.reads === 1, { what: 'the job is being read' });
+    await assign(jobId);
+    await comesLive(1);
+    restoreTo(0);
+    reading.resolve();
+    expect((await viewer.see('reset')).data).toEqual({ job: null, progress: null });
+    await request(jobId);
+    await comesLive(0);
+    await viewer.see('job');
+    expect(statuses(viewer)).toMatchObject([
+      ['reset', null],
+      ['job', { status: 'requested', position: 1 }],
+    ]);
+    expect(log.reads).toBe(2);
+  });
+
+  it('lets nobody go on with a token of before, who came as the former log was being read', async () => {
+    const jobId = uuidv7();
+    await request(jobId);
+    const before = await come(jobId);
+    const { token } = await before.see('reset');
+    await before.cut();
+    await eventually(() => viewers.count === 0, { what: 'the viewer is gone' });
+    const reading = Promise.withResolvers<void>();
+    log.handOver = reading.promise;
+    const viewer = await come(jobId, token);
+    await eventually(() => log.reads === 2, { what: 'the job is being read again' });
+    restoreTo(0);
+    reading.resolve();
+    expect((await viewer.see('reset')).data.job).toBeNull();
+  });
+});
