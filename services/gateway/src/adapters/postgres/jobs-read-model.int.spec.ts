@@ -24,6 +24,7 @@ describe('JobsReadModel', () => {
   let reads: JobsReadModel;
   const catchUp = async (): Promise<void> => {
     const row = projectionRow(jobsProjection, database, 'rebuild');
+    await using _released = { [Symbol.asyncDispose]: () => row.release() };
     const stop = new AbortController();
     await log.follow({
       after: await row.loadCheckpoint(),
