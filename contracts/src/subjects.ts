@@ -1,4 +1,4 @@
-import type { Aggregate, EventContract, ServiceName } from './event-contract.js';
+import type { Aggregate, EventContract } from './event-contract.js';
 
 /** The stream that holds every domain event, and the first token of its subjects. Both are parameters of event-store. */
 export const EVENTS_STREAM = 'ANIME_EVENTS';
@@ -6,8 +6,6 @@ export const EVENTS_ROOT = 'anime';
 /** The stream of progress messages (on disk, kept for one hour). */
 export const PROGRESS_STREAM = 'ANIME_PROGRESS';
 export const PROGRESS_ROOT = 'anime-progress';
-/** First token of what is not stored at all. */
-export const LIVE_ROOT = 'anime-live';
 
 /**
  * The subject of an event: `<root>.<aggregate>.<id>.<producer>`, with the executor's id or `accepted` appended
@@ -32,16 +30,6 @@ export function eventSubject(root: string, contract: EventContract, aggregateId:
 /** Every event of one aggregate: what a decision's expectation covers. */
 export function aggregateFilter(root: string, aggregate: Aggregate, aggregateId: string): string {
   return `${root}.${aggregate}.${aggregateId}.>`;
-}
-
-/** The one subject on which a producer writes plain facts of one aggregate. */
-export function producerSubject(
-  root: string,
-  aggregate: Aggregate,
-  aggregateId: string,
-  producer: ServiceName,
-): string {
-  return `${root}.${aggregate}.${aggregateId}.${producer}`;
 }
 
 /** What one executor must obey: the filter of its durable. */

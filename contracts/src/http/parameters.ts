@@ -7,8 +7,9 @@ import { PlainText, Position, queryList, queryNumber } from './fields.js';
 export const WAIT_LIMIT_S = 60;
 /** How long `?after=` waits for the read-model when `?wait=` does not say, in seconds. */
 export const DEFAULT_POSITION_WAIT_S = 5;
-/** Jobs on a page when `?limit=` does not say. */
+/** Jobs on a page: when `?limit=` does not say, and at most. */
 export const DEFAULT_PAGE_SIZE = 50;
+export const MAX_PAGE_SIZE = 200;
 
 const Wait = queryNumber(z.number().min(0).max(WAIT_LIMIT_S)).optional();
 
@@ -44,7 +45,9 @@ export const JobListQuery = z.strictObject({
   text: PlainText.min(1).max(200).optional().meta({ description: 'part of the prompt; case does not matter' }),
   from: z.iso.datetime({ offset: true }).optional().meta({ description: 'requested at this time or later' }),
   to: z.iso.datetime({ offset: true }).optional().meta({ description: 'requested before this time' }),
-  limit: queryNumber(z.int().min(1).max(200)).optional().meta({ description: 'jobs on a page; 50 when absent' }),
+  limit: queryNumber(z.int().min(1).max(MAX_PAGE_SIZE))
+    .optional()
+    .meta({ description: `jobs on a page; ${DEFAULT_PAGE_SIZE} when absent` }),
   cursor: z.string().min(1).max(500).optional().meta({ description: '`nextCursor` of the page before' }),
   after: JobQuery.shape.after,
   wait: AfterQuery.shape.wait,

@@ -139,8 +139,6 @@ export const ROUTES = {
   }),
 } as const satisfies Record<string, Route>;
 
-export type OperationId = keyof typeof ROUTES;
-
 /** Version of the gateway's API, in its document. */
 export const API_VERSION = '0.1.0';
 

@@ -29,10 +29,6 @@ export class PostgresSnapshotStore implements SnapshotStore {
     };
   }
 
-  /**
-   * Keeps the snapshot unless a later one of the same fold version is there: that of a faster process.
-   * @param foreign the place of a snapshot that was found not to belong to the log: that very one is replaced though later
-   */
   async save(aggregate: string, snapshot: Snapshot, foreign?: Checkpoint): Promise<void> {
     const { id, position, eventId, foldVersion, state } = snapshot;
     await this.#database.query(

@@ -41,6 +41,13 @@ describe('what is wrong with a request', () => {
     expect(errors.find((error) => error.path === '/size/heigth')?.message).toBe('unknown field');
   });
 
+  it('names a field once, with what is wrong first', () => {
+    const schema = z.strictObject({ limit: z.string().regex(/^\d+$/).max(2), seed: z.int() });
+    const errors = errorsOf({ limit: 'abcd', seed: 2 ** 53 }, schema);
+    expect(errors.map(({ path }) => path)).toEqual(['/limit', '/seed']);
+    expect(errors[0]?.message).toContain('pattern');
+  });
+
   it('judges a union by the branch that fits best', () => {
     const rest = { prompt: 'x', size: { width: 8, height: 8 } };
     expect(pathsOf({ ...rest, source: { kind: 'text', txt: 'x' } })).toEqual(['/source/text', '/source/txt']);

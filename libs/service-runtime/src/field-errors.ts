@@ -21,12 +21,14 @@ function closest(branches: readonly (readonly Issue[])[]): readonly Issue[] | un
   return ofItsKind.toSorted((a, b) => a.length - b.length)[0];
 }
 
-/** Every complaint of zod, one for each field, unknown fields by their own names. */
-export function fieldErrors(
-  issues: readonly Issue[],
-  part: RequestPart,
-  base: readonly PropertyKey[] = [],
-): FieldError[] {
+/** What is wrong by zod: the first complaint about each field, unknown fields by their own names. */
+export function fieldErrors(issues: readonly Issue[], part: RequestPart): FieldError[] {
+  const byPath = new Map<string, FieldError>();
+  for (const error of allErrors(issues, part, [])) if (!byPath.has(error.path)) byPath.set(error.path, error);
+  return [...byPath.values()];
+}
+
+function allErrors(issues: readonly Issue[], part: RequestPart, base: readonly PropertyKey[]): FieldError[] {
   return issues.flatMap((issue): FieldError[] => {
     const path = [...base, ...issue.path];
     if (issue.code === 'unrecognized_keys') {
@@ -34,7 +36,7 @@ export function fieldErrors(
     }
     if (issue.code === 'invalid_union') {
       const branch = closest(issue.errors);
-      if (branch !== undefined && branch.length > 0) return fieldErrors(branch, part, path);
+      if (branch !== undefined && branch.length > 0) return allErrors(branch, part, path);
     }
     if (issue.code === 'invalid_key' || issue.code === 'invalid_element') {
       return issue.issues.map((inner) => ({ path: fieldPath(part, path), message: inner.message }));

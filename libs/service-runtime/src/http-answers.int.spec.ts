@@ -75,14 +75,25 @@ async function call(
     body: (await response.json()) as Record<string, unknown>,
   };
 }
-const post = (body: string, type = 'application/json') =>
-  call('/orders', { method: 'POST', body, headers: { 'content-type': type } });
+const post = (
+  body: string | Uint8Array<ArrayBuffer>,
+  type = 'application/json',
+  headers: Record<string, string> = {},
+) => call('/orders', { method: 'POST', body, headers: { 'content-type': type, ...headers } });
 
 describe('every error of a request is a problem', () => {
   const cases: [string, () => ReturnType<typeof call>, number, string][] = [
     ['JSON that is none', () => post('{"prompt":'), 400, 'bad-json'],
     ['an empty body announced as JSON', () => post(''), 400, 'bad-json'],
-    ['a body with __proto__', () => post('{"__proto__":{"a":1}}'), 400, 'bad-json'],
+    ['a body with __proto__', () => post('{"__proto__":{"a":1}}'), 400, 'validation-failed'],
+    ['bytes that are no UTF-8', () => post(Uint8Array.of(0x22, 0xff, 0x22)), 400, 'bad-json'],
+    ['a path with a slash too many', () => call('/orders/'), 404, 'not-found'],
+    [
+      'a compressed body',
+      () => post('{}', 'application/json', { 'content-encoding': 'gzip' }),
+      415,
+      'unsupported-media-type',
+    ],
     ['a body over the limit', () => post(JSON.stringify({ prompt: 'x'.repeat(2_000) })), 413, 'body-too-large'],
     ['a form', () => post('a=b', 'application/x-www-form-urlencoded'), 415, 'unsupported-media-type'],
     ['plain text', () => post('hello', 'text/plain'), 415, 'unsupported-media-type'],

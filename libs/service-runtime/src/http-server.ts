@@ -5,6 +5,7 @@ import { problemJson, ProblemError, PROBLEM_MEDIA_TYPE } from '@anime/problem-de
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { Registry } from 'prom-client';
+import { acceptJsonBodies } from './json-body.js';
 import type { Readiness } from './readiness.js';
 import { problemOfHttpError } from './problem-filter.js';
 import { RouteTable } from './route-table.js';
@@ -65,7 +66,7 @@ export function createHttpServer(options: HttpServerOptions): {
     routerOptions: { maxParamLength: 512 },
   });
   const fastify = adapter.getInstance();
-  fastify.removeContentTypeParser('text/plain');
+  acceptJsonBodies(fastify);
   const routes = new RouteTable(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);

@@ -80,10 +80,6 @@ export function problemOfHttpError(error: unknown, method: string, path: string)
   const cause = { cause: error };
   const message = messageOf(error);
   switch (codeOf(error)) {
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-      return new ProblemError('bad-json', 'The body is empty, and JSON was announced', cause);
-    case 'FST_ERR_CTP_INVALID_JSON_BODY':
-      return new ProblemError('bad-json', message, cause);
     case 'FST_ERR_MAX_PARAM_LENGTH':
     case 'FST_ERR_BAD_URL':
       return new ProblemError('not-found', `There is nothing at ${path}`, cause);
@@ -100,9 +96,7 @@ export function problemOfHttpError(error: unknown, method: string, path: string)
     case 415:
       return new ProblemError('unsupported-media-type', message, cause);
     default:
-      return isSyntaxError(error)
-        ? new ProblemError('bad-json', message, cause)
-        : new ProblemError('validation-failed', message, cause);
+      return new ProblemError('validation-failed', message, cause);
   }
 }
 
@@ -116,12 +110,8 @@ function codeOf(error: unknown): unknown {
   return field(error instanceof HttpException ? error.cause : error, 'code');
 }
 
-function isSyntaxError(error: unknown): boolean {
-  return [error, field(error, 'cause')].some((thrown) => field(thrown, 'name') === 'SyntaxError');
-}
-
 /** By shape: an error of the runtime need not be of this context's `Error`. */
-function field(error: unknown, name: 'statusCode' | 'code' | 'cause' | 'name'): unknown {
+function field(error: unknown, name: 'statusCode' | 'code'): unknown {
   return typeof error === 'object' && error !== null
     ? (error as { readonly [key in typeof name]?: unknown })[name]
     : undefined;

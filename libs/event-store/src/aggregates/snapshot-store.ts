@@ -1,3 +1,5 @@
+import type { Checkpoint } from '../event-log.js';
+
 /** The folded state of one aggregate at one position; `position` and `eventId` prove that it belongs to the log. */
 export interface Snapshot {
   readonly id: string;
@@ -12,7 +14,11 @@ export interface Snapshot {
 /** Where snapshots are kept, in the service's own schema. Losing any of them costs time only. */
 export interface SnapshotStore {
   load(aggregate: string, id: string): Promise<Snapshot | undefined>;
-  save(aggregate: string, snapshot: Snapshot): Promise<void>;
+  /**
+   * Keeps the snapshot unless a later one of the same fold version is there: that of a faster process.
+   * @param foreign the place of a snapshot that was found not to belong to the log: that very one is replaced though later
+   */
+  save(aggregate: string, snapshot: Snapshot, foreign?: Checkpoint): Promise<void>;
 }
 
 /** For tests, and for services that run without PostgreSQL. */
@@ -24,7 +30,10 @@ export class MemorySnapshotStore implements SnapshotStore {
     return text === undefined ? undefined : (JSON.parse(text) as Snapshot);
   }
 
-  async save(aggregate: string, snapshot: Snapshot): Promise<void> {
+  async save(aggregate: string, snapshot: Snapshot, foreign?: Checkpoint): Promise<void> {
+    const kept = await this.load(aggregate, snapshot.id);
+    const isForeign = kept?.position === foreign?.position && kept?.eventId === foreign?.eventId;
+    if (kept?.foldVersion === snapshot.foldVersion && kept.position >= snapshot.position && !isForeign) return;
     this.#snapshots.set(`${aggregate}/${snapshot.id}`, JSON.stringify(snapshot));
   }
 }

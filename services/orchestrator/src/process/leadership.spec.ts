@@ -8,11 +8,12 @@ import { Leadership } from './leadership.js';
 it('a process that cannot begin a term says so after some tries, and no more once it has begun to read anew', async () => {
   const log = new MemoryLog();
   await log.putRaw({ subject: `anime.scheduler.${SCHEDULER}.orchestrator`, data: 'not read' });
+  let mayLead = true;
   const leadership = new Leadership({
     log,
     schedulerId: SCHEDULER,
     leader: uuidv7(),
-    mayLead: () => true,
+    mayLead: () => mayLead,
     now: () => new Date(),
   });
   const work = new OpenWork(SCHEDULER);
@@ -20,6 +21,10 @@ it('a process that cannot begin a term says so after some tries, and no more onc
     expect(leadership.trouble).toBeNull();
     expect(await leadership.epoch(work)).toBeUndefined();
   }
+  expect(leadership.trouble).toMatch(/cannot begin a term/);
+  mayLead = false; // another one leads: what this one cannot do troubles nobody
+  expect(leadership.trouble).toBeNull();
+  mayLead = true;
   expect(leadership.trouble).toMatch(/cannot begin a term/);
   leadership.reset();
   expect(leadership.trouble).toBeNull();

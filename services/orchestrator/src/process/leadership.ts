@@ -39,7 +39,7 @@ export class Leadership {
   /** What keeps this process from leading though it may; null when nothing does. For `/ready`. */
   get trouble(): string | null {
     const { conflicts } = this.#tried;
-    if (conflicts < CONFLICTS_TO_REPORT) return null;
+    if (conflicts < CONFLICTS_TO_REPORT || !this.#deps.mayLead()) return null;
     return `cannot begin a term: the log holds something on the scheduler's subjects that this process has not read (${conflicts} tries)`;
   }
 

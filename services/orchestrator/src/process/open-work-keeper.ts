@@ -8,15 +8,10 @@ const EVENTS_BETWEEN = 2_000;
 const TIME_BETWEEN_MS = 30_000;
 const BEGINNING: Checkpoint = { position: 0, eventId: '' };
 
-interface OpenWorkSnapshots extends SnapshotStore {
-  /** Keeps the later of two snapshots, except that the one at `foreign`, which is not of this log, is always replaced. */
-  save(aggregate: string, snapshot: Snapshot, foreign?: Checkpoint): Promise<void>;
-}
-
 interface KeeperDeps {
   readonly log: EventLog;
   readonly process: OrchestratorProcess;
-  readonly snapshots: OpenWorkSnapshots;
+  readonly snapshots: SnapshotStore;
   readonly schedulerId: string;
   readonly now: () => number;
   readonly onTrouble: (what: string, error: unknown) => void;

@@ -1,5 +1,5 @@
 import { ENDED_STATUSES, JOB_STATUSES, type JobStatus, type JobType } from '@anime/contracts';
-import type { JobEvent, JobSummary } from '@anime/contracts/http';
+import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type JobEvent, type JobSummary } from '@anime/contracts/http';
 import { storable, type Database, type TableShape, type WaitOptions } from '@anime/projections';
 import { jobsProjection } from '../../projections/jobs/jobs.projection.js';
 import type {
@@ -59,8 +59,6 @@ export interface JobQueue {
 }
 
 const QUEUE_LIMIT = 200;
-const MAX_PAGE = 200;
-const DEFAULT_PAGE = 50;
 
 /** What the gateway reads: plain SQL over the tables of the `jobs` read-model. Every method throws 'read-model-unavailable' while PostgreSQL is away. */
 export class JobsReadModel {
@@ -93,7 +91,7 @@ export class JobsReadModel {
    * @throws ProblemError 'bad-cursor'
    */
   async list(filter: JobFilter = {}): Promise<JobList> {
-    const limit = Math.min(Math.max(Math.trunc(filter.limit ?? DEFAULT_PAGE), 1), MAX_PAGE);
+    const limit = Math.min(Math.max(Math.trunc(filter.limit ?? DEFAULT_PAGE_SIZE), 1), MAX_PAGE_SIZE);
     const parameters: unknown[] = [];
     const next = (value: unknown): string => `$${parameters.push(value)}`;
     const where = ['true'];

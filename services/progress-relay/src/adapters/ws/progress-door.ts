@@ -52,7 +52,7 @@ function readWish(request: IncomingMessage, bound: string): Wish {
     errors.push({ path: 'header/origin', message: `pages of ${request.headers.origin ?? ''} may not connect` });
   }
   const jobId = Uuid.safeParse(id);
-  if (!jobId.success) errors.push({ path: '/id', message: 'must be a lower-case UUID' });
+  if (!jobId.success) errors.push({ path: 'path/id', message: 'must be a lower-case UUID' });
   for (const name of new Set(searchParams.keys())) {
     if (name !== 'resume') errors.push({ path: `query/${name}`, message: 'unknown' });
     else if (searchParams.getAll(name).length > 1) errors.push({ path: 'query/resume', message: 'must be given once' });
