@@ -7,7 +7,7 @@ import { batchOf, logWith, rowsOf } from './test-support/batches.js';
 import { startDarkProxy } from './test-support/dark-proxy.js';
 import { spoken, tally, tallyDatabase } from './test-support/tally.js';
 
-/** A short time after which a silent runner is replaced. */
+/** After so long a silent runner is replaced: short, and yet longer than a busy machine holds up a process. */
 const TAKEOVER_MS = 1_500;
 
 const open: Database[] = [];
@@ -67,14 +67,14 @@ describe('a runner that holds the lock', () => {
   it('keeps its lock as long as it lives, however long nothing happens', async () => {
     const database = databaseOf('quiet');
     let lost = false;
-    const runner = new ProjectionRunner(tally, database, 300);
+    const runner = new ProjectionRunner(tally, database, TAKEOVER_MS);
     await runner.open({ lost: () => void (lost = true) });
     let told = 0;
     const stop = new AbortController();
     const waiting = new ProjectionRunner(tally, databaseOf('quiet')).open({
       signal: stop.signal,
       // Every 300 ms: longer than the server would wait for a silent runner.
-      standby: () => void ((told += 1) >= 4 && stop.abort(new Error('waited long enough'))),
+      standby: () => void ((told += 1) >= 8 && stop.abort(new Error('waited long enough'))),
     });
     await expect(waiting).rejects.toThrow('waited long enough');
     expect(lost).toBe(false);
@@ -127,13 +127,13 @@ describe('a runner that holds the lock', () => {
   it('waits for whoever holds its checkpoint, also longer than it may be silent', async () => {
     const database = databaseOf('held');
     const log = await logWith(spoken.requested(1));
-    const runner = new ProjectionRunner(tally, database, 300);
+    const runner = new ProjectionRunner(tally, database, TAKEOVER_MS);
     let lost = false;
     await runner.open({ lost: () => void (lost = true) });
     const writing = database.transaction(async (holder) => {
       await holder.query(`select 1 from ${database.table(CHECKPOINTS.name)} for update`);
       const batch = runner.apply(await batchOf(log));
-      await holder.query('select pg_sleep(1)');
+      await holder.query('select pg_sleep(2)');
       return { batch };
     });
     await (
