@@ -97,13 +97,13 @@ describe('a reactor survives', () => {
 
   it('a log that cannot judge a message for a while: it says so, keeps the message and the order, and goes on', async () => {
     const studio = await studios();
-    await studio.createDurable(DURABLE, 300);
+    await studio.createDurable(DURABLE, 1_000);
     const log = await studio.open();
     const entryOf = log.entryOf.bind(log);
     let away = true;
     log.entryOf = (message, types) =>
       away && message.seq === 1 ? Promise.reject(new ProblemError('log-unavailable', 'away')) : entryOf(message, types);
-    const worker = recorder(undefined, { orderingKey: (event) => event.aggregateId, ackWaitMs: 300 });
+    const worker = recorder(undefined, { orderingKey: (event) => event.aggregateId, ackWaitMs: 1_000 });
     const service = studio.serve([worker.row], { log });
     await studio.appendMany(5, uuidv7());
     await eventually(() => service.consumers()[0]?.state === 'paused', { what: 'it says so' });

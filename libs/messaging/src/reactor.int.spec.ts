@@ -49,14 +49,14 @@ describe('a reactor', () => {
 
   it('keeps an event for longer than the ack wait, being handled or waiting for its turn: no other process gets it too', async () => {
     const studio = await studios();
-    await studio.createDurable(DURABLE, 300);
+    await studio.createDurable(DURABLE, 1_000);
     const slow = async (): Promise<Outcome> => {
-      await new Promise((resolve) => setTimeout(resolve, 900));
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
       return DONE;
     };
     const workers = [
-      recorder(slow, { ackWaitMs: 300, concurrency: 1 }),
-      recorder(slow, { ackWaitMs: 300, concurrency: 1 }),
+      recorder(slow, { ackWaitMs: 1_000, concurrency: 1 }),
+      recorder(slow, { ackWaitMs: 1_000, concurrency: 1 }),
     ];
     for (const worker of workers) studio.serve([worker.row], { log: await studio.open() });
     await studio.appendMany(6);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
@@ -11,7 +12,7 @@ export interface RawMessage {
 
 /**
  * Publishes over a connection of its own what no client library would send (NATS client protocol, `HPUB`); returns when
- * the server has taken it.
+ * the stream that takes the subject has stored it.
  * @param port of a nats-server on this machine
  * @throws when the server refuses it
  */
@@ -20,11 +21,13 @@ export async function publishRaw(port: number, { subject, headerBlock, data = ''
   await once(socket, 'connect');
   const bytes = Buffer.byteLength(headerBlock);
   socket.write('CONNECT {"headers":true,"verbose":false,"lang":"test","version":"0"}\r\n');
-  socket.write(`HPUB ${subject} ${bytes} ${bytes + Buffer.byteLength(data)}\r\n${headerBlock}${data}\r\nPING\r\n`);
+  const inbox = `_INBOX.${randomUUID()}`;
+  socket.write(`SUB ${inbox} 1\r\n`);
+  socket.write(`HPUB ${subject} ${inbox} ${bytes} ${bytes + Buffer.byteLength(data)}\r\n${headerBlock}${data}\r\n`);
   let answer = '';
   for await (const chunk of socket) {
     answer += String(chunk);
-    if (answer.includes('PONG')) break;
+    if (answer.includes(`MSG ${inbox}`)) break; // the acknowledgement
     if (answer.includes('-ERR')) throw new Error(answer);
   }
   socket.destroy();

@@ -24,7 +24,7 @@ describe('spawnService', () => {
   });
 
   it('gives up after its time and names what is missing', async () => {
-    const never = spawnService({ entry, name: 'stand-in', until: () => false, timeoutMs: 300 });
-    await expect(never).rejects.toThrow(/never happened within 300 ms: stand-in is up[^]*not JSON/);
+    const never = spawnService({ entry, name: 'stand-in', until: () => false, timeoutMs: 3_000 });
+    await expect(never).rejects.toThrow(/never happened within 3000 ms: stand-in is up[^]*not JSON/);
   });
 });
