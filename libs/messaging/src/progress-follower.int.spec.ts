@@ -56,8 +56,7 @@ function follow(follower = new ProgressFollower(log)) {
     await running;
   };
   ends.push(end);
-  const reached = (seq: number) =>
-    eventually(() => told.at(-1) === seq, { what: `${seq} is reached`, timeoutMs: 20_000 });
+  const reached = (seq: number) => eventually(() => told.at(-1) === seq, { what: `${seq} is reached` });
   return { follower, told, types, end, reached };
 }
 
@@ -78,7 +77,7 @@ describe('following progress', () => {
     const consumers = async () => (await (await manager()).streams.info(PROGRESS_STREAM)).state.consumer_count;
     expect(await consumers()).toBe(1);
     await end();
-    await eventually(async () => (await consumers()) === 0, { what: 'its consumer is gone', timeoutMs: 3_000 });
+    await eventually(async () => (await consumers()) === 0, { what: 'its consumer is gone' });
   });
 
   it('goes on where it ended when it runs again, and tells when messages there are gone', async () => {

@@ -34,7 +34,8 @@ describe('a reactor survives', () => {
 
   it('its own drain: what is unfinished goes to another process at once, not after the ack wait', async () => {
     const studio = await studios();
-    await studio.createDurable(DURABLE, 30_000);
+    const ackWaitMs = 300_000; // longer than anything waits here
+    await studio.createDurable(DURABLE, ackWaitMs);
     const aborted: number[] = [];
     const first = recorder(
       (event, { signal }) => {
@@ -45,19 +46,17 @@ describe('a reactor survives', () => {
               signal.addEventListener('abort', () => resolve({ kind: 'retry', error: signal.reason })),
             );
       },
-      { concurrency: 2 },
+      { concurrency: 2, ackWaitMs },
     );
     const leaving = studio.serve([first.row], { log: await studio.open(), drainMs: 200 });
     await studio.appendMany(5);
     await eventually(() => first.handled.length === 2, { what: 'two are being handled and three wait' });
-    const began = performance.now();
     await leaving.close();
-    expect(performance.now() - began).toBeLessThan(2_000);
     expect(aborted.sort((a, b) => a - b)).toEqual([1, 2]);
     expect(leaving.consumers()[0]).toMatchObject({ state: 'stopped', reason: null });
-    const second = recorder();
+    const second = recorder(undefined, { ackWaitMs });
     studio.serve([second.row]);
-    await eventually(() => second.handled.length === 5, { what: 'the second process got all five', timeoutMs: 5_000 });
+    await eventually(() => second.handled.length === 5, { what: 'the second process got all five' });
     expect(second.positions().sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5]);
   });
 
@@ -133,10 +132,9 @@ describe('a reactor survives', () => {
     await server.kill();
     await eventually(() => service.consumers()[0]?.state === 'paused', { what: 'it noticed' });
     await server.restart();
-    await eventually(() => new Set(worker.positions()).size === 150, { what: 'all were handled', timeoutMs: 20_000 });
+    await eventually(() => new Set(worker.positions()).size === 150, { what: 'all were handled' });
     await eventually(() => service.consumers()[0]?.lag === 0 && service.check().ok, {
       what: 'everything is acknowledged',
-      timeoutMs: 20_000,
     });
     expect(worker.handled).toHaveLength(150);
   });
@@ -151,7 +149,7 @@ describe('a reactor survives', () => {
     const service = studio.serve([worker.row], { log: await studio.open() });
     expect(service.check().ok).toBe(false);
     await server.restart();
-    await eventually(() => worker.handled.length === 1, { what: 'it was handled', timeoutMs: 20_000 });
+    await eventually(() => worker.handled.length === 1, { what: 'it was handled' });
   });
 
   const shape = { type: 'job.noted', aggregate: 'job', producer: 'gateway', description: 'a fixture' } as const;
@@ -203,7 +201,7 @@ describe('a projection row', () => {
       },
     };
     const readsTo = (position: number) =>
-      eventually(() => checkpoint.position === position, { what: `it has read to ${position}`, timeoutMs: 20_000 });
+      eventually(() => checkpoint.position === position, { what: `it has read to ${position}` });
     const first = studio.serve([row], { log: await studio.open() });
     await studio.appendMany(60);
     await readsTo(60);

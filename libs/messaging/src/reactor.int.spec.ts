@@ -78,7 +78,7 @@ describe('a reactor', () => {
         if (deliveries === 3) return { kind: 'retry', error: new ProblemError('storage-failed', 'full'), delayMs: 30 };
         return DONE;
       },
-      { backoffMs: [100, 400] },
+      { backoffMs: [100, 2_000] },
     );
     studio.serve([worker.row]);
     await studio.appendMany(1);
@@ -86,8 +86,8 @@ describe('a reactor', () => {
     expect(worker.handled.map(({ deliveries }) => deliveries)).toEqual([1, 2, 3, 4]);
     const gaps = worker.handled.slice(1).map(({ at }, i) => at - (worker.handled[i]?.at ?? 0));
     expect(gaps[0]).toBeGreaterThanOrEqual(95);
-    expect(gaps[1]).toBeGreaterThanOrEqual(395);
-    expect(gaps[2]).toBeLessThan(390);
+    expect(gaps[1]).toBeGreaterThanOrEqual(1_995);
+    expect(gaps[2]).toBeLessThan(1_900);
     expect(worker.parked).toEqual([]);
   });
 

@@ -57,7 +57,6 @@ describe('a database', () => {
       await server.restart();
       await eventually(async () => (await database.positionOf('tally')) === (await log.end()), {
         what: 'the projection has caught up',
-        timeoutMs: 20_000,
       });
     }
     await live.stop();

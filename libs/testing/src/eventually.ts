@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface EventuallyOptions {
   /** Completes the sentence "never happened: …", for example `the job is completed`. */
   readonly what: string;
-  /** Default 10 s. */
+  /** Default 30 s. */
   readonly timeoutMs?: number;
   /** Default 20 ms. */
   readonly intervalMs?: number;
@@ -21,7 +21,7 @@ export async function eventually<T>(
   condition: () => T | Promise<T>,
   options: EventuallyOptions,
 ): Promise<Exclude<T, Falsy>> {
-  const timeoutMs = options.timeoutMs ?? 10_000;
+  const timeoutMs = options.timeoutMs ?? 30_000;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     let last: unknown;

@@ -18,7 +18,7 @@ export interface SpawnServiceOptions {
    * `port`) and GET /ready there answers 200. `listening`: the same without asking /ready. A function: the first JSON line it accepts.
    */
   readonly until?: 'ready' | 'listening' | ((line: JsonLine) => boolean);
-  /** Default 30 s. */
+  /** Default 60 s. */
   readonly timeoutMs?: number;
 }
 
@@ -114,7 +114,7 @@ function launch(options: SpawnServiceOptions, name: string): Launched {
     });
     child.once('close', (code, signal) => resolve((exit = { code, signal })));
   });
-  const timeoutMs = options.timeoutMs ?? 30_000;
+  const timeoutMs = options.timeoutMs ?? 60_000;
   return {
     child,
     pid: child.pid ?? -1,

@@ -71,10 +71,9 @@ async function executor(name: string, url: string, until: 'ready' | 'listening' 
   return service;
 }
 
-const untilTrail = (jobs: JobLog, jobId: string, trail: readonly string[], timeoutMs = 30_000): Promise<boolean> =>
+const untilTrail = (jobs: JobLog, jobId: string, trail: readonly string[]): Promise<boolean> =>
   eventually(async () => JSON.stringify(await jobs.trail(jobId)) === JSON.stringify(trail), {
     what: `the trail is ${trail.join(', ')}`,
-    timeoutMs,
   });
 
 const untilSampling = (server: Simulator): Promise<boolean> =>
@@ -155,7 +154,7 @@ describe('the comfyui-executor', () => {
     await jobs.assign(jobId);
     await untilSampling(server);
     await jobs.orderCancel(jobId);
-    await untilTrail(jobs, jobId, ['started', 'attempt-failed'], 5_000);
+    await untilTrail(jobs, jobId, ['started', 'attempt-failed']);
     expect(await jobs.fact(JobAttemptFailedV1, jobId)).toMatchObject({ class: 'cancelled' });
     const queue: unknown = await (await fetch(new URL('/queue', server.url))).json();
     expect(queue).toEqual({ queue_running: [], queue_pending: [] });
@@ -173,9 +172,13 @@ describe('the comfyui-executor', () => {
       { what: 'the reason is known' },
     );
     expect(before).toMatchObject({ status: 503, reason: expect.stringContaining(`127.0.0.1:${port}`) });
-    expect((await readiness(service, 'consumers')).reason).toMatch(/is registered when its ComfyUI has answered/);
+    await eventually(
+      async () =>
+        (await readiness(service, 'consumers')).reason?.includes('is registered when its ComfyUI has answered'),
+      { what: 'the consumer says what it waits for' },
+    );
     const server = await simulator(port);
-    await eventually(async () => (await readiness(service, '')).status === 200, { what: 'ready', timeoutMs: 15_000 });
+    await eventually(async () => (await readiness(service, '')).status === 200, { what: 'ready' });
     const jobId = await jobs.accept();
     await jobs.assign(jobId);
     await untilTrail(jobs, jobId, ['started', 'executed']);

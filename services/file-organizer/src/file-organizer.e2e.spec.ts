@@ -82,7 +82,7 @@ describe('the file-organizer process', () => {
         const facts = await organised(executed.aggregateId);
         return facts.length > 0 && facts;
       },
-      { what: 'the attempt is organised', timeoutMs: 20_000 },
+      { what: 'the attempt is organised' },
     );
     const paths = (fact?.data.files ?? []).map((placed) => path.join(root, 'library', placed.path));
     expect((await filesBelow(path.join(root, 'library'))).toSorted()).toEqual(paths.toSorted());
@@ -102,11 +102,10 @@ describe('the file-organizer process', () => {
     const fitting = await blobs.put(await noisePng(220, 220));
     const { child, output } = startOnSmallDisk();
     try {
-      await eventually(() => output().includes('"ready":true'), { what: 'the process listens', timeoutMs: 20_000 });
+      await eventually(() => output().includes('"ready":true'), { what: 'the process listens' });
       const large = await appendExecutedJob(log, [executedOutput(tooLarge)]);
       await eventually(() => /storage-failed.*(ENOSPC|EFBIG)|(ENOSPC|EFBIG).*storage-failed/.test(output()), {
         what: 'the full disk is named',
-        timeoutMs: 20_000,
       });
       // It takes most of the disk: there is room only because what had filled it is gone.
       const small = await appendExecutedJob(log, [executedOutput(fitting)]);
@@ -115,7 +114,7 @@ describe('the file-organizer process', () => {
           const facts = await organised(small.aggregateId);
           return facts.length > 0 && facts;
         },
-        { what: 'the fitting output is organised', timeoutMs: 20_000 },
+        { what: 'the fitting output is organised' },
       );
       expect(fact?.data.files[0]).toMatchObject({ sha256: fitting.sha256, size: fitting.size });
       expect(await organised(large.aggregateId)).toEqual([]);

@@ -119,7 +119,7 @@ describe('while PostgreSQL is away', () => {
       await postgres.restart();
       const seen = await eventually(
         async () => ((answer) => answer.status === 200 && answer)(await gateway.send('GET', self)),
-        { what: 'the job is shown', timeoutMs: 20_000 },
+        { what: 'the job is shown' },
       );
       expect(seen.body).toMatchObject({ id: job['jobId'], cancelRequested: true });
     } finally {
@@ -154,17 +154,15 @@ describe('when the log is replaced by another one under a running gateway', () =
 
     const taken = await eventually(async () => ((answer) => answer.status === 202 && answer)(await submit(gateway)), {
       what: 'commands are taken',
-      timeoutMs: 20_000,
     });
     expect(await gateway.log.lastOfAggregate('job', String(taken.body['jobId']))).toMatchObject({ status: 'event' });
     await eventually(async () => (await typesIn(gateway.log)).includes('workflow.registered') || undefined, {
       what: 'the templates are registered in the new log',
-      timeoutMs: 20_000,
     });
     const { reason } = await eventually(
       async () =>
         ((check) => check?.reason?.includes('stopped') === true && check)((await ready(gateway)).checks['consumers']),
-      { what: 'the read-model is stopped', timeoutMs: 20_000 },
+      { what: 'the read-model is stopped' },
     );
     expect(reason).toMatch(/^jobs is stopped: .*: npm run rebuild -w @anime\/gateway$/);
     expect((await ready(gateway)).checks['templates']).toEqual({ ok: true, reason: null });
@@ -225,7 +223,6 @@ describe('a gateway that starts', () => {
       await provision({ natsUrl: server.url });
       await eventually(async () => (await submit(gateway)).status === 202, {
         what: 'commands are taken',
-        timeoutMs: 15_000,
       });
       expect((await ready(gateway)).checks['templates']).toEqual({ ok: true, reason: null });
     } finally {

@@ -133,7 +133,7 @@ describe('two gateways on one database', () => {
     } finally {
       process.kill(first.pid, 'SIGCONT');
     }
-    await eventually(() => is('standby', first), { what: 'the first finds that it lost its lock', timeoutMs: 20_000 });
+    await eventually(() => is('standby', first), { what: 'the first finds that it lost its lock' });
     expect([await isReady(first), await isReady(second)]).toEqual([true, true]);
     expect(await seen(first, await request(first))).toBe(200);
     await checkParity();

@@ -70,7 +70,6 @@ describe('the orchestrator as a process', () => {
   const assigned = (jobId: string) =>
     eventually(async () => (await trail(jobId)).includes(JobAssignedV1.type), {
       what: `job ${jobId} is assigned`,
-      timeoutMs: 20_000,
     });
 
   async function start(): Promise<ServiceProcess> {
@@ -147,7 +146,6 @@ describe('the orchestrator as a process', () => {
     await leader.stop();
     await eventually(async () => (await terms()).length > before, {
       what: 'the standby begins a term',
-      timeoutMs: 10_000,
     });
     const jobId = await request();
     await eventually(async () => (await trail(jobId)).includes('job.accepted'), { what: 'the standby decides' });

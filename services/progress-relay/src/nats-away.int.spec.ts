@@ -16,7 +16,7 @@ interface Ready {
 const ready = async (relay: RunningService): Promise<Ready> =>
   (await (await fetch(`${relay.url}/ready`)).json()) as Ready;
 const isReady = (relay: RunningService) =>
-  eventually(async () => (await ready(relay)).ready, { what: 'the relay is ready', timeoutMs: 20_000 });
+  eventually(async () => (await ready(relay)).ready, { what: 'the relay is ready' });
 
 async function killAndRestart(): Promise<void> {
   const server = await studio.nats.server();
@@ -37,7 +37,6 @@ describe('NATS', () => {
     // What is sent while the connection is away is dropped, so only one of the tries arrives.
     const seq = await eventually(() => studio.publish(jobId, { fraction: 0.4 }), {
       what: 'a message is stored again',
-      timeoutMs: 20_000,
     });
     expect((await viewer.see('progress', ({ data }) => data.fraction === 0.4)).seq).toBe(seq);
     await studio.complete(jobId);
@@ -76,7 +75,7 @@ describe('NATS', () => {
     await (await jetstreamManager(await studio.nats.connection())).streams.delete(STREAM);
     await eventually(
       async () => (await ready(relay)).checks.some(({ reason }) => reason?.includes('npm run anime -- provision')),
-      { what: '/ready names the repair', timeoutMs: 20_000 },
+      { what: '/ready names the repair' },
     );
     await provision({ natsUrl: url });
     await studio.publish(jobId, { fraction: 0.2 });

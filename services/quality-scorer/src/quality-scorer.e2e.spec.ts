@@ -54,7 +54,6 @@ describe('the quality-scorer process', () => {
     await service.restart();
     await eventually(async () => (await scored(executed.aggregateId)).length > 0, {
       what: 'the attempt is scored',
-      timeoutMs: 20_000,
     });
     // Another job through the same process: when it is done, a second fact of the first would have come.
     const next = executedAttempt([executedOutput(blob)]);

@@ -25,7 +25,7 @@ describe('while something is away', () => {
         const report = await ready(executor.url);
         return !report.ready && report;
       },
-      { what: 'the executor is not ready', timeoutMs: 20_000 },
+      { what: 'the executor is not ready' },
     );
     expect(
       unready.checks

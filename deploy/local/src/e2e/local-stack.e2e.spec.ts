@@ -98,7 +98,6 @@ describe('npm start', () => {
     expect(await first.exit).toBe(0);
     await eventually(async () => (await processesOf(dataDir)).length === 0, {
       what: 'nothing of the studio runs any more',
-      timeoutMs: 10_000,
     });
   }, 120_000);
 

@@ -45,7 +45,7 @@ describe('an executor that nobody serves any more', () => {
         const { data: system } = await studio.client.GET('/api/anime/system');
         return system?.executors.find(({ reachable }) => !reachable);
       },
-      { what: 'the system says that it is away', timeoutMs: 20_000 },
+      { what: 'the system says that it is away' },
     );
     expect(shown).toMatchObject({ name: 'old', reason: expect.stringMatching(/^lost since /) });
 

@@ -133,7 +133,7 @@ export class TestStudio implements AsyncDisposable {
         const job = await this.job(jobId);
         return job.position >= end.position && job;
       },
-      { what: `the read-model shows the end of job ${jobId}`, timeoutMs: 20_000, intervalMs: 50 },
+      { what: `the read-model shows the end of job ${jobId}`, intervalMs: 50 },
     );
   }
 

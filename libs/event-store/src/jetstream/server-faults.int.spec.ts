@@ -134,7 +134,7 @@ describe('a full JetStream', () => {
 /** Appends one after the other through outages, as a client that heeds Retry-After does. */
 async function appendAll(log: JetStreamLog, events: readonly NewEvent[]): Promise<void> {
   for (const event of events) {
-    await eventually(() => log.append(event), { what: `${event.id} is appended`, timeoutMs: 20_000 });
+    await eventually(() => log.append(event), { what: `${event.id} is appended` });
   }
 }
 

@@ -74,7 +74,6 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   if (options.untilReady !== false) {
     await eventually(async () => (await fetch(`${service.url}/ready`)).ok, {
       what: 'the gateway is ready',
-      timeoutMs: 20_000,
     });
   }
   return gateway;

@@ -50,7 +50,7 @@ export async function view(url: string, jobId: string, resume?: string): Promise
           if (broken.length > 0) throw broken[0];
           return messages.find(isIt);
         },
-        { what: `a fitting message of type ${type} arrives`, timeoutMs: 15_000 },
+        { what: `a fitting message of type ${type} arrives` },
       );
       return found;
     },
