@@ -134,7 +134,11 @@ function headersOf(answer: RouteAnswer, components: Components): JsonObject {
     headers: Object.fromEntries(
       Object.entries(answer.headers).map(([name, header]) => [
         name,
-        { description: header.description, required: true, schema: components.schema(header.schema) },
+        {
+          description: header.description,
+          required: header.optional !== true,
+          schema: components.schema(header.schema),
+        },
       ]),
     ),
   };

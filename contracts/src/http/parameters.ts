@@ -59,3 +59,12 @@ export const CommandHeaders = z.object({
     description: 'goes into every event that this command causes; the id of its own event when absent',
   }),
 });
+
+/** Headers of the commands that make a job. */
+export const SubmitHeaders = CommandHeaders.extend({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters')
+    .optional()
+    .meta({ description: 'sent again with the same key and request, it is answered as the first time' }),
+});

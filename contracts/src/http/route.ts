@@ -3,6 +3,8 @@ import type { ProblemCode } from '../problems.js';
 
 export interface RouteHeader {
   readonly description: string;
+  /** Left out when it has nothing to say. */
+  readonly optional?: true;
   readonly schema: z.ZodType;
 }
 

@@ -8,9 +8,17 @@ import {
   JobAcknowledged,
 } from './generate.js';
 import { Job, JobPage, JobTrail, Queue } from './job.js';
-import { AfterQuery, CommandHeaders, JobListQuery, JobParams, JobQuery, SubmitQuery } from './parameters.js';
+import {
+  AfterQuery,
+  CommandHeaders,
+  JobListQuery,
+  JobParams,
+  JobQuery,
+  SubmitHeaders,
+  SubmitQuery,
+} from './parameters.js';
 import { buildOpenApi, type OpenApiDocument } from './openapi.js';
-import { defineRoute, type Route, type RouteAnswer } from './route.js';
+import { defineRoute, type Route, type RouteAnswer, type RouteHeader } from './route.js';
 import { SystemStatus } from './system.js';
 
 const BODY_PROBLEMS = ['bad-json', 'validation-failed', 'body-too-large', 'unsupported-media-type'] as const;
@@ -21,15 +29,26 @@ const SUBMIT_PROBLEMS: readonly ProblemCode[] = [
   ...BODY_PROBLEMS,
   'template-not-found',
   'parameter-invalid',
+  'idempotency-key-reused',
+  'newer-contract',
   ...APPEND_PROBLEMS,
 ];
 
+const SUBMITTED_HEADERS = {
+  Location: { description: 'where the job can be read', schema: z.string() },
+  'Idempotency-Replayed': {
+    description: '`true`: this key had asked for this before; nothing new was stored',
+    schema: z.literal('true'),
+    optional: true,
+  },
+} as const satisfies Record<string, RouteHeader>;
+
 const SUBMIT_ANSWERS: Readonly<Record<number, RouteAnswer>> = {
-  200: { description: 'The job ended while the request waited for it.', schema: Job },
+  200: { description: 'The job ended while the request waited for it.', schema: Job, headers: SUBMITTED_HEADERS },
   202: {
     description: 'The job is in the log; it cannot be lost any more.',
     schema: JobAcknowledged,
-    headers: { Location: { description: 'where the job can be read', schema: z.string() } },
+    headers: SUBMITTED_HEADERS,
   },
 };
 
@@ -42,7 +61,7 @@ export const ROUTES = {
     tag: 'generate',
     summary: 'Ask for a picture',
     query: SubmitQuery,
-    headers: CommandHeaders,
+    headers: SubmitHeaders,
     body: GenerateImageRequest,
     answers: SUBMIT_ANSWERS,
     problems: SUBMIT_PROBLEMS,
@@ -54,7 +73,7 @@ export const ROUTES = {
     tag: 'generate',
     summary: 'Ask for a clip',
     query: SubmitQuery,
-    headers: CommandHeaders,
+    headers: SubmitHeaders,
     body: GenerateVideoRequest,
     answers: SUBMIT_ANSWERS,
     problems: SUBMIT_PROBLEMS,
@@ -66,7 +85,7 @@ export const ROUTES = {
     tag: 'generate',
     summary: 'Ask for a picture or a clip',
     query: SubmitQuery,
-    headers: CommandHeaders,
+    headers: SubmitHeaders,
     body: GenerateRequest,
     answers: SUBMIT_ANSWERS,
     problems: SUBMIT_PROBLEMS,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineEvent } from '../../event-contract.js';
-import { JobType, Parameters, Seed, Slug, Uuid } from '../../values/primitives.js';
+import { JobType, Parameters, Seed, Sha256, Slug, Uuid } from '../../values/primitives.js';
 
 /** Somebody asked for a picture or a clip; template, version, parameters and seed are already resolved. */
 export const JobRequestedV1 = defineEvent({
@@ -17,5 +17,7 @@ export const JobRequestedV1 = defineEvent({
     seed: Seed,
     seedSource: z.enum(['given', 'drawn']),
     project: Uuid.nullable(),
+    /** Of what was asked for, when it came with an `Idempotency-Key`: that key stands for no other request. */
+    requestHash: Sha256.optional(),
   }),
 });

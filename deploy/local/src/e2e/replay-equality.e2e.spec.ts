@@ -1,12 +1,6 @@
-import { execFile } from 'node:child_process';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { unwrap } from '@anime/gateway-client';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestStudio } from '../testing/test-studio.js';
-
-const REBUILD = path.join(fileURLToPath(new URL('../../../..', import.meta.url)), 'services/gateway/dist/rebuild.js');
 
 describe('the read-model of a studio that worked', () => {
   let studio: TestStudio;
@@ -40,10 +34,7 @@ describe('the read-model of a studio that worked', () => {
     expect((await studio.ended(failing)).status).toBe('failed');
     expect((await studio.ended(picture)).status).toBe('completed');
 
-    const env = { ...process.env, NATS_URL: studio.nats.url, DATABASE_URL: studio.databaseUrl };
-    const { stdout } = await promisify(execFile)(process.execPath, [REBUILD, '--check-parity'], { env });
-    const result = JSON.parse(stdout) as { rebuilt: string; position: number; sha256: string };
-    expect(result).toEqual({
+    expect(await studio.rebuildAndCompare()).toEqual({
       rebuilt: 'jobs',
       position: await studio.log.end(),
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/),

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { ENDED_STATUSES, SERVICES, type EventContract, type ServiceName } from '@anime/contracts';
 import type { Job } from '@anime/contracts/http';
 import { startNatsServer, startPostgres, type NatsServer, type PostgresServer } from '@anime/embedded-servers';
@@ -11,10 +13,13 @@ import { AnswerCheck } from '@anime/gateway-client/testing';
 import { createTestDatabase, eventually, freePort, spawnService, type ServiceProcess } from '@anime/testing';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+const REBUILD = path.join(ROOT, 'services/gateway/dist/rebuild.js');
 
 export interface TestStudioOptions {
   /** Milliseconds of one sampling step of the simulator; default 15. */
   readonly stepDelayMs?: number;
+  /** How many simulated ComfyUI servers; default 1. */
+  readonly simulators?: number;
   /** Which services to start; default all. */
   readonly services?: readonly ServiceName[];
   readonly env?: Readonly<Record<string, string>>;
@@ -29,7 +34,7 @@ export class TestStudio implements AsyncDisposable {
   #nats: NatsServer | undefined;
   #postgres: PostgresServer | undefined;
   #databaseUrl: string | undefined;
-  #simulator: ServiceProcess | undefined;
+  readonly #simulators: ServiceProcess[] = [];
   #log: JetStreamLog | undefined;
   readonly answers = new AnswerCheck();
   dir = '';
@@ -59,7 +64,7 @@ export class TestStudio implements AsyncDisposable {
   }
 
   get simulator(): ServiceProcess {
-    return present(this.#simulator);
+    return present(this.#simulators[0]);
   }
 
   get log(): JetStreamLog {
@@ -96,7 +101,7 @@ export class TestStudio implements AsyncDisposable {
         NATS_SYNCED: '1',
         ANIME_BLOBS_DIR: path.join(this.dir, 'blobs'),
         ANIME_LIBRARY_DIR: this.libraryDir,
-        COMFYUI_URLS: this.simulator.url,
+        COMFYUI_URLS: this.#simulators.map(({ url }) => url).join(','),
         ...env,
       },
     });
@@ -160,12 +165,26 @@ export class TestStudio implements AsyncDisposable {
     });
   }
 
-  /** How often the simulator began to execute each prompt. */
+  /** How often the simulators began to execute each prompt. */
   async executions(): Promise<Record<string, number>> {
-    const counters = (await (await fetch(`${this.simulator.url}/simulator/counters`)).json()) as {
-      promptsExecuted: Record<string, number>;
-    };
-    return counters.promptsExecuted;
+    const runs: Record<string, number> = {};
+    for (const { url } of this.#simulators) {
+      const { promptsExecuted } = (await (await fetch(`${url}/simulator/counters`)).json()) as {
+        promptsExecuted: Record<string, number>;
+      };
+      for (const [promptId, times] of Object.entries(promptsExecuted)) runs[promptId] = (runs[promptId] ?? 0) + times;
+    }
+    return runs;
+  }
+
+  /**
+   * Rebuilds the read-model from the log and compares it with the live one.
+   * @throws when a row or a column differs
+   */
+  async rebuildAndCompare(): Promise<{ readonly rebuilt: string; readonly position: number; readonly sha256: string }> {
+    const env = { ...process.env, NATS_URL: this.nats.url, DATABASE_URL: this.databaseUrl };
+    const { stdout } = await promisify(execFile)(process.execPath, [REBUILD, '--check-parity'], { env });
+    return JSON.parse(stdout) as { rebuilt: string; position: number; sha256: string };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -182,28 +201,27 @@ export class TestStudio implements AsyncDisposable {
     await provision({ natsUrl: nats.url });
     this.#log = openLog({ natsUrl: nats.url, name: 'test' });
     this.#made.push(() => this.log.close());
-    // A port of its own, so that it comes back where the executor looks for it.
-    const simulatorArgs = [
-      '--port',
-      String(await freePort()),
-      '--data-dir',
-      path.join(this.dir, 'comfyui'),
-      '--step-delay',
-      String(options.stepDelayMs ?? 15),
-    ];
-    const simulator = await spawnService({
-      name: 'comfyui-simulator',
-      entry: path.join(ROOT, 'libs', 'comfyui-simulator', 'dist', 'main.js'),
-      args: simulatorArgs,
-      until: (line) => line['ready'] === true,
-    });
-    this.#simulator = simulator;
-    this.#made.push(() => simulator.stop());
+    for (let n = 1; n <= (options.simulators ?? 1); n += 1) await this.#startSimulator(n, options.stepDelayMs ?? 15);
     await Promise.all(
       (options.services ?? SERVICES).map(async (name) => {
         this.#services.set(name, await this.startService(name, options.env));
       }),
     );
+  }
+
+  async #startSimulator(n: number, stepDelayMs: number): Promise<void> {
+    const simulator = await spawnService({
+      name: `comfyui-simulator-${n}`,
+      entry: path.join(ROOT, 'libs', 'comfyui-simulator', 'dist', 'main.js'),
+      // A port of its own, so that it comes back where the executor looks for it.
+      args: ['--port', String(await freePort()), '--data-dir', path.join(this.dir, `comfyui-${n}`)].concat(
+        '--step-delay',
+        String(stepDelayMs),
+      ),
+      until: (line) => line['ready'] === true,
+    });
+    this.#simulators.push(simulator);
+    this.#made.push(() => simulator.stop());
   }
 
   async #startDatabase(own: boolean): Promise<void> {

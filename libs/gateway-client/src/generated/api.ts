@@ -522,7 +522,7 @@ export interface components {
             /** @description path of the request */
             instance: string;
             /** @enum {string} */
-            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "parameter-invalid" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "storage-failed";
+            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "parameter-invalid" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "storage-failed";
             /** @description true when the same request may succeed later */
             retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
@@ -643,6 +643,8 @@ export interface operations {
             header?: {
                 /** @description goes into every event that this command causes; the id of its own event when absent */
                 "x-correlation-id"?: string;
+                /** @description sent again with the same key and request, it is answered as the first time */
+                "idempotency-key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -656,6 +658,10 @@ export interface operations {
             /** @description The job ended while the request waited for it. */
             200: {
                 headers: {
+                    /** @description where the job can be read */
+                    Location: string;
+                    /** @description `true`: this key had asked for this before; nothing new was stored */
+                    "Idempotency-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -667,6 +673,8 @@ export interface operations {
                 headers: {
                     /** @description where the job can be read */
                     Location: string;
+                    /** @description `true`: this key had asked for this before; nothing new was stored */
+                    "Idempotency-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -745,7 +753,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `parameter-invalid`: A parameter is not what the template takes */
+            /** @description `parameter-invalid`: A parameter is not what the template takes; `idempotency-key-reused`: The key was used for another request */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -755,7 +763,7 @@ export interface operations {
                         /** @constant */
                         status: 422;
                         /** @enum {unknown} */
-                        code: "parameter-invalid";
+                        code: "parameter-invalid" | "idempotency-key-reused";
                     };
                 };
             };
@@ -773,7 +781,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -785,7 +793,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "log-full" | "log-unavailable";
+                        code: "newer-contract" | "log-full" | "log-unavailable";
                     };
                 };
             };
@@ -800,6 +808,8 @@ export interface operations {
             header?: {
                 /** @description goes into every event that this command causes; the id of its own event when absent */
                 "x-correlation-id"?: string;
+                /** @description sent again with the same key and request, it is answered as the first time */
+                "idempotency-key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -813,6 +823,10 @@ export interface operations {
             /** @description The job ended while the request waited for it. */
             200: {
                 headers: {
+                    /** @description where the job can be read */
+                    Location: string;
+                    /** @description `true`: this key had asked for this before; nothing new was stored */
+                    "Idempotency-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -824,6 +838,8 @@ export interface operations {
                 headers: {
                     /** @description where the job can be read */
                     Location: string;
+                    /** @description `true`: this key had asked for this before; nothing new was stored */
+                    "Idempotency-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -902,7 +918,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `parameter-invalid`: A parameter is not what the template takes */
+            /** @description `parameter-invalid`: A parameter is not what the template takes; `idempotency-key-reused`: The key was used for another request */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -912,7 +928,7 @@ export interface operations {
                         /** @constant */
                         status: 422;
                         /** @enum {unknown} */
-                        code: "parameter-invalid";
+                        code: "parameter-invalid" | "idempotency-key-reused";
                     };
                 };
             };
@@ -930,7 +946,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -942,7 +958,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "log-full" | "log-unavailable";
+                        code: "newer-contract" | "log-full" | "log-unavailable";
                     };
                 };
             };
@@ -957,6 +973,8 @@ export interface operations {
             header?: {
                 /** @description goes into every event that this command causes; the id of its own event when absent */
                 "x-correlation-id"?: string;
+                /** @description sent again with the same key and request, it is answered as the first time */
+                "idempotency-key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -970,6 +988,10 @@ export interface operations {
             /** @description The job ended while the request waited for it. */
             200: {
                 headers: {
+                    /** @description where the job can be read */
+                    Location: string;
+                    /** @description `true`: this key had asked for this before; nothing new was stored */
+                    "Idempotency-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -981,6 +1003,8 @@ export interface operations {
                 headers: {
                     /** @description where the job can be read */
                     Location: string;
+                    /** @description `true`: this key had asked for this before; nothing new was stored */
+                    "Idempotency-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -1059,7 +1083,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `parameter-invalid`: A parameter is not what the template takes */
+            /** @description `parameter-invalid`: A parameter is not what the template takes; `idempotency-key-reused`: The key was used for another request */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1069,7 +1093,7 @@ export interface operations {
                         /** @constant */
                         status: 422;
                         /** @enum {unknown} */
-                        code: "parameter-invalid";
+                        code: "parameter-invalid" | "idempotency-key-reused";
                     };
                 };
             };
@@ -1087,7 +1111,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1099,7 +1123,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "log-full" | "log-unavailable";
+                        code: "newer-contract" | "log-full" | "log-unavailable";
                     };
                 };
             };

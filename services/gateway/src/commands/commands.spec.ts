@@ -20,6 +20,7 @@ import { newerEvent, testEvent } from '@anime/event-store/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { readTemplateFolder, type TemplateFile } from '../templates/template-files.js';
 import { TemplateRegistry } from '../templates/template-registry.js';
+import { jobIdOfKey } from './idempotency.js';
 import { JobCommands } from './job-commands.js';
 import { registerTemplate } from './register-template.js';
 
@@ -132,6 +133,60 @@ describe('the commands of jobs', () => {
     });
     expect(last?.status === 'event' && last.event.correlationId === last.event.id).toBe(true);
     expect(Number.isSafeInteger(submitted.job.seed)).toBe(true);
+  });
+
+  it('with a key ask once, however often and how many at a time they are sent', async () => {
+    const jobs = await commands();
+    const command = { type: 'image', parameters: { prompt: 'a fox', width: 512 }, idempotencyKey: 'k-1' } as const;
+    const [first, ...others] = await Promise.all([command, command, command].map((each) => jobs.submit(each)));
+    const { jobId, position, job } = first!;
+    expect([first, ...others].filter((each) => each?.replayed === false)).toHaveLength(1);
+    await log.append(testEvent(JobCompletedV1, jobId, { attempt: 1, verdict: 'passed' }));
+    const again = await jobs.submit({ ...command, parameters: { width: 512, prompt: 'a fox' } });
+    for (const each of [...others, again]) expect(each).toMatchObject({ jobId, position, job });
+    expect(again.replayed).toBe(true);
+    const requests = (await entries()).filter((e) => e.status === 'event' && e.event.type === JobRequestedV1.type);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('are answered from the log although their template is gone, when their key has asked before', async () => {
+    const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey: 'k-1' } as const;
+    const { jobId } = await (await commands()).submit(command);
+    const templates = new TemplateRegistry();
+    templates.markCaughtUp();
+    const none = { templates, actor: ACTOR, checkpoint: undefined, endInReadModel: async () => undefined };
+    const jobs = new JobCommands({ log, now: () => NOW, ...none });
+    expect(await jobs.submit(command)).toMatchObject({ jobId, replayed: true });
+    await expect(jobs.submit({ ...command, idempotencyKey: 'k-2' })).rejects.toMatchObject({
+      code: 'template-not-found',
+    });
+  });
+
+  it.each([
+    ['prompt', { parameters: { prompt: 'a wolf' } }],
+    ['type', { type: 'video' }],
+    ['template', { template: 'text-to-image' }],
+    ['project', { project: ACTOR }],
+  ] as const)('refuse a key that asked for another %s', async (_what, change) => {
+    const jobs = await commands();
+    const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey: 'k-1' } as const;
+    await jobs.submit(command);
+    const before = await log.end();
+    await expect(jobs.submit({ ...command, ...change })).rejects.toMatchObject({
+      code: 'idempotency-key-reused',
+      status: 422,
+      errors: [{ path: 'header/idempotency-key' }],
+    });
+    expect(await log.end()).toBe(before);
+    const other = { ...command, idempotencyKey: 'k-2' } as const;
+    expect(await jobs.submit(other)).toMatchObject({ replayed: false });
+  });
+
+  it('leave a key to a newer build when only that one can read what it asked for', async () => {
+    const jobs = await commands();
+    await log.append(newerEvent(JobRequestedV1, jobIdOfKey(ACTOR, 'k-1')));
+    const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey: 'k-1' } as const;
+    await expect(jobs.submit(command)).rejects.toMatchObject({ code: 'newer-contract' });
   });
 
   it('carry the correlation id that the caller gave', async () => {

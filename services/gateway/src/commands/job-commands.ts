@@ -28,6 +28,7 @@ import { evolveJob } from '../domain/job/job.evolve.js';
 import { NO_JOB, type JobEnd, type JobState } from '../domain/job/job.state.js';
 import type { TemplateRegistry } from '../templates/template-registry.js';
 import { lookAtLog } from '../time-limit.js';
+import { jobIdOfKey, requestHashOf, storedRequest, type StoredRequest } from './idempotency.js';
 
 /** What tells that there is a job, and that it has ended. */
 const TELLING_TYPES: ReadonlySet<string> = new Set(
@@ -42,12 +43,14 @@ export interface SubmitJob {
   /** As the template names them; undefined counts as not given. */
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly correlationId?: string | undefined;
+  /** A word of the caller's for this request: sent again with the same one, it asks for the same job. */
+  readonly idempotencyKey?: string | undefined;
 }
 
-export interface SubmittedJob {
+export interface SubmittedJob extends StoredRequest {
   readonly jobId: string;
-  readonly position: number;
-  readonly job: EventData<typeof JobRequestedV1>;
+  /** It had been asked for before: nothing was stored. */
+  readonly replayed: boolean;
 }
 
 export interface JobCommandsDeps {
@@ -73,9 +76,29 @@ export class JobCommands {
 
   /**
    * Asks for a job.
-   * @throws ProblemError `template-not-found`, `parameter-invalid` (naming each parameter), and what an append throws
+   * @throws ProblemError `template-not-found`, `parameter-invalid` (naming each parameter), `idempotency-key-reused`, and
+   *   what an append throws
    */
   async submit(command: SubmitJob): Promise<SubmittedJob> {
+    const { idempotencyKey: key } = command;
+    if (key === undefined) return this.#request(uuidv7(), command, undefined);
+    const jobId = jobIdOfKey(this.#deps.actor, key);
+    const requestHash = requestHashOf(command);
+    const stored = (): Promise<StoredRequest | undefined> =>
+      lookAtLog(storedRequest(this.#deps.log, jobId, requestHash));
+    const earlier = await stored();
+    if (earlier !== undefined) return { ...earlier, jobId, replayed: true };
+    try {
+      return await this.#request(jobId, command, requestHash);
+    } catch (error) {
+      if (!isProblem(error, 'append-conflict')) throw error;
+      const meanwhile = await stored();
+      if (meanwhile === undefined) throw error;
+      return { ...meanwhile, jobId, replayed: true };
+    }
+  }
+
+  async #request(jobId: string, command: SubmitJob, requestHash: string | undefined): Promise<SubmittedJob> {
     const { templates, checkpoint } = this.#deps;
     const manifest = await templates.resolve(command.template, command.type);
     const resolved = resolveParameters(manifest, command.parameters, {
@@ -97,15 +120,15 @@ export class JobCommands {
       seed: resolved.seed,
       seedSource: resolved.seedSource,
       project: command.project ?? null,
+      ...(requestHash === undefined ? {} : { requestHash }),
     };
-    const jobId = uuidv7();
     // A new id has no events: nothing is loaded, and the expectation makes it create-once.
     const decision = decideJob({ kind: 'RequestJob', job }, NO_JOB);
     const expect = { scope: 'aggregate', lastPosition: 0 } as const;
     const { position } = await this.#append(decision, jobId, command.correlationId, expect).catch((error: unknown) => {
-      throw isProblem(error, 'log-unavailable') ? withJobToLookFor(error, jobId) : error;
+      throw isProblem(error, 'log-unavailable') ? withWayOut(error, jobId, command.idempotencyKey) : error;
     });
-    return { jobId, position, job };
+    return { jobId, position, job, replayed: false };
   }
 
   /**
@@ -174,9 +197,12 @@ export class JobCommands {
   }
 }
 
-/** Whoever sends the request again may ask for two jobs: the error names the one to look for first. */
-function withJobToLookFor(error: ProblemError, jobId: string): ProblemError {
-  const hint = `before you send it again, see whether GET /api/anime/jobs/${jobId} knows it`;
+/** Whoever sends the request again without a key may ask for two jobs: the error names the one to look for first. */
+function withWayOut(error: ProblemError, jobId: string, key: string | undefined): ProblemError {
+  const hint =
+    key === undefined
+      ? `before you send it again, see whether GET /api/anime/jobs/${jobId} knows it`
+      : 'send it again with the same Idempotency-Key';
   const retryAfter = error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter };
   return new ProblemError(error.code, `${error.message}; ${hint}`, { cause: error, ...retryAfter });
 }

@@ -56,15 +56,17 @@ export class GenerateController {
 
   async #submit({ type, query, headers, body }: Wanted, reply: Reply): Promise<Job | JobAcknowledged> {
     const { template, project, ...parameters } = body;
-    const { jobId, position, job } = await this.commands.submit({
+    const { jobId, position, job, replayed } = await this.commands.submit({
       type,
       template,
       project,
       parameters,
       correlationId: headers['x-correlation-id'],
+      idempotencyKey: headers['idempotency-key'],
     });
     const links = jobLinks(jobId);
     reply.header('location', links.self);
+    if (replayed) reply.header('idempotency-replayed', 'true');
     const ended = await this.queries.endedWithin(jobId, position, (query.wait ?? 0) * 1_000);
     reply.status(ended === undefined ? 202 : 200);
     return ended ?? { jobId, position, status: 'requested', type, seed: job.seed, template: job.template, links };

@@ -1,0 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { JobAssignedV1, JobAttemptFailedV1, JobAttemptLostV1, SERVICES } from '@anime/contracts';
+import { promptIdOf } from '@anime/event-store';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { JobFeeder } from '../testing/job-feeder.js';
+import { TestStudio } from '../testing/test-studio.js';
+
+/** How often each process is killed: once here, 8 times by `npm run crash`. */
+const ROUNDS = Number(process.env['ANIME_CRASH_ROUNDS'] ?? 1);
+const PAUSE_MS = 3_000;
+const OPEN_JOBS = 12;
+const VICTIMS = [...SERVICES, 'nats-server', 'PostgreSQL'] as const;
+type Victim = (typeof VICTIMS)[number];
+const say = (line: string): boolean => process.stdout.write(`${line}\n`);
+
+interface Kill {
+  readonly victim: Victim;
+  readonly openJobs: number;
+}
+
+describe('a studio whose processes are killed again and again', () => {
+  let studio: TestStudio;
+  beforeAll(async () => {
+    studio = await TestStudio.start({ stepDelayMs: 60, simulators: 2, ownPostgres: true });
+  }, 120_000);
+  afterAll(() => studio[Symbol.asyncDispose](), 60_000);
+
+  const serverOf = (victim: Victim) =>
+    victim === 'nats-server' ? studio.nats : victim === 'PostgreSQL' ? studio.postgres : studio.service(victim);
+
+  async function killAll(feeder: JobFeeder): Promise<Kill[]> {
+    const kills: Kill[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const victim of VICTIMS) {
+        await delay(PAUSE_MS);
+        kills.push({ victim, openJobs: feeder.open });
+        await serverOf(victim).kill();
+        const began = performance.now();
+        await serverOf(victim).restart();
+        say(
+          `kill ${kills.length} of ${ROUNDS * VICTIMS.length}: ${victim}, ${kills.at(-1)?.openJobs} open jobs, ` +
+            `ready again after ${((performance.now() - began) / 1000).toFixed(1)} s`,
+        );
+      }
+    }
+    return kills;
+  }
+
+  /** A second run must be explained in the job's trail. */
+  async function expectExplainedRuns(jobId: string, runs: Readonly<Record<string, number>>): Promise<void> {
+    const events = await studio.events(jobId);
+    const attempts = events.filter(({ type }) => type === JobAssignedV1.type).length;
+    const ran = Array.from({ length: attempts }, (_, i) => runs[promptIdOf(jobId, i + 1)] ?? 0);
+    expect({ jobId, twice: ran.some((times) => times > 1) }).toEqual({ jobId, twice: false });
+    const total = ran.reduce((sum, times) => sum + times, 0);
+    const explained = events.filter(
+      ({ type, data }) =>
+        type === JobAttemptLostV1.type ||
+        (type === JobAttemptFailedV1.type && (data as { reason?: unknown }).reason === 'vanished'),
+    ).length;
+    expect({ jobId, unexplained: Math.max(0, total - 1 - explained) }).toEqual({ jobId, unexplained: 0 });
+  }
+
+  async function expectOneSet(jobId: string): Promise<void> {
+    const { data: job } = await studio.client.GET('/api/anime/jobs/{id}', { params: { path: { id: jobId } } });
+    if (job === undefined) throw new Error(`job ${jobId} is not shown`);
+    expect({ jobId, status: job.status }).toEqual({ jobId, status: 'completed' });
+    expect(job.outputs.map(({ attempt }) => attempt)).toEqual([job.attempt]);
+    expect(job.files.filter(({ role }) => role === 'output')).toHaveLength(1);
+    expect(new Set(job.files.map(({ path }) => path)).size).toBe(job.files.length);
+    const scores = job.scores.map((score) => [score.attempt, score.node, score.index, score.scorerBuild].join('/'));
+    expect(new Set(scores).size).toBe(scores.length);
+  }
+
+  it(
+    `each ${ROUNDS} times, ends every job once, explains every second run, and has a read-model equal to its log`,
+    async () => {
+      const feeder = new JobFeeder(studio, OPEN_JOBS);
+      feeder.start();
+      const kills = await killAll(feeder);
+      await feeder.allEnded();
+
+      const metWork = kills.filter(({ openJobs }) => openJobs > 0).length;
+      say(`${feeder.jobs.length} jobs; ${metWork} of ${kills.length} kills met open work`);
+      expect(metWork).toBeGreaterThanOrEqual((2 / 3) * kills.length);
+      expect([...feeder.accepted].filter((jobId) => !feeder.jobs.includes(jobId))).toEqual([]);
+      const last = await studio.log.end();
+      await studio.client.GET('/api/anime/jobs', { params: { query: { after: last, wait: 60, limit: 1 } } });
+      const runs = await studio.executions();
+      for (const jobId of feeder.jobs) {
+        await expectExplainedRuns(jobId, runs);
+        await expectOneSet(jobId);
+      }
+      expect((await studio.rebuildAndCompare()).position).toBe(await studio.log.end());
+    },
+    ROUNDS * 120_000 + 240_000,
+  );
+});
