@@ -79,6 +79,12 @@ export function createCatalogue(
   return { contracts, byName, newest, upcasters: steps };
 }
 
+/**
+ * What the orchestrator tells one executor to do: the events whose subject ends with the executor's id. The last of them
+ * on that subject is what holds for a job there, so whoever asks for it must know them all.
+ */
+export const EXECUTOR_ORDERS = [JobAssignedV1, JobCancelOrderedV1, JobAttemptLostV1] as const;
+
 /** Every event of the product. An event is here if and only if its decider exists. */
 export const CATALOGUE: ContractCatalogue = createCatalogue([
   WorkflowRegisteredV1,
@@ -90,9 +96,7 @@ export const CATALOGUE: ContractCatalogue = createCatalogue([
   JobCancelRequestedV1,
   JobAcceptedV1,
   JobRejectedV1,
-  JobAssignedV1,
-  JobCancelOrderedV1,
-  JobAttemptLostV1,
+  ...EXECUTOR_ORDERS,
   JobRetryScheduledV1,
   JobStartedV1,
   JobExecutedV1,

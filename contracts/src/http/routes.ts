@@ -30,6 +30,7 @@ const SUBMIT_PROBLEMS: readonly ProblemCode[] = [
   'template-not-found',
   'parameter-invalid',
   'idempotency-key-reused',
+  'queue-full',
   'newer-contract',
   ...APPEND_PROBLEMS,
 ];

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { withParentDeath } from '@anime/embedded-servers';
+import { messageOf } from '@anime/problem-details';
 
 export interface ChildOptions {
   readonly name: string;
@@ -13,6 +14,8 @@ export interface ChildOptions {
   readonly logFile: string;
   /** Called when it ends without having been asked to. */
   readonly onUnexpectedExit: (child: StackChild) => void;
+  /** Told of what goes wrong and does not end it: a log that cannot be written. */
+  readonly onTrouble: (message: string) => void;
 }
 
 const STOP_LIMIT_MS = 15_000;
@@ -23,6 +26,7 @@ export class StackChild {
   readonly #process: ChildProcess;
   readonly #exited: Promise<string>;
   #stopping = false;
+  #logLost = false;
   readonly #lastLines: string[] = [];
   readonly #url: Promise<string>;
 
@@ -36,28 +40,30 @@ export class StackChild {
       // Ctrl-C reaches the launcher alone: it stops the others in order.
       detached: true,
     });
-    const log = createWriteStream(options.logFile, { flags: 'a' });
     const ready = Promise.withResolvers<string>();
     this.#url = ready.promise;
     this.#url.catch(() => undefined);
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (line) => {
-        log.write(`${line}\n`);
+        this.#log(line);
         this.#remember(line);
         const url = readyUrl(line);
         if (url !== undefined) ready.resolve(url);
       });
     }
+    let notStarted: string | undefined;
+    this.#process.on('error', (error) => {
+      if (this.pid === undefined) notStarted = error.message; // 'close' follows
+    });
     this.#exited = new Promise((resolve) => {
-      const end = (how: string): void => {
+      // Not 'exit': what it said last may come after that.
+      this.#process.once('close', (code, signal) => {
+        const how = notStarted ?? signal ?? `exit code ${code}`;
         ready.reject(new Error(this.#obituary(how)));
-        log.end();
         resolve(how);
         if (!this.#stopping) options.onUnexpectedExit(this);
-      };
-      this.#process.once('exit', (code, signal) => end(signal ?? `exit code ${code}`));
-      this.#process.once('error', (error) => end(error.message));
+      });
     });
   }
 
@@ -87,6 +93,21 @@ export class StackChild {
   /** How it ended, with what it said last. */
   async lastWords(): Promise<string> {
     return this.#obituary(await this.#exited);
+  }
+
+  /** Line by line, for ever: once a full disk has room again, so has the log. */
+  #log(line: string): void {
+    try {
+      appendFileSync(this.options.logFile, `${line}\n`);
+      this.#logLost = false;
+    } catch (error) {
+      const { name, logFile, onTrouble } = this.options;
+      if (!this.#logLost)
+        onTrouble(
+          `The log of ${name} (${logFile}) cannot be written; what it says meanwhile is lost: ${messageOf(error)}`,
+        );
+      this.#logLost = true;
+    }
   }
 
   #remember(line: string): void {

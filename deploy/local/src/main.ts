@@ -27,6 +27,8 @@ command('start', 'starts the stack and keeps it up until Ctrl-C').action(
   async ({ dataDir, freePorts }: { dataDir: string; freePorts: boolean }) => keepUp(folder(dataDir), freePorts),
 );
 
+// What cannot be said, as when it goes to a file on a full disk, is no reason to stop the studio.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 try {
   await program.parseAsync();
 } catch (error) {

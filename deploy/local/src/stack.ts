@@ -3,6 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startNatsServer, startPostgres } from '@anime/embedded-servers';
 import { SERVICES, type ServiceName } from '@anime/contracts';
+import { hideLogins } from '@anime/problem-details';
 import { StackChild, type ChildOptions } from './child-process.js';
 import { StackLock } from './stack-lock.js';
 import { superviseServer } from './supervise-server.js';
@@ -27,6 +28,7 @@ export interface StackOptions {
 export interface Stack {
   readonly gateway: string;
   readonly relay: string;
+  /** As given, without user and password: it is shown. */
   readonly comfyui: readonly string[];
   readonly simulated: boolean;
   /** Of each given ComfyUI server that is not there: its name and why. The stack is up all the same. */
@@ -89,6 +91,7 @@ async function start(
     env,
     cwd: ROOT,
     logFile: path.join(logsDir, `${name}.log`),
+    onTrouble: options.onTrouble,
   });
   const launch: Launch = { options, undo, program };
 
@@ -112,7 +115,7 @@ async function start(
   return {
     gateway: urls.gateway,
     relay: urls['progress-relay'],
-    comfyui,
+    comfyui: comfyui.map(hideLogins),
     simulated,
     comfyuiAway,
     libraryDir,
@@ -174,7 +177,6 @@ async function startComfyUi({
         '60', // slow enough that a person sees the work go on
       ]),
     '0',
-    options.onTrouble,
   );
   undo.push(() => simulator.stop());
   return { comfyui: [await simulator.firstUrl()], simulated: true };
@@ -187,7 +189,7 @@ async function startServices(
   options.onStep('starting the six services');
   const services = SERVICES.map((name) => {
     const optionsFor = (PORT?: string) => program(name, `services/${name}/dist/main.js`, { ...env, PORT });
-    return [name, new SupervisedProcess(optionsFor, options.freePorts ? '0' : undefined, options.onTrouble)] as const;
+    return [name, new SupervisedProcess(optionsFor, options.freePorts ? '0' : undefined)] as const;
   });
   undo.push(async () => {
     await Promise.all(services.map(([, service]) => service.stop()));

@@ -1,6 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ServerExit } from '@anime/embedded-servers';
+import { messageOf } from '@anime/problem-details';
 
-const RESTART_DELAY_MS = 1_000;
+const FIRST_DELAY_MS = 1_000;
+const LAST_DELAY_MS = 30_000;
 
 /** What nats-server and PostgreSQL have in common. */
 export interface RestartableServer {
@@ -41,13 +44,37 @@ async function watch(
     onTrouble(
       `${name} ended (${exit.signal ?? `exit code ${exit.code}`}); starting it again on the same port and data.`,
     );
-    const { promise: delay, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, RESTART_DELAY_MS);
-    await Promise.race([delay, stop]);
-    clearTimeout(timer);
-    if (stopAsked.aborted) return;
-    await server.restart().catch((error: unknown) => {
-      onTrouble(`${name} does not start: ${error instanceof Error ? error.message : String(error)}`);
-    });
+    await startAgain(name, server, onTrouble, stopAsked);
   }
+}
+
+/** Tries until it runs or nobody wants it any more, less and less often; says why it does not start when that changes. */
+async function startAgain(
+  name: string,
+  server: RestartableServer,
+  onTrouble: (message: string) => void,
+  stopAsked: AbortSignal,
+): Promise<void> {
+  let said: string | undefined;
+  for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, LAST_DELAY_MS)) {
+    await delay(delayMs, undefined, { signal: stopAsked }).catch(() => undefined); // it rejects when stopped
+    if (stopAsked.aborted) return;
+    try {
+      return await server.restart();
+    } catch (error) {
+      const reason = messageOf(error);
+      if (essenceOf(reason) !== said) onTrouble(`${name} does not start: ${reason}`);
+      said = essenceOf(reason);
+    }
+  }
+}
+
+/**
+ * What is the same in two failures with one reason: the end of the server's log, which follows the first line, has times,
+ * process ids and names that are made anew at each start.
+ */
+function essenceOf(reason: string): string {
+  const [summary, ...log] = reason.split('\n');
+  const grave = log.filter((line) => /\[(FTL|ERR)\]|FATAL|PANIC|ERROR/.test(line));
+  return [summary, ...grave].join('\n').replaceAll(/\d+/g, '');
 }

@@ -8,15 +8,13 @@ export type OptionsForPort = (port: string | undefined) => Omit<ChildOptions, 'o
 /** A process of the stack that is started again on its port when it dies after it had begun to listen. */
 export class SupervisedProcess {
   readonly #optionsFor: OptionsForPort;
-  readonly #onTrouble: (message: string) => void;
   #child: StackChild;
   #stopped = false;
   #restart: NodeJS.Timeout | undefined;
 
   /** @param firstPort see `OptionsForPort` */
-  constructor(optionsFor: OptionsForPort, firstPort: string | undefined, onTrouble: (message: string) => void) {
+  constructor(optionsFor: OptionsForPort, firstPort: string | undefined) {
     this.#optionsFor = optionsFor;
-    this.#onTrouble = onTrouble;
     this.#child = new StackChild({
       ...optionsFor(firstPort),
       onUnexpectedExit: (dead) => {
@@ -43,10 +41,10 @@ export class SupervisedProcess {
   }
 
   async #again(dead: StackChild, port: string): Promise<void> {
-    const { name, logFile } = dead.options;
+    const { name, logFile, onTrouble } = dead.options;
     const ending = await dead.ending();
     if (this.#stopped) return;
-    this.#onTrouble(`${name} ended (${ending}); starting it again. Its log is ${logFile}`);
+    onTrouble(`${name} ended (${ending}); starting it again. Its log is ${logFile}`);
     this.#restart = setTimeout(() => {
       this.#child = new StackChild({
         ...this.#optionsFor(port),

@@ -19,7 +19,10 @@ import type { ServerFile } from './output-files.js';
 import { parseServerJson } from './server-json.js';
 
 export interface ComfyClientOptions {
-  /** `http://host:port` with an optional path, and an optional user and password, which are sent as Basic credentials. */
+  /**
+   * `http://host:port` with an optional path, and an optional user and password, percent-encoded, which are sent as Basic
+   * credentials.
+   */
   readonly baseUrl: string;
   /** Until an answer begins, in ms. A busy server stalls for seconds without being gone. Default 30 s. */
   readonly timeoutMs?: number;

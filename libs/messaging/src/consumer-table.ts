@@ -24,6 +24,8 @@ interface Row {
   readonly name: string;
   /** The contracts it has handlers for; its "own table" for the newer-version rule. */
   readonly events: readonly EventContract[];
+  /** Called once this build reads no further, drained or at an event that is newer: lets another process do the work. */
+  readonly release?: () => Promise<void>;
 }
 
 /** What a row gets that is asked where to read on. */
@@ -54,8 +56,6 @@ export interface ProjectionRow extends Row {
   readonly loadCheckpoint: (context: LoadContext) => Promise<Checkpoint>;
   /** Writes rows and checkpoint in one transaction. A throw is retried with back-off from a newly loaded checkpoint. */
   readonly onBatch: (batch: Batch) => Promise<void>;
-  /** Called once this build reads no further, drained or at an event that is newer: lets another process do the work. */
-  readonly release?: () => Promise<void>;
 }
 
 /** Decides from the whole log: like a projection, and acts in `onBatch` only when `batch.caughtUp`. */

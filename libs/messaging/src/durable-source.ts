@@ -17,6 +17,11 @@ export class DurableMissingError extends Error {
   override readonly name = 'DurableMissingError';
 }
 
+/** The log itself is not there. */
+export class StreamMissingError extends Error {
+  override readonly name = 'StreamMissingError';
+}
+
 export interface OpenDurable {
   readonly consumer: Consumer;
   /** Of the durable as it stands in the server. */
@@ -25,7 +30,7 @@ export interface OpenDurable {
 
 /**
  * Finds the durable and checks that it can serve a reactor.
- * @throws DurableMissingError with the command that repairs it; ProblemError `log-incompatible`
+ * @throws DurableMissingError or StreamMissingError with the command that repairs it; ProblemError `log-incompatible`
  */
 export async function openDurable(nc: NatsConnection, stream: string, durable: string): Promise<OpenDurable> {
   let consumer: Consumer;
@@ -38,7 +43,7 @@ export async function openDurable(nc: NatsConnection, stream: string, durable: s
       );
     }
     if (codeOf(error) === STREAM_NOT_FOUND) {
-      throw new DurableMissingError(`the stream ${stream} does not exist; create it: npm run anime -- provision`);
+      throw new StreamMissingError(`the stream ${stream} does not exist; create it: npm run anime -- provision`);
     }
     throw error;
   }

@@ -13,7 +13,7 @@ const RETRY_MS = 500;
  */
 export async function followLive(
   nats: NatsSource,
-  subscribe: (connection: NatsConnection) => readonly LiveSubscription[],
+  subscribe: (connection: NatsConnection) => readonly Pick<LiveSubscription, 'stop'>[],
   onTrouble: (reason: string) => void,
   signal: AbortSignal,
 ): Promise<void> {

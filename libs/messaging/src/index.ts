@@ -9,6 +9,7 @@ export {
   publishLive,
   publishProgress,
   subscribeLive,
+  subscribeSigns,
   type LiveSubscription,
   type MessageData,
   type SubjectParams,

@@ -11,7 +11,14 @@ import {
 import { eventually, useNats } from '@anime/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
-import { messageFilter, messageSubject, publishLive, publishProgress, subscribeLive } from './live-messages.js';
+import {
+  messageFilter,
+  messageSubject,
+  publishLive,
+  publishProgress,
+  subscribeLive,
+  subscribeSigns,
+} from './live-messages.js';
 import { startStatusReporter } from './status-reporter.js';
 import { quietLogger } from './testing/reactor-studio.js';
 
@@ -48,6 +55,22 @@ describe('the subject of a live message', () => {
 });
 
 describe('live messages', () => {
+  it('are signs of life whatever they say, and in whatever version', async () => {
+    const nc = await nats.connection();
+    const heard: unknown[] = [];
+    const signs = subscribeSigns(nc, ExecutorHeartbeatV1, (params) => heard.push(params));
+    publishLive(nc, ExecutorHeartbeatV1, { executorId: ID }, heartbeat(ID));
+    const newer = headers();
+    newer.set('ce-type', 'executor-heartbeat.v2');
+    nc.publish(`anime-live.executor.${OTHER}.heartbeat`, '{"quite":"different"}', { headers: newer });
+    nc.publish(`anime-live.executor.${ID}.heartbeat`, 'no JSON');
+    nc.publish(`anime-live.preview.${ID}`, 'something else');
+    await nc.flush();
+    await eventually(() => heard.length >= 3, { what: 'all three are heard' });
+    expect(heard).toEqual([{ executorId: ID }, { executorId: OTHER }, { executorId: ID }]);
+    signs.stop();
+  });
+
   it('reach who listens to them, all or those of one', async () => {
     const nc = await nats.connection();
     const all: string[] = [];

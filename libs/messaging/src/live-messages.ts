@@ -55,6 +55,29 @@ export function publishProgress(nc: NatsConnection, progress: Progress): void {
   publishLive(nc, ProgressV1, { jobId: progress.jobId }, progress);
 }
 
+/**
+ * Calls `handler` with the `{placeholders}` of each message on a contract's subject, whatever its content and version: that
+ * one came is what counts.
+ */
+export function subscribeSigns(
+  nc: NatsConnection,
+  contract: MessageContract,
+  handler: (params: SubjectParams) => void,
+): Pick<LiveSubscription, 'stop'> {
+  const names = contract.subject.split('.');
+  const subscription = nc.subscribe(messageFilter(contract), {
+    callback: (error, message) => {
+      if (error !== null) return;
+      const tokens = message.subject.split('.');
+      const params = names.flatMap((name, i) =>
+        name.startsWith('{') ? [[name.slice(1, -1), tokens[i] ?? ''] as const] : [],
+      );
+      handler(Object.fromEntries(params));
+    },
+  });
+  return { stop: () => subscription.unsubscribe() };
+}
+
 export interface LiveSubscription {
   /** Messages dropped since the start because they were not what their contract says. */
   readonly invalid: number;

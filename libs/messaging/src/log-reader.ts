@@ -1,6 +1,14 @@
-import { isProblem, messageOf, ProblemError } from '@anime/problem-details';
-import type { Batch, Checkpoint, EventLog, LogEntry } from '@anime/event-store';
+import { isProblem, messageOf, type ProblemError } from '@anime/problem-details';
+import {
+  newerEntry,
+  type Batch,
+  type Checkpoint,
+  type EventLog,
+  type LogEntry,
+  type NewerEntry,
+} from '@anime/event-store';
 import type { ConsumerStatus, ProcessRow, ProjectionRow } from './consumer-table.js';
+import { releaseRow } from './release-row.js';
 import { ConsumerState } from './consumer-state.js';
 import type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
 import { Backoff, pause } from './pause.js';
@@ -54,11 +62,7 @@ export class LogReader {
   /** Until the signal aborts, or the row must not go on in this build: an event of a newer version. Releases the row then. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#run(signal);
-    const { row, logger } = this.#options;
-    if (row.kind !== 'projection') return;
-    await row.release?.().catch((error: unknown) => {
-      logger.warn({ consumer: row.name, err: error }, 'the row could not be released');
-    });
+    await releaseRow(this.#options.row, this.#options.logger);
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -143,16 +147,13 @@ export class LogReader {
 
   async #onBatch(batch: Batch): Promise<void> {
     if (this.#state.current === 'starting') this.#state.running();
-    const newer = batch.entries.findIndex((entry) => entry.status === 'newer' && this.#ownTypes.has(entry.type));
-    if (newer < 0) return this.#deliver(batch);
-    const before = upTo(batch, newer);
-    if (before !== undefined) await this.#deliver(before);
-    const entry = batch.entries[newer];
-    const name = entry?.status === 'newer' ? entry.name : 'an event';
-    throw new ProblemError(
-      'newer-contract',
-      `position ${entry?.position ?? 0} holds ${name}, which is newer than this build knows: deploy a build that reads it`,
+    const newer = batch.entries.find(
+      (entry): entry is NewerEntry => entry.status === 'newer' && this.#ownTypes.has(entry.type),
     );
+    if (newer === undefined) return this.#deliver(batch);
+    const before = upTo(batch, batch.entries.indexOf(newer));
+    if (before !== undefined) await this.#deliver(before);
+    throw newerEntry(newer);
   }
 
   async #deliver(batch: Batch): Promise<void> {

@@ -165,11 +165,14 @@ describe('a reactor survives', () => {
     const studio = await studios();
     await studio.createDurable();
     const writer = await studio.open(NEW);
-    const old = recorder(undefined, { events: [JobCancelRequestedV1, NotedV1] });
+    let releases = 0;
+    const release = async (): Promise<void> => void (releases += 1);
+    const old = recorder(undefined, { events: [JobCancelRequestedV1, NotedV1], release });
     const service = studio.serve([old.row], { log: await studio.open(OLD) });
     await studio.appendMany(2);
     await writer.append(testEvent(NotedV2, uuidv7(), { words: ['new'] }));
     await eventually(() => service.consumers()[0]?.state === 'paused', { what: 'it pauses' });
+    await eventually(() => releases === 1, { what: 'another process may do its work' });
     expect(service.check()).toMatchObject({
       ok: false,
       reason: expect.stringContaining('position 3 holds job.noted.v2'),

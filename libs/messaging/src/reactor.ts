@@ -1,15 +1,16 @@
 import { messageOf, ProblemError } from '@anime/problem-details';
-import type { LogEntry, RecordedEvent } from '@anime/event-store';
+import { newerEntry, type LogEntry, type NewerEntry, type RecordedEvent } from '@anime/event-store';
 import type { Consumer, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { inConsumerSpan } from './consumer-span.js';
 import { ConsumerState } from './consumer-state.js';
 import type { ConsumerStatus, Outcome, ReactorContext, ReactorRow } from './consumer-table.js';
-import { DurableMissingError, fetchMessages, openDurable } from './durable-source.js';
+import { DurableMissingError, fetchMessages, openDurable, StreamMissingError } from './durable-source.js';
 import { HeldMessages, type Held } from './held-messages.js';
 import { KeyedScheduler, type Slot } from './keyed-scheduler.js';
 import type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
 import { aborted, Backoff, pause } from './pause.js';
+import { releaseRow } from './release-row.js';
 import { backoffOf, outcomeOfThrow, settlementOf, type Settlement } from './settlement.js';
 import type { StreamLog } from './stream-log.js';
 
@@ -83,8 +84,8 @@ export class Reactor {
         await this.#session(stop, stopped, backoff);
       } catch (error) {
         if (stop.aborted) break;
-        const missing = error instanceof DurableMissingError;
-        const awaited = missing ? (row.awaits?.() ?? null) : null;
+        const missing = error instanceof DurableMissingError || error instanceof StreamMissingError;
+        const awaited = error instanceof DurableMissingError ? (row.awaits?.() ?? null) : null;
         this.#state.paused(awaited ?? messageOf(error));
         if (awaited !== null) logger.debug({ consumer: row.name, reason: awaited }, 'its durable is not made yet');
         else
@@ -97,9 +98,11 @@ export class Reactor {
     }
     if (this.#newer !== undefined) {
       this.#held.giveBack('queued');
+      await releaseRow(row, logger);
       await aborted(signal);
     }
     await this.#drain();
+    if (this.#newer === undefined) await releaseRow(row, logger);
     clearInterval(this.#keepAlive);
     if (this.#newer === undefined) this.#state.stopped(null);
   }
@@ -188,9 +191,9 @@ export class Reactor {
       .finally(() => this.#held.release(held));
   }
 
-  #meetNewer(held: Held, entry: Extract<LogEntry, { status: 'newer' }>): void {
+  #meetNewer(held: Held, entry: NewerEntry): void {
     this.#state.countSkipped(entry.status);
-    this.#newer = `position ${entry.position} holds ${entry.name}, which is newer than this build knows: deploy a build that reads it`;
+    this.#newer = newerEntry(entry).message;
     this.#state.paused(this.#newer);
     this.#options.logger.error(
       { consumer: this.#options.row.name, position: entry.position, event: entry.name },

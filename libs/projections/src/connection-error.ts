@@ -25,6 +25,8 @@ const AWAY_STATES = /^(08...|57P0[1-5]|53...|28...|3D000|25006|25P0[34])$/;
 const AWAY_MESSAGES =
   /connection terminated|timeout exceeded when trying to connect|not queryable|query read timeout|after calling end|client was closed/i;
 
+/** SQLSTATE of a statement that took longer than `statement_timeout`. */
+export const QUERY_CANCELED = '57014';
 /** SQLSTATE of a wait for a lock that took longer than `lock_timeout`. */
 export const LOCK_NOT_AVAILABLE = '55P03';
 

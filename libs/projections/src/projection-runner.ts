@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ProblemError } from '@anime/problem-details';
 import type { Batch, Checkpoint, LogEntry } from '@anime/event-store';
-import { codeOf, LOCK_NOT_AVAILABLE } from './connection-error.js';
+import { codeOf, LOCK_NOT_AVAILABLE, QUERY_CANCELED } from './connection-error.js';
 import type { Database } from './database.js';
 import { START, type Projection } from './definition.js';
 import { ProjectionStore } from './projection-store.js';
@@ -100,7 +100,7 @@ export class ProjectionRunner {
     await session?.end();
   }
 
-  /** @returns false when somebody else holds the checkpoint row: nothing is written, and it is worth trying again */
+  /** @returns false when somebody else holds the checkpoint row, or the server is slow: nothing is written, and it is worth trying again */
   async #write(session: Session, entries: readonly LogEntry[], from: Checkpoint, to: Checkpoint): Promise<boolean> {
     try {
       await session.transaction(async () => {
@@ -111,8 +111,9 @@ export class ProjectionRunner {
       });
       return true;
     } catch (error) {
-      if (codeOf(error) === LOCK_NOT_AVAILABLE) return false;
-      throw error;
+      if (codeOf(error) === QUERY_CANCELED) await session.bePatient();
+      else if (codeOf(error) !== LOCK_NOT_AVAILABLE) throw error;
+      return false;
     }
   }
 

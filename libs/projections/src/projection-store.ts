@@ -1,5 +1,5 @@
 import { ProblemError } from '@anime/problem-details';
-import type { Checkpoint, LogEntry } from '@anime/event-store';
+import { newerEntry, type Checkpoint, type LogEntry } from '@anime/event-store';
 import { START, type Projection, type RowChange } from './definition.js';
 import { CHECKPOINTS } from './library-tables.js';
 import type { Session } from './session.js';
@@ -83,8 +83,13 @@ export class ProjectionStore {
     );
   }
 
-  /** Applies entries in order: loads the rows they touch, changes them in memory, writes each once. */
+  /**
+   * Applies entries in order: loads the rows they touch, changes them in memory, writes each once.
+   * @throws ProblemError 'newer-contract' when one is a newer version of a type of the projection: without it, all that
+   *   follows would be wrong
+   */
   async apply(session: Session, entries: readonly LogEntry[]): Promise<void> {
+    for (const entry of entries) if (entry.status === 'newer' && this.#types.has(entry.type)) throw newerEntry(entry);
     const set = new WorkingSet(this.projection.tables);
     const relevant = entries.filter((entry) => this.#concerns(entry)).map((entry) => storableEntry(entry));
     const refs = relevant.flatMap((entry) => (entry.status === 'event' ? this.projection.load(entry.event) : []));

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { JobRejectedV1 } from '@anime/contracts';
 import { MemoryLog } from '@anime/event-store/memory';
+import { newerEvent } from '@anime/event-store/testing';
 import { createTestDatabase, type TestDatabase } from '@anime/testing';
 import type { Database } from './database.js';
 import { hashTables } from './hash-tables.js';
@@ -79,6 +81,41 @@ describe('rebuild', () => {
     expect(progress.map(({ position }) => position)).toEqual([50, 100, 120]);
     expect(progress.every(({ end }) => end === 120)).toBe(true);
     expect(await copiesOf(database)).toEqual([]);
+  });
+
+  it('stops at an event of a newer version, as the live projection does, and leaves the tables as they were', async () => {
+    const database = databaseOf('newer');
+    const log = new MemoryLog();
+    await talk(log, 0, 10);
+    const checkpoint = await readToEnd(projectionRow(tally, database, 'rebuild'), log);
+    const before = await hashOf(database);
+    await log.append(newerEvent(JobRejectedV1, jobId(1)));
+    await talk(log, 10, 20);
+    const position = checkpoint.position + 1;
+    await expect(rebuild(tally, log, database)).rejects.toMatchObject({
+      code: 'newer-contract',
+      message: expect.stringContaining(`position ${position} holds job.rejected.v99`),
+    });
+    expect([await hashOf(database), await database.positionOf('tally')]).toEqual([before, checkpoint.position]);
+    expect(await copiesOf(database)).toEqual([]);
+    // Up to where the live tables are it can still be compared.
+    expect(await rebuild(tally, log, database, { checkParity: true })).toEqual({ checkpoint, hash: before });
+  });
+
+  it('goes over garbage with any id, live and anew, also as the last message of a batch', async () => {
+    const database = databaseOf('garbage');
+    const log = new MemoryLog();
+    await talk(log, 0, 5);
+    for (const id of ['a\0b', '\ud800', 'x'.repeat(70_000), ' '])
+      await log.putRaw({ subject: `${log.root}.job.${jobId(1)}.gateway`, headers: { 'ce-id': id }, data: 'garbage' });
+    const row = projectionRow(tally, database, 'rebuild');
+    const checkpoint = await readToEnd(row, log, 1);
+    await row.release();
+    expect(checkpoint.position).toBe(await log.end());
+    const live = await hashOf(database);
+    expect(await rebuild(tally, log, database, { checkParity: true, maxBatch: 1 })).toEqual({ checkpoint, hash: live });
+    expect((await rebuild(tally, log, database, { maxBatch: 1 })).checkpoint).toEqual(checkpoint);
+    expect(await readToEnd(projectionRow(tally, databaseOf('garbage'), 'rebuild'), log)).toEqual(checkpoint);
   });
 
   it('repairs tables that were tampered with, and with parity asked for refuses to hide it', async () => {

@@ -5,7 +5,7 @@ import { CHECKPOINTS } from './library-tables.js';
 import { ProjectionRunner } from './projection-runner.js';
 import { batchOf, logWith, rowsOf } from './test-support/batches.js';
 import { startDarkProxy } from './test-support/dark-proxy.js';
-import { spoken, tally, tallyDatabase } from './test-support/tally.js';
+import { LINES, spoken, tally, tallyDatabase } from './test-support/tally.js';
 
 /** After so long a silent runner is replaced: short, and yet longer than a busy machine holds up a process. */
 const TAKEOVER_MS = 1_500;
@@ -123,6 +123,24 @@ describe('a runner that holds the lock', () => {
     expect([await rowsOf(database, 'lines'), await database.positionOf('tally')]).toEqual([[expect.anything()], 1]);
     await second.close();
   }, 30_000);
+
+  it('is patient with a server that needs longer for a batch than it may be silent', async () => {
+    const database = databaseOf('slow');
+    const log = await logWith(spoken.requested(1));
+    const runner = new ProjectionRunner(tally, database, TAKEOVER_MS);
+    let lost = false;
+    await runner.open({ lost: () => void (lost = true) });
+    await database.query(
+      `create function ${database.table('slowly')}() returns trigger language plpgsql as
+        $$ begin perform pg_sleep(${(2 * TAKEOVER_MS) / 1000}); return null; end $$`,
+    );
+    await database.query(
+      `create trigger slow after insert on ${database.table(LINES.name)} for each statement execute function ${database.table('slowly')}()`,
+    );
+    await runner.apply(await batchOf(log));
+    expect([lost, await database.positionOf('tally')]).toEqual([false, 1]);
+    await runner.close();
+  }, 90_000);
 
   it('waits for whoever holds its checkpoint, also longer than it may be silent', async () => {
     const database = databaseOf('held');

@@ -66,13 +66,21 @@ export class Session {
       tcp_user_timeout: silenceMs,
       lock_timeout: beatMs,
     };
+    await this.query('select set_config(key, value, false) from jsonb_each_text($1)', [JSON.stringify(settings)]);
     // The server is the first to give up a statement, which keeps the connection.
     this.#timeoutMs = silenceMs + beatMs;
-    await this.query('select set_config(key, value, false) from jsonb_each_text($1)', [JSON.stringify(settings)]);
     this.#heartbeat = setInterval(() => {
       // A statement under way is a sign of life, too.
       if (!this.#busy) this.#beating = this.query('select 1').catch(() => undefined);
     }, beatMs);
+  }
+
+  /** Lets a statement take twice as long as before; for one that ended with QUERY_CANCELED and is tried again. */
+  async bePatient(): Promise<void> {
+    const timeoutMs = Math.min(2 * this.#timeoutMs, STATEMENT_TIMEOUT_MS);
+    // As before, the server is the first to give up.
+    await this.query('select set_config($1, $2, false)', ['statement_timeout', String(Math.floor(0.75 * timeoutMs))]);
+    this.#timeoutMs = timeoutMs;
   }
 
   /**

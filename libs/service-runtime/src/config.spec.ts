@@ -97,6 +97,17 @@ describe('the configuration', () => {
     expect(JSON.stringify([problem.errors, problem.message])).not.toContain('geheim');
   });
 
+  it('refuses a password that nobody could decode, and takes one that is percent-encoded', () => {
+    const bad = problemOf({
+      DATABASE_URL: 'postgres://me:50%off@host/db',
+      NATS_URL: 'nats://a:4222,nats://me:50%off@b:4222',
+    });
+    expect(bad.errors.map(({ path }) => path).sort()).toEqual(['DATABASE_URL', 'NATS_URL']);
+    expect(JSON.stringify(bad.errors)).not.toContain('50%off');
+    const good = { DATABASE_URL: 'postgres://me:50%25off@host/db', NATS_URL: 'nats://me:50%25off@b:4222' };
+    expect(readConfig(schema, good)).toMatchObject(good);
+  });
+
   it('lists every variable with what it means and its default', () => {
     const help = configurationHelp(schema);
     expect(help).toContain('  PORT                         a port number from 0 (any free one) to 65535; default 8331');

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { Slug } from '@anime/contracts';
-import { ProblemError, type FieldError } from '@anime/problem-details';
+import { hideLogins, ProblemError, type FieldError } from '@anime/problem-details';
 import { z } from 'zod';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -21,7 +21,7 @@ export const Port = z
 export const Flag = z
   .enum(['1', 'true', 'yes', '0', 'false', 'no'])
   .transform((word) => ['1', 'true', 'yes'].includes(word))
-  .describe('1 or 0');
+  .describe('1, true or yes; or 0, false or no');
 
 /** A whole number of at least `min`. */
 export function wholeNumber(min: number) {
@@ -45,12 +45,24 @@ export function folder(defaultFolder: string) {
     .prefault(defaultFolder);
 }
 
+/** Whether user and password of an address can be decoded by whoever connects: a bare % cannot. */
+export function hasEncodedLogin(address: string): boolean {
+  const url = URL.parse(address);
+  if (url === null) return false;
+  try {
+    decodeURIComponent(url.username + url.password);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** What every service reads: spread it into its `z.object({...})`. */
 export function baseConfig(defaultPort: number) {
   return {
     NATS_URL: z
       .string()
-      .refine((urls) => urls.split(',').every((url) => NATS_SERVER.test(url.trim())))
+      .refine((urls) => urls.split(',').every((url) => NATS_SERVER.test(url.trim()) && hasEncodedLogin(url.trim())))
       .default('nats://127.0.0.1:4222')
       .describe('one or more NATS addresses, nats://host:port, separated by commas'),
     PORT: Port.default(defaultPort).describe('a port number from 0 (any free one) to 65535'),
@@ -61,7 +73,7 @@ export function baseConfig(defaultPort: number) {
       .describe(`one of ${LOG_LEVELS.join(', ')}`),
     ANIME_STUDIO: Slug.default('studio').describe('the name of the studio, kebab-case, at most 64 characters'),
     /** Says that an external single NATS server runs with `sync_interval: always`. */
-    NATS_SYNCED: Flag.default(false).describe('1 when the NATS server syncs every write, else 0'),
+    NATS_SYNCED: Flag.default(false).describe('1 (or true, yes) when the NATS server syncs every write, else 0'),
     OTEL_EXPORTER_OTLP_ENDPOINT: z
       .url({ protocol: /^https?$/ })
       .optional()
@@ -78,6 +90,7 @@ export const blobsConfig = {
 export const databaseConfig = {
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
+    .refine(hasEncodedLogin)
     .describe('a PostgreSQL address, postgres://user:password@host:port/database'),
 };
 
@@ -150,6 +163,6 @@ function descriptionOf(schema: z.ZodObject, name: string): string | undefined {
 function shown(name: string, value: string | undefined): string {
   if (value === undefined) return 'not set';
   if (SECRET_NAME.test(name)) return 'something else (not shown)';
-  const withoutUser = value.replace(/\/\/[^/\s]*@/g, '//…@');
-  return JSON.stringify(withoutUser.length > 120 ? `${withoutUser.slice(0, 120)}…` : withoutUser);
+  const hidden = hideLogins(value);
+  return JSON.stringify(hidden.length > 120 ? `${hidden.slice(0, 120)}…` : hidden);
 }

@@ -65,6 +65,15 @@ describe('what is wrong with a request', () => {
     expect(pathsOf({ id: 'x' }, z.strictObject({ id: z.uuid() }), 'param')).toEqual(['path/id']);
   });
 
+  it('shows of an endless name only its beginning, and no half of a character', () => {
+    const [path = ''] = pathsOf({
+      ['x'.repeat(198) + '🦊'.repeat(9_999)]: 1,
+      prompt: 'x',
+      size: { width: 8, height: 8 },
+    });
+    expect(path).toBe(`/${'x'.repeat(198)}…`);
+  });
+
   it('finds an unknown field of any name', () => {
     fc.assert(
       fc.property(fc.string(), (name) => {

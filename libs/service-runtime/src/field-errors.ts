@@ -6,11 +6,22 @@ export type RequestPart = 'body' | 'query' | 'param' | 'header';
 
 type Issue = z.core.$ZodIssue;
 
-/** JSON pointer (RFC 6901) for the body, `<part>/<name>` for the rest. */
-function fieldPath(part: RequestPart, path: readonly PropertyKey[]): string {
-  const tokens = path.map((token) => String(token).replaceAll('~', '~0').replaceAll('/', '~1'));
-  if (part === 'body') return tokens.map((token) => `/${token}`).join('');
-  return [part === 'param' ? 'path' : part, ...tokens].join('/');
+/** Somebody may send a key of a megabyte; nobody wants to have it back. */
+const LONGEST_PATH = 200;
+
+/** JSON pointer (RFC 6901) for the body, `<part>/<name>` for the rest; of a long one only the beginning. */
+export function fieldPath(part: RequestPart, path: readonly PropertyKey[]): string {
+  // Each token makes one character at least.
+  const tokens = path.slice(0, LONGEST_PATH + 1).map((token) => {
+    return String(token).replaceAll('~', '~0').replaceAll('/', '~1');
+  });
+  const whole =
+    part === 'body'
+      ? tokens.map((token) => `/${token}`).join('')
+      : [part === 'param' ? 'path' : part, ...tokens].join('/');
+  if (whole.length <= LONGEST_PATH) return whole;
+  // No half of a surrogate pair.
+  return `${whole.slice(0, LONGEST_PATH).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 /** The branch of a union that the value was meant for: of the right kind as a whole, and with the fewest complaints. */

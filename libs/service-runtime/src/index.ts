@@ -6,6 +6,7 @@ export {
   databaseConfig,
   Flag,
   folder,
+  hasEncodedLogin,
   LOG_LEVELS,
   Port,
   readConfig,

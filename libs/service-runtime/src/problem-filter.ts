@@ -28,7 +28,9 @@ export class ProblemFilter implements ExceptionFilter {
 
   #answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const path = request.url.split('?')[0] ?? request.url;
-    const allowed = request.is404 && isStatus(error, 404) ? this.#routes.methodsOf(path) : [];
+    const possible = request.is404 && isStatus(error, 404) ? this.#routes.methodsOf(path) : [];
+    // Below a wildcard there may be nothing although the method is possible.
+    const allowed = possible.includes(request.method) ? [] : possible;
     const problem =
       allowed.length > 0
         ? new ProblemError(

@@ -1,6 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
-import { readConfig } from '@anime/service-runtime';
+import { ProblemError } from '@anime/problem-details';
+import { configurationLines, readConfig } from '@anime/service-runtime';
 import { ComfyuiExecutorConfig, parseServers } from './config.js';
+
+function refusalOf(urls: string): readonly string[] {
+  try {
+    readConfig(ComfyuiExecutorConfig, { COMFYUI_URLS: urls });
+  } catch (error) {
+    if (error instanceof ProblemError) return configurationLines(error).slice(1);
+    throw error;
+  }
+  throw new Error('the configuration was accepted');
+}
 
 describe('COMFYUI_URLS', () => {
   it('names plain addresses by their place', () => {
@@ -29,6 +40,8 @@ describe('COMFYUI_URLS', () => {
     'http://a:1?key=1',
     'a=http://a:1,b=http://a:1/',
     'http://a:1,,http://b:1',
+    'http://me:50%off@a:1',
+    'http://100%@a:1',
   ])('refuses %j', (text) => {
     expect(parseServers(text)).toBeUndefined();
   });
@@ -39,5 +52,12 @@ describe('COMFYUI_URLS', () => {
       COMFYUI_URLS: [{ name: 'comfyui-1', url: 'http://127.0.0.1:8188' }],
     });
     expect(() => readConfig(ComfyuiExecutorConfig, { COMFYUI_URLS: 'nonsense', PORT: 'x' })).toThrow('2 variable(s)');
+  });
+
+  it('with a bare % in a password is named, with what to write in its place and without the password', () => {
+    expect(refusalOf('http://me:50%off@gpu:8188')).toEqual([
+      expect.stringMatching(/^ {2}COMFYUI_URLS: expected .*\(% is %25\).*, but it is "http:\/\/…@gpu:8188"$/),
+    ]);
+    expect(parseServers('http://me:50%25off@gpu:8188')).toHaveLength(1);
   });
 });

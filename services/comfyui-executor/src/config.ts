@@ -1,5 +1,5 @@
 import { Slug } from '@anime/contracts';
-import { baseConfig, blobsConfig } from '@anime/service-runtime';
+import { baseConfig, blobsConfig, hasEncodedLogin } from '@anime/service-runtime';
 import { z } from 'zod';
 
 /** One ComfyUI server of this process. */
@@ -25,7 +25,7 @@ export function parseServers(text: string): readonly ComfyServer[] | undefined {
 
 function isAddress(text: string): boolean {
   const url = /^https?:\/\/\S+$/.test(text) ? URL.parse(text) : null;
-  return url !== null && url.search === '' && url.hash === '';
+  return url !== null && url.search === '' && url.hash === '' && hasEncodedLogin(text);
 }
 
 function place(address: string): string {
@@ -42,7 +42,7 @@ const Servers = z
   })
   .prefault('http://127.0.0.1:8188')
   .describe(
-    'addresses of distinct ComfyUI servers separated by commas, http://host:port or name=http://host:port with distinct kebab-case names',
+    'addresses of distinct ComfyUI servers separated by commas, http://host:port or name=http://host:port with distinct kebab-case names; user and password in an address percent-encoded (% is %25)',
   );
 
 /** What the comfyui-executor reads from the environment. */

@@ -1,4 +1,4 @@
-import { executorDurable, JobAssignedV1, JobAttemptLostV1, JobCancelOrderedV1 } from '@anime/contracts';
+import { executorDurable, EXECUTOR_ORDERS, JobAssignedV1 } from '@anime/contracts';
 import { isEvent } from '@anime/event-store';
 import { defineReactor, type ConsumerTable, type Outcome } from '@anime/messaging';
 import { isOrder } from './attempt/attempt-journal.js';
@@ -16,7 +16,7 @@ export function consumers(executors: readonly Executor[]): ConsumerTable {
       name: `executor-${executor.name}`,
       durable: executorDurable(executor.id),
       awaits: () => executor.registration,
-      events: [JobAssignedV1, JobCancelOrderedV1, JobAttemptLostV1],
+      events: EXECUTOR_ORDERS,
       ackWaitMs: EXECUTOR_ACK_WAIT_MS,
       backoffMs: [500, 1_000, 2_000, 5_000],
       concurrency: 64,
@@ -31,6 +31,7 @@ export function consumers(executors: readonly Executor[]): ConsumerTable {
           });
         return executor.runner.onOrder(event, context);
       },
+      release: () => executor.letGo(),
       park: async (event, error, deliveries) => {
         if (isOrder(event)) await executor.runner.park(event, error, deliveries);
       },

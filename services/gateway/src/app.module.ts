@@ -11,6 +11,7 @@ import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
 import { JobsReadModel } from './adapters/postgres/jobs-read-model.js';
 import { JobCommands } from './commands/job-commands.js';
+import { QueueLimit } from './commands/queue-limit.js';
 import { isTemporary, registerTemplate } from './commands/register-template.js';
 import type { GatewayConfig } from './config.js';
 import { consumers } from './consumers.js';
@@ -58,6 +59,11 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     actor: deriveId(studioId(config.ANIME_STUDIO), 'actor', 'local'),
     checkpoint: config.ANIME_CHECKPOINT,
     now,
+    queueLimit: new QueueLimit({
+      limit: config.ANIME_QUEUE_LIMIT,
+      countWaiting: (limit) => reads.waiting(limit),
+      clock: () => performance.now(),
+    }),
     endInReadModel: (jobId) => queries.end(jobId),
   });
 

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { baseConfig, blobsConfig, databaseConfig, folder, readConfig } from '@anime/service-runtime';
+import { baseConfig, blobsConfig, databaseConfig, folder, readConfig, wholeNumber } from '@anime/service-runtime';
 import { z } from 'zod';
 
 /** The gateway's port when PORT does not say (architecture §5). */
@@ -13,6 +13,9 @@ const GatewayConfigSchema = z.object({
   ...blobsConfig,
   ...databaseConfig,
   ANIME_WORKFLOWS_DIR: folder(BUILT_IN_WORKFLOWS).describe('the folder of the workflow templates'),
+  ANIME_QUEUE_LIMIT: wholeNumber(1)
+    .default(10_000)
+    .describe('about how many jobs may wait before new ones are refused'),
   ANIME_CHECKPOINT: z
     .string()
     .min(1)

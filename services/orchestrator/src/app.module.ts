@@ -1,7 +1,7 @@
 import { FsBlobStore } from '@anime/blob-store';
 import { ApiGraph, ExecutorHeartbeatV1 } from '@anime/contracts';
 import { LEASES_BUCKET, loadBody, promptIdOf, schedulerIdOf, spillBody } from '@anime/event-store';
-import { followLive, KvLease, subscribeLive } from '@anime/messaging';
+import { followLive, KvLease, subscribeSigns } from '@anime/messaging';
 import { AggregateSnapshots, createDatabase, PostgresSnapshotStore } from '@anime/projections';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import type { OrchestratorConfig } from './config.js';
@@ -61,15 +61,20 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
     onTrouble: (what, err) => logger.warn({ err }, what),
   });
   const draining = new AbortController();
-  const leading = leadWheneverPossible(lease, draining.signal);
-  const onError = (reason: string, subject?: string): void =>
-    logger.debug({ reason, subject }, 'a heartbeat was not taken');
+  const leaving = new AbortController();
+  const leading = leadWheneverPossible(lease, leaving.signal);
+  const stopLeading = async (): Promise<void> => {
+    leaving.abort();
+    await leading;
+    await lease.release();
+  };
   void followLive(
     log,
     (nc) => [
-      subscribeLive(nc, ExecutorHeartbeatV1, ({ executorId }) => executorWatch.onHeartbeat(executorId), { onError }),
+      // That one beats is enough: what it says, and in which version, does not matter here.
+      subscribeSigns(nc, ExecutorHeartbeatV1, ({ executorId = '' }) => executorWatch.onHeartbeat(executorId)),
     ],
-    onError,
+    (reason) => logger.debug({ reason }, 'heartbeats are not heard'),
     draining.signal,
   );
   const tick = setInterval(() => {
@@ -84,13 +89,12 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
   });
   readiness.add('snapshots', () => ({ ok: true, reason: keeper.reason }));
   return service.options({
-    table: consumers(process, keeper),
+    table: consumers(process, keeper, stopLeading),
     onDrain: async () => {
       clearInterval(tick);
       draining.abort();
-      await leading;
+      await stopLeading();
       await keeper.save();
-      await lease.release();
       await database.close();
     },
   });

@@ -9,7 +9,8 @@ export const OrchestratorConfig = z.object({
   /** Then outputs are gated without figures, reason `scorer absent`. */
   ANIME_SCORER_LIMIT_MS: wholeNumber(1_000).default(120_000).describe('milliseconds to wait for scores'),
   /** Then its attempts are given to others. */
-  ANIME_EXECUTOR_LIMIT_MS: wholeNumber(1_000)
+  // Heartbeats come every 2 s, and a process may stand still for 5 s without being counted as silent.
+  ANIME_EXECUTOR_LIMIT_MS: wholeNumber(10_000)
     .default(30_000)
     .describe('milliseconds without a heartbeat until an executor is lost'),
   ANIME_MAX_ATTEMPTS: wholeNumber(1).default(3).describe('how often a job may be tried in all'),

@@ -13,8 +13,15 @@ import type { OrchestratorProcess } from './process/orchestrator-process.js';
 /** Every event of the job aggregate: the orchestrator decides from all of them. */
 const JOB_EVENTS = CATALOGUE.contracts.filter((contract) => contract.aggregate === 'job');
 
-/** All that the orchestrator reads, and how. */
-export function consumers(process: OrchestratorProcess, keeper: OpenWorkKeeper): ConsumerTable {
+/**
+ * All that the orchestrator reads, and how.
+ * @param release called when this build reads no further: another process may lead
+ */
+export function consumers(
+  process: OrchestratorProcess,
+  keeper: OpenWorkKeeper,
+  release: () => Promise<void>,
+): ConsumerTable {
   return [
     {
       kind: 'process',
@@ -32,6 +39,10 @@ export function consumers(process: OrchestratorProcess, keeper: OpenWorkKeeper):
       onBatch: async (batch) => {
         await process.onBatch(batch);
         keeper.onBatch(batch);
+      },
+      release: async () => {
+        process.rest();
+        await release();
       },
     },
   ];

@@ -2,13 +2,24 @@ import { fileURLToPath } from 'node:url';
 import {
   ExecutorRegisteredV1,
   JobAssignedV1,
+  JobCancelRequestedV1,
   JobRequestedV1,
   SchedulerTermStartedV1,
   WorkflowRegisteredV1,
   type EventContract,
   type EventData,
 } from '@anime/contracts';
-import { openLog, provision, schedulerIdOf, uuidv7, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
+import {
+  LEASES_BUCKET,
+  openLog,
+  provision,
+  schedulerIdOf,
+  uuidv7,
+  type JetStreamLog,
+  type RecordedEvent,
+} from '@anime/event-store';
+import { newerEvent } from '@anime/event-store/testing';
+import { KvLease } from '@anime/messaging';
 import {
   createTestDatabase,
   eventually,
@@ -23,6 +34,7 @@ import { SAMPLE_WORKFLOW } from './testing/sample-template.js';
 const ENTRY = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const EXECUTOR = '018f0000-0000-7000-8000-00000000000e';
 const WORKFLOW = '018f0000-0000-7000-8000-00000000000f';
+const ignore = (): void => undefined;
 
 describe('the orchestrator as a process', () => {
   const nats = useNats();
@@ -149,5 +161,20 @@ describe('the orchestrator as a process', () => {
     });
     const jobId = await request();
     await eventually(async () => (await trail(jobId)).includes('job.accepted'), { what: 'the standby decides' });
+  }, 60_000);
+
+  it('leaves the lead to another process when it meets an event that is newer than its build', async () => {
+    const service = await start();
+    const jobId = await request();
+    await eventually(async () => (await trail(jobId)).includes('job.accepted'), { what: 'it decides' });
+    await log.append(newerEvent(JobCancelRequestedV1, uuidv7()));
+    // Stands for a newer build. While the other lives it gets the lease only if that one lets go.
+    const quiet = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+    const lease = { log, bucket: LEASES_BUCKET, key: 'orchestrator', holder: 'newer', ttlMs: 3_000, logger: quiet };
+    const newer = new KvLease(lease);
+    expect(await newer.acquire(AbortSignal.timeout(30_000))).toBe(true);
+    const ready = await fetch(`${service.url}/ready`);
+    expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('job.cancel-requested.v99')]);
+    await newer.release();
   }, 60_000);
 });

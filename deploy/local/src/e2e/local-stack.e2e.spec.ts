@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -17,22 +17,28 @@ class Launcher {
   output = '';
   readonly exit: Promise<number | null>;
 
-  constructor(args: readonly string[], added: Readonly<Record<string, string>> = {}) {
+  constructor(
+    args: readonly string[],
+    added: Readonly<Record<string, string>> = {},
+    stdout: 'pipe' | number = 'pipe', // or an open file
+  ) {
     const env = { ...process.env };
     for (const name of ['NATS_URL', 'DATABASE_URL', 'COMFYUI_URLS', 'HOST']) delete env[name];
     Object.assign(env, added);
-    this.process = spawn(process.execPath, [ENTRY, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn(process.execPath, [ENTRY, ...args], { env, stdio: ['ignore', stdout, 'pipe'] });
     for (const stream of [this.process.stdout, this.process.stderr])
       stream?.on('data', (chunk: Buffer) => (this.output += String(chunk)));
     this.exit = once(this.process, 'exit').then(([code]) => code as number | null);
   }
 
   async up(): Promise<string> {
+    return this.until(() => /gateway\s+(http:\S+)/.exec(this.output)?.[1]);
+  }
+
+  /** Where the gateway is by this condition, unless the launcher ends before. */
+  async until(gateway: () => string | undefined | Promise<string | undefined>): Promise<string> {
     const ended = this.exit.then((code) => Promise.reject(new Error(`the launcher ended (${code}):\n${this.output}`)));
-    const up = eventually(() => /gateway\s+(http:\S+)/.exec(this.output)?.[1], {
-      what: 'the studio is up',
-      timeoutMs: 60_000,
-    });
+    const up = eventually(gateway, { what: 'the studio is up', timeoutMs: 60_000 });
     return Promise.race([up, ended]);
   }
 }
@@ -154,16 +160,31 @@ describe('npm start', () => {
     expect(await launcher.exit).toBe(0);
   }, 180_000);
 
-  it('comes up while a given ComfyUI is away, and says in one line which and why', async () => {
-    const url = `http://127.0.0.1:${await freePort()}`;
-    const launcher = start({ COMFYUI_URLS: `gpu-a=${url}` });
+  it('comes up while a given ComfyUI is away, and says in one line which and why, but not its password', async () => {
+    const port = await freePort();
+    const launcher = start({ COMFYUI_URLS: `gpu-a=http://me:s%40cret@127.0.0.1:${port}` });
     const gateway = await launcher.up();
     await eventually(() => launcher.output.includes('Ctrl-C stops it'), { what: 'everything is said' });
     expect(launcher.output.split('\n')).toContainEqual(
       expect.stringMatching(/Not ready: comfyui gpu-a: .*ECONNREFUSED.*jobs wait until it is ready/),
     );
+    expect(launcher.output).toContain(`gpu-a=http://…@127.0.0.1:${port}\n`);
+    expect(launcher.output).not.toMatch(/s%40cret|s@cret/);
     const accepted = await unwrap(createGatewayClient(gateway).POST('/api/anime/generate/image', { body: IMAGE }));
     expect('status' in accepted && accepted.status).toBe('requested');
+    launcher.process.kill('SIGINT');
+    expect(await launcher.exit).toBe(0);
+  }, 120_000);
+
+  it('runs although nothing that it says can be written, as on a full disk', async () => {
+    const full = await open('/dev/full', 'w');
+    const launcher = launch(['start', '--free-ports', '--data-dir', dataDir], {}, full.fd);
+    await full.close();
+    const gateway = await launcher.until(async () => {
+      const lock = JSON.parse(await readFile(path.join(dataDir, 'stack.json'), 'utf8')) as { gateway?: string };
+      return lock.gateway;
+    });
+    expect((await fetch(`${gateway}/ready`)).status).toBe(200);
     launcher.process.kill('SIGINT');
     expect(await launcher.exit).toBe(0);
   }, 120_000);

@@ -4,7 +4,7 @@ import { eventually } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestStudio } from '../testing/test-studio.js';
 
-const LIMIT_MS = 4_000;
+const LIMIT_MS = 10_000;
 
 describe('an executor that nobody serves any more', () => {
   let studio: TestStudio;

@@ -94,7 +94,7 @@ export class JetStreamLog implements EventLog {
   }
 
   lastOnSubject(contract: EventContract, aggregateId: string, executorId?: string): Promise<LogEntry | undefined> {
-    return this.#one({ last_by_subj: eventSubject(this.root, contract, aggregateId, { executorId }) });
+    return this.#link.within(this.#graceMs).then(async (nc) => { const m = await this.#source.get(nc, { last_by_subj: eventSubject(this.root, contract, aggregateId, { executorId }) }); return m === undefined ? undefined : this.#source.entry(nc, m, new Set()); });
   }
 
   async *readAggregate(

@@ -6,6 +6,7 @@ import { isProblem } from '@anime/problem-details';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { Batch } from '../event-log.js';
 import type { NewEvent } from '../event.js';
+import type { LogEntry } from '../log-entry.js';
 import { followAll, START } from '../testing/conformance/follow-all.js';
 import { assigned, cancelRequested, JOB, OTHER_JOB, outline, termStarted } from '../testing/conformance/samples.js';
 import { useStudios, type Studio } from '../testing/jetstream/studio.js';
@@ -57,6 +58,29 @@ describe('a server that is killed', () => {
     await server.restart();
     await eventually(() => log.state().connected, { what: 'the log is connected again' });
     expect(await log.lastOfAggregate('job', JOB)).toMatchObject({ status: 'fenced', term: 2 });
+  });
+
+  it('forgets nothing of the terms that a running reader has passed', async () => {
+    const studio = await newStudio();
+    const writer = studio.open();
+    await writer.append(termStarted(2));
+    const stop = new AbortController();
+    const entries: LogEntry[] = [];
+    const following = studio.open().follow({
+      after: START,
+      signal: stop.signal,
+      onBatch: async (batch) => {
+        entries.push(...batch.entries);
+        if (entries.length >= 2) stop.abort();
+      },
+    });
+    await eventually(() => entries.length === 1, { what: 'the reader has passed the term' });
+    const server = await nats.server();
+    await server.kill();
+    await server.restart();
+    await appendAll(writer, [assigned(1, 1)]);
+    await following;
+    expect(outline(entries)).toEqual(['1 event', '2 fenced']);
   });
 
   it('and comes back with another copy of the log is read with that copy’s terms', async () => {

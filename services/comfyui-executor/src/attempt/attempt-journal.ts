@@ -1,13 +1,14 @@
 import {
+  EXECUTOR_ORDERS,
   JobAcceptedV1,
   JobAssignedV1,
   JobAttemptFailedV1,
-  JobAttemptLostV1,
-  JobCancelOrderedV1,
   JobExecutedV1,
   JobStartedV1,
   type EventContract,
   type EventData,
+  type JobAttemptLostV1,
+  type JobCancelOrderedV1,
 } from '@anime/contracts';
 import {
   causedBy,
@@ -28,13 +29,11 @@ export type CancelOrdered = EventOf<typeof JobCancelOrderedV1>;
 export type AttemptLost = EventOf<typeof JobAttemptLostV1>;
 export type Accepted = EventData<typeof JobAcceptedV1>;
 /** An order of the orchestrator to this executor. */
-export type Order = Assigned | CancelOrdered | AttemptLost;
-
-const ORDERS = [JobAssignedV1, JobCancelOrderedV1, JobAttemptLostV1] as const;
+export type Order = EventOf<(typeof EXECUTOR_ORDERS)[number]>;
 
 /** True for what the orchestrator tells an executor to do. */
 export function isOrder(event: RecordedEvent): event is Order & RecordedEvent {
-  return ORDERS.some((contract) => isEvent(event, contract));
+  return EXECUTOR_ORDERS.some((contract) => isEvent(event, contract));
 }
 
 const FACT_TYPES: ReadonlySet<string> = new Set(
@@ -141,7 +140,7 @@ export class AttemptJournal {
 
   async #lastOrder(jobId: string, executorId: string): Promise<Order | undefined> {
     try {
-      return await lastEventOnSubject(this.#log, ORDERS, jobId, executorId);
+      return await lastEventOnSubject(this.#log, EXECUTOR_ORDERS, jobId, executorId);
     } catch (error) {
       // For a newer build to carry out; but it replaces every order that this build can read.
       if (isProblem(error, 'newer-contract')) return undefined;

@@ -77,7 +77,7 @@ export class AttemptRun {
     return this.#submitted;
   }
 
-  /** From now on the prompt is not sent any more, and stopped wherever it is found. */
+  /** From now on the prompt is not sent any more, and stopped wherever it is found; viewers hear nothing more of it. */
   cancel(): void {
     this.#cancelled.abort();
   }
@@ -99,7 +99,7 @@ export class AttemptRun {
     if (giveBack === undefined) return { kind: this.#signal.aborted ? 'left' : 'dropped' };
     try {
       const end = await this.#runOnServer(plan, mayBeThere);
-      if (end.kind !== 'left') plan.progress.enter('ended', end.kind === 'executed');
+      if (end.kind === 'executed' || end.kind === 'failed') plan.progress.enter('ended', end.kind === 'executed');
       return end;
     } finally {
       giveBack();
@@ -108,7 +108,7 @@ export class AttemptRun {
 
   /** Loads and checks what is to be sent: only the prefixes of its save nodes may differ from what was accepted. */
   async #plan(resumed: boolean): Promise<Plan | Failure> {
-    const { journal, blobs, publish } = this.#options;
+    const { journal, blobs } = this.#options;
     const { attempt, variant: name } = this.#assigned.data;
     const jobId = this.#assigned.aggregateId;
     const accepted = await journal.accepted(jobId);
@@ -127,6 +127,10 @@ export class AttemptRun {
       return failure('internal', 'graph-changed', `The graph's hash is ${hash}, but ${variant.graphHash} was accepted`);
     }
     const graph = withSavePrefixes(body, accepted.outputs, (node) => `anime/${jobId}/${attempt}/${node}`);
+    const publish = (progress: Progress): void => {
+      // The job may be on its next attempt by now.
+      if (!this.#cancelled.signal.aborted) this.#options.publish(progress);
+    };
     const progress = new ProgressPublisher({ jobId, attempt, graph, weights: accepted.progress, resumed, publish });
     return { accepted, graph, graphHash: hash, progress };
   }

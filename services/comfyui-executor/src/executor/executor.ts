@@ -41,7 +41,7 @@ export class Executor {
   readonly #socket: ComfySocket;
   readonly #watch: ServerWatch;
   readonly #lease: KvLease;
-  readonly #stopping = new AbortController();
+  readonly #leaving = new AbortController();
   #heartbeat: NodeJS.Timeout | undefined;
   #holding: Promise<void> = Promise.resolve();
   #registered = false;
@@ -87,16 +87,21 @@ export class Executor {
   /** Begins in the background; ComfyUI and NATS need not be there. */
   start(): void {
     this.#watch.start();
-    this.#holding = this.#hold(this.#stopping.signal);
+    this.#holding = this.#hold(this.#leaving.signal);
     this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
+  }
+
+  /** Leaves the executor to another process, e.g. a newer build. What is in hand goes on. */
+  async letGo(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    this.#watch.stop();
+    this.#leaving.abort();
+    await this.#holding;
   }
 
   /** Lets go of everything but the prompts on the server: the next life adopts them. */
   async stop(): Promise<void> {
-    clearInterval(this.#heartbeat);
-    this.#watch.stop();
-    this.#stopping.abort();
-    await this.#holding;
+    await this.letGo();
     this.#socket.close();
     await this.#client.close();
   }

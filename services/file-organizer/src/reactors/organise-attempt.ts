@@ -1,9 +1,7 @@
 import type { BlobStore } from '@anime/blob-store';
 import {
+  EXECUTOR_ORDERS,
   JobAcceptedV1,
-  JobAssignedV1,
-  JobAttemptLostV1,
-  JobCancelOrderedV1,
   JobOrganisedV1,
   type ApiGraph,
   type EventData,
@@ -15,7 +13,6 @@ import {
   canonicalJson,
   causedBy,
   deriveId,
-  isEvent,
   lastEventOnSubject,
   loadBody,
   sha256Hex,
@@ -62,9 +59,16 @@ export async function isUnorganised(log: EventLog, event: ExecutedEvent): Promis
 }
 
 async function wasGivenUp(log: EventLog, { aggregateId, data }: ExecutedEvent): Promise<boolean> {
-  const orders = [JobAssignedV1, JobCancelOrderedV1, JobAttemptLostV1] as const;
-  const last = await lastEventOnSubject(log, orders, aggregateId, data.executorId);
-  return last !== undefined && (isEvent(last, JobAttemptLostV1) || last.data.attempt !== data.attempt);
+  const last = await lastEventOnSubject(log, EXECUTOR_ORDERS, aggregateId, data.executorId);
+  switch (last?.type) {
+    case undefined:
+      return false;
+    case 'job.attempt-lost':
+      return true;
+    case 'job.assigned':
+    case 'job.cancel-ordered':
+      return last.data.attempt !== data.attempt;
+  }
 }
 
 /**

@@ -22,6 +22,7 @@ import { readTemplateFolder, type TemplateFile } from '../templates/template-fil
 import { TemplateRegistry } from '../templates/template-registry.js';
 import { jobIdOfKey } from './idempotency.js';
 import { JobCommands } from './job-commands.js';
+import { QueueLimit } from './queue-limit.js';
 import { registerTemplate } from './register-template.js';
 
 const WORKFLOWS = fileURLToPath(new URL('../../../../workflows', import.meta.url));
@@ -102,6 +103,7 @@ describe('the built-in templates', () => {
 });
 
 describe('the commands of jobs', () => {
+  const queueLimit = new QueueLimit({ limit: 10, countWaiting: async () => 0, clock: () => 0 });
   async function commands(
     checkpoint?: string,
     endInReadModel: () => Promise<'completed' | undefined> = async () => undefined,
@@ -109,7 +111,7 @@ describe('the commands of jobs', () => {
     const templates = new TemplateRegistry();
     for (const template of await builtIn()) templates.add({ data: await register(template) });
     templates.markCaughtUp();
-    return new JobCommands({ log, templates, actor: ACTOR, checkpoint, now: () => NOW, endInReadModel });
+    return new JobCommands({ log, templates, actor: ACTOR, checkpoint, now: () => NOW, queueLimit, endInReadModel });
   }
   const FACTS = { time: NOW, correlationId: ACTOR, actor: 'service:orchestrator' };
 
@@ -154,7 +156,7 @@ describe('the commands of jobs', () => {
     const { jobId } = await (await commands()).submit(command);
     const templates = new TemplateRegistry();
     templates.markCaughtUp();
-    const none = { templates, actor: ACTOR, checkpoint: undefined, endInReadModel: async () => undefined };
+    const none = { templates, queueLimit, actor: ACTOR, checkpoint: undefined, endInReadModel: async () => undefined };
     const jobs = new JobCommands({ log, now: () => NOW, ...none });
     expect(await jobs.submit(command)).toMatchObject({ jobId, replayed: true });
     await expect(jobs.submit({ ...command, idempotencyKey: 'k-2' })).rejects.toMatchObject({

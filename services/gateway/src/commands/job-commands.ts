@@ -29,6 +29,7 @@ import { NO_JOB, type JobEnd, type JobState } from '../domain/job/job.state.js';
 import type { TemplateRegistry } from '../templates/template-registry.js';
 import { lookAtLog } from '../time-limit.js';
 import { jobIdOfKey, requestHashOf, storedRequest, type StoredRequest } from './idempotency.js';
+import type { QueueLimit } from './queue-limit.js';
 
 /** What tells that there is a job, and that it has ended. */
 const TELLING_TYPES: ReadonlySet<string> = new Set(
@@ -62,6 +63,8 @@ export interface JobCommandsDeps {
   readonly checkpoint: string | undefined;
   /** `ce-time` of the next event. */
   readonly now: () => string;
+  /** Says no while too many jobs wait. */
+  readonly queueLimit: Pick<QueueLimit, 'admit'>;
   /** How the read-model says that the job ended; undefined when it does not, or cannot be asked. */
   readonly endInReadModel: (jobId: string) => Promise<JobEnd | undefined>;
 }
@@ -76,8 +79,8 @@ export class JobCommands {
 
   /**
    * Asks for a job.
-   * @throws ProblemError `template-not-found`, `parameter-invalid` (naming each parameter), `idempotency-key-reused`, and
-   *   what an append throws
+   * @throws ProblemError `template-not-found`, `parameter-invalid` (naming each parameter), `idempotency-key-reused`,
+   *   `queue-full`, and what an append throws
    */
   async submit(command: SubmitJob): Promise<SubmittedJob> {
     const { idempotencyKey: key } = command;
@@ -99,7 +102,7 @@ export class JobCommands {
   }
 
   async #request(jobId: string, command: SubmitJob, requestHash: string | undefined): Promise<SubmittedJob> {
-    const { templates, checkpoint } = this.#deps;
+    const { templates, checkpoint, queueLimit } = this.#deps;
     const manifest = await templates.resolve(command.template, command.type);
     const resolved = resolveParameters(manifest, command.parameters, {
       drawSeed: () => drawSeed(manifest),
@@ -122,6 +125,7 @@ export class JobCommands {
       project: command.project ?? null,
       ...(requestHash === undefined ? {} : { requestHash }),
     };
+    await queueLimit.admit();
     // A new id has no events: nothing is loaded, and the expectation makes it create-once.
     const decision = decideJob({ kind: 'RequestJob', job }, NO_JOB);
     const expect = { scope: 'aggregate', lastPosition: 0 } as const;

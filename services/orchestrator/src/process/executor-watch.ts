@@ -32,13 +32,16 @@ export class ExecutorWatch {
     this.#lookedAt = connected ? now : undefined;
   }
 
-  /** @returns undefined while nothing can be said: not connected, or not looked yet */
+  /** @returns undefined while nothing can be said: not connected, not looked yet, or not since a standstill */
   observe(executorId: string): Observation | undefined {
-    if (this.#lookedAt === undefined) return undefined;
     const now = this.#clock();
+    if (this.#lookedAt === undefined || now - this.#lookedAt > LONGEST_GAP_MS) return undefined;
     const awaited = this.#awaited.get(executorId) ?? now;
     this.#awaited.set(executorId, awaited);
     const heard = this.#heard.get(executorId);
-    return { silentMs: now - Math.max(awaited, heard ?? awaited), heard: heard !== undefined };
+    return {
+      silentMs: now - Math.max(awaited, heard ?? awaited),
+      heardMsAgo: heard === undefined ? undefined : now - heard,
+    };
   }
 }

@@ -1,8 +1,9 @@
-import { ExecutorRegisteredV1, JobCancelRequestedV1 } from '@anime/contracts';
+import { ExecutorRegisteredV1, JobAttemptFailedV1, JobCancelRequestedV1 } from '@anime/contracts';
 import { uuidv7 } from '@anime/event-store';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { OpenWork } from '../domain/open-work/open-work.js';
 import { EXECUTOR, SCHEDULER, studio, type Studio } from '../testing/studio.js';
+import { ExecutorWatch } from './executor-watch.js';
 
 const OTHER = uuidv7();
 
@@ -113,6 +114,51 @@ describe('an executor of which nothing is heard', () => {
     await pass(20);
     await s.settle();
     expect(await executorEvents()).toEqual(['executor.registered']);
+  });
+
+  it('stays lost for a standby that has heard it long ago and takes over', async () => {
+    let leads = true;
+    const standbyWatch = new ExecutorWatch(() => s.now.getTime());
+    const standby = s.orchestrator(uuidv7(), () => !leads, s.log, standbyWatch);
+    const bothHear = async (seconds: number, beats: boolean): Promise<void> => {
+      for (let second = 0; second < seconds; second += 1) {
+        standbyWatch.look(true);
+        if (beats) standbyWatch.onHeartbeat(EXECUTOR);
+        await pass(1, ...(beats ? [EXECUTOR] : []));
+        await s.settle(standby);
+      }
+    };
+    await bothHear(5, true);
+    await bothHear(40, false);
+    expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost']);
+    const jobId = await s.request();
+    leads = false;
+    const end = await s.log.end();
+    for (let second = 0; second < 5; second += 1) {
+      s.now = new Date(s.now.getTime() + 1_000);
+      standbyWatch.look(true);
+      await standby.decide();
+      await s.settle(standby);
+    }
+    expect(await s.log.end()).toBeGreaterThan(end); // it leads
+    expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost']);
+    expect(await s.trail(jobId)).toEqual(['requested', 'accepted']);
+    standbyWatch.onHeartbeat(EXECUTOR);
+    await standby.decide();
+    await s.settle(standby);
+    expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost', 'executor.recovered']);
+  });
+
+  it('gets no work in the round in which it is found to be lost', async () => {
+    const jobId = await s.request();
+    await s.settle();
+    const { executorId, promptId } = await s.assignment(jobId);
+    await pass(29);
+    const failure = { class: 'transient', reason: 'r', message: 'm', evidence: {} } as const;
+    await s.append(JobAttemptFailedV1, jobId, { attempt: 1, executorId, promptId, ...failure });
+    await pass(5);
+    expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost']);
+    expect((await s.trail(jobId)).slice(2)).toEqual(['assigned', 'attempt-failed', 'retry-scheduled']);
   });
 
   it('stays lost for an orchestrator that goes on from a snapshot', async () => {

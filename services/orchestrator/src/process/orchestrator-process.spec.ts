@@ -80,6 +80,18 @@ describe('the orchestrator', () => {
     expect((await s.assignment(jobId)).attempt).toBe(2);
   });
 
+  it('decides nothing more, also not by time, once it may read no further', async () => {
+    const s = await studio();
+    const jobId = await s.request();
+    await s.settle();
+    await s.failAttempt(jobId, 'transient');
+    await s.settle();
+    s.process.rest();
+    s.now = new Date(s.now.getTime() + 500);
+    await s.process.decide();
+    expect((await s.trail(jobId)).at(-1)).toBe('retry-scheduled');
+  });
+
   it('orders a cancel once and ends the job when the executor has answered', async () => {
     const s = await studio();
     const jobId = await s.request();

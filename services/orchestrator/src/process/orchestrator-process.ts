@@ -4,6 +4,7 @@ import { isProblem } from '@anime/problem-details';
 import { decideExecutor } from '../domain/executor/executor.js';
 import { nextStep, type NextStep } from '../domain/job/next-step.js';
 import type { JobCommand } from '../domain/job/job.decide.js';
+import { nextAttempt } from '../domain/job/job.state.js';
 import { OpenWork, type OpenJob } from '../domain/open-work/open-work.js';
 import { schedule } from '../domain/scheduling/schedule.js';
 import { prepareAcceptance } from './acceptance.js';
@@ -128,7 +129,8 @@ export class OrchestratorProcess {
     const epoch = await this.#deps.leadership.epoch(work);
     if (epoch === undefined || work !== this.#work) return;
     const now = this.#deps.now().toISOString();
-    await this.#judgeExecutors(work, now, epoch);
+    // What was said of an executor decides over its jobs: they are looked at when the log has shown it.
+    if (await this.#judgeExecutors(work, now, epoch)) return;
     if (work !== this.#work) return;
     this.#wakeTimers(now);
     const due: { job: OpenJob; step: NextStep }[] = [];
@@ -151,10 +153,15 @@ export class OrchestratorProcess {
     await this.#assign(now, epoch);
   }
 
-  /** Says of each executor when it is lost, and when it is heard again. A conflict is looked at again at the next tick. */
-  async #judgeExecutors(work: OpenWork, now: string, epoch: number): Promise<void> {
+  /**
+   * Says of each executor when it is lost, and when it is heard again. A conflict is looked at again at the next tick.
+   * @returns whether something was said
+   */
+  async #judgeExecutors(work: OpenWork, now: string, epoch: number): Promise<boolean> {
     const { log, executorWatch, executorLimitMs } = this.#deps;
+    let said = false;
     for (const executor of work.executors()) {
+      if (work !== this.#work) break;
       const observed = executorWatch.observe(executor.executorId);
       if (observed === undefined) continue;
       const decision = decideExecutor(executor, observed, executorLimitMs);
@@ -163,10 +170,19 @@ export class OrchestratorProcess {
       const { contract, data } = decision;
       const meta = { aggregateId: executor.executorId, id, time: now, correlationId: id, actor: ACTOR, epoch };
       const expect = { scope: 'aggregate', lastPosition: executor.lastPosition } as const;
-      await log.append({ contract, data, ...meta }, { expect }).catch((error: unknown) => {
+      try {
+        await log.append({ contract, data, ...meta }, { expect });
+        said = true;
+      } catch (error) {
         if (!isProblem(error, 'append-conflict')) throw error;
-      });
+      }
     }
+    return said;
+  }
+
+  /** Decides nothing any more: what lies ahead in the log is not for this build. */
+  rest(): void {
+    this.#caughtUp = false;
   }
 
   #wakeTimers(now: string): void {
@@ -187,7 +203,7 @@ export class OrchestratorProcess {
         const job = this.#work.job(jobId);
         if (job === undefined) return;
         this.#queue.delete(jobId);
-        const attempt = job.state.retry?.attempt ?? 1;
+        const attempt = nextAttempt(job.state);
         const promptId = this.#deps.promptIdOf(jobId, attempt);
         await this.#write(job, { kind: 'AssignJob', executorId, promptId, now }, epoch);
       }),

@@ -42,6 +42,7 @@ export class Studio {
     leader: string = uuidv7(),
     mayLead: () => boolean = () => true,
     log: EventLog = this.log,
+    executorWatch: ExecutorWatch = this.executorWatch,
   ): OrchestratorProcess {
     const leadership = new Leadership({
       log,
@@ -63,7 +64,7 @@ export class Studio {
       onTrouble: (error) => this.errors.push(error),
       scorerLimitMs: 60_000,
       maxAttempts: 3,
-      executorWatch: this.executorWatch,
+      executorWatch,
       executorLimitMs: 30_000,
     });
   }

@@ -1,7 +1,9 @@
 import {
   JobAssignedV1,
+  JobAttemptLostV1,
   JobCompletedV1,
   JobRequestedV1,
+  JobRetryScheduledV1,
   JobStartedV1,
   PROGRESS_ROOT,
   ProgressV1,
@@ -34,6 +36,10 @@ export interface RelayStudio {
   request(jobId: string): Promise<number>;
   /** A job that runs its first attempt. */
   runningJob(): Promise<string>;
+  /** Gives a job's first attempt up, as when nothing is heard of its executor. */
+  loseAttempt(jobId: string): Promise<void>;
+  /** Assigns a job's second attempt, its first one having been given up. */
+  assignAgain(jobId: string): Promise<void>;
   complete(jobId: string): Promise<number>;
   /** Puts an empty log in the place of the one that was there. */
   replaceLog(): Promise<void>;
@@ -74,6 +80,7 @@ export function useRelayStudio(): RelayStudio {
       seedSource: 'given',
       project: null,
     });
+  const run = (attempt: number) => ({ attempt, executorId: EXECUTOR, promptId: EXECUTOR });
   return {
     nats,
     log: () => log,
@@ -108,11 +115,19 @@ export function useRelayStudio(): RelayStudio {
     },
     runningJob: async () => {
       const jobId = uuidv7();
-      const attempt = { attempt: 1, executorId: EXECUTOR, promptId: EXECUTOR };
       await request(jobId);
-      await append(JobAssignedV1, jobId, { ...attempt, variant: 'normal', vramGb: 1 });
-      await append(JobStartedV1, jobId, { ...attempt, claim: EXECUTOR });
+      await append(JobAssignedV1, jobId, { ...run(1), variant: 'normal', vramGb: 1 });
+      await append(JobStartedV1, jobId, { ...run(1), claim: EXECUTOR });
       return jobId;
+    },
+    loseAttempt: async (jobId) => {
+      await append(JobAttemptLostV1, jobId, run(1));
+    },
+    assignAgain: async (jobId) => {
+      const notBefore = new Date().toISOString();
+      const retry = { attempt: 2, failedAttempt: 1, class: 'executor-lost', notBefore } as const;
+      await append(JobRetryScheduledV1, jobId, retry);
+      await append(JobAssignedV1, jobId, { ...run(2), variant: 'normal', vramGb: 1 });
     },
     complete: (jobId) => append(JobCompletedV1, jobId, { attempt: 1, verdict: 'passed' }),
     replaceLog: async () => {

@@ -1,6 +1,14 @@
-import type { ViewedJob } from '@anime/contracts';
+import type { Progress, ViewedJob } from '@anime/contracts';
 import type { RecordedEvent } from '@anime/event-store';
-import { evolveView, hasEnded, isShown, NO_VIEW, type JobView, type ShownEvent } from '../domain/job-view/job-view.js';
+import {
+  evolveView,
+  hasEnded,
+  isShown,
+  NO_VIEW,
+  showsProgress,
+  type JobView,
+  type ShownEvent,
+} from '../domain/job-view/job-view.js';
 import type { LiveProgress } from './live-progress.js';
 import type { Viewer } from './viewer.js';
 
@@ -29,13 +37,24 @@ export class Room {
     return this.#view !== undefined && hasEnded(this.#view);
   }
 
+  /** Whether viewers are shown this, as the job is now. */
+  shows({ attempt }: Progress): boolean {
+    return showsProgress(this.#view ?? NO_VIEW, attempt);
+  }
+
+  /** Brings a viewer the next message, or past it. */
+  bring(viewer: Viewer, progress: LiveProgress): void {
+    if (this.shows(progress.data)) viewer.progress(progress);
+    else viewer.passOver(progress);
+  }
+
   onProgress(progress: LiveProgress): void {
     this.#recent.push(progress);
     if (this.#recent.length > 2 * RECENT) {
       const dropped = this.#recent.splice(0, RECENT);
       this.#droppedUpTo = dropped.at(-1)?.seq ?? this.#droppedUpTo;
     }
-    for (const viewer of this.viewers) if (viewer.live) viewer.progress(progress);
+    for (const viewer of this.viewers) if (viewer.live) this.bring(viewer, progress);
   }
 
   /** An event that came live; it counts once the job has been read. */
@@ -73,7 +92,7 @@ export class Room {
    */
   join(viewer: Viewer): boolean {
     if (viewer.covered === undefined || viewer.covered.seq < this.#droppedUpTo) return false;
-    for (const progress of this.#recent) viewer.progress(progress);
+    for (const progress of this.#recent) this.bring(viewer, progress);
     const { shown } = this;
     if (shown !== null) viewer.job(shown);
     viewer.live = true;

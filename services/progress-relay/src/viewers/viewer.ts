@@ -57,7 +57,7 @@ export class Viewer {
     return this.#socket.readyState !== this.#socket.OPEN;
   }
 
-  /** The place up to which everything was sent or waits to be sent; undefined before anything was offered. */
+  /** The place up to which everything was sent, waits to be sent or is not shown; undefined before anything was offered. */
   get covered(): Place | undefined {
     return this.#covered;
   }
@@ -78,10 +78,14 @@ export class Viewer {
 
   /** What lies before the place that is covered already is dropped. */
   progress(progress: LiveProgress): void {
-    if (this.#covered === undefined || progress.seq <= this.#covered.seq) return;
-    this.#covered = { created: this.#covered.created, seq: progress.seq };
+    if (!this.#cover(progress.seq)) return;
     this.#outbox = offerProgress(this.#outbox, progress);
     this.#flush();
+  }
+
+  /** Goes on behind a message that is not shown. */
+  passOver({ seq }: LiveProgress): void {
+    this.#cover(seq);
   }
 
   job(job: ViewedJob): void {
@@ -119,6 +123,13 @@ export class Viewer {
     this.#observer.dismissed(code);
     this.#socket.close(code, reason);
     setTimeout(() => this.#socket.terminate(), this.#limits.closeGraceMs).unref();
+  }
+
+  /** @returns false when that place is covered already */
+  #cover(seq: number): boolean {
+    if (this.#covered === undefined || seq <= this.#covered.seq) return false;
+    this.#covered = { created: this.#covered.created, seq };
+    return true;
   }
 
   get #slow(): boolean {

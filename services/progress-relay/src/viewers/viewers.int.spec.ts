@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { JobAssignedV1, JobRequestedV1 } from '@anime/contracts';
+import { JobAssignedV1, JobAttemptLostV1, JobRequestedV1 } from '@anime/contracts';
 import { uuidv7, type LogEntry } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { collect, testEvent } from '@anime/event-store/testing';
 import { eventually } from '@anime/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { ProgressStream } from '../adapters/nats/progress-stream.js';
+import { ProgressStream, type ProgressSnapshot } from '../adapters/nats/progress-stream.js';
 import { openProgressDoor } from '../adapters/ws/progress-door.js';
 import { useRelayStudio } from '../testing/studio.js';
 import { isChain, view, type TestViewer } from '../testing/test-viewer.js';
@@ -27,19 +27,33 @@ class SlowLog extends MemoryLog {
   }
 }
 
+/** A progress stream that may take its time to hand over a job's last message. */
+class SlowStream extends ProgressStream {
+  snapshots = 0;
+  handOver: Promise<void> = Promise.resolve();
+
+  override async snapshot(...which: Parameters<ProgressStream['snapshot']>): Promise<ProgressSnapshot> {
+    const snapshot = await super.snapshot(...which);
+    this.snapshots += 1;
+    await this.handOver;
+    return snapshot;
+  }
+}
+
 const studio = useRelayStudio();
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const nothing = (): void => undefined;
 const observer = { opened: nothing, dismissed: nothing, sent: nothing, invalid: nothing };
 
 let log: SlowLog;
+let progress: SlowStream;
 let viewers: Viewers;
 let come: (jobId: string, token?: string) => Promise<TestViewer>;
 let stop: () => Promise<void>;
 beforeEach(async () => {
   log = new SlowLog();
   const draining = new AbortController();
-  const progress = new ProgressStream(studio.log());
+  progress = new SlowStream(studio.log());
   viewers = new Viewers({ progress, log, eventsBegun: async () => undefined, limits: LIMITS, logger: quiet, observer });
   const following = progress.run(viewers, draining.signal);
   const server = createServer();
@@ -66,7 +80,8 @@ const REQUESTED = {
   seedSource: 'given',
   project: null,
 } as const;
-const ASSIGNED = { attempt: 1, executorId: uuidv7(), promptId: uuidv7(), variant: 'normal', vramGb: 1 } as const;
+const ATTEMPT = { attempt: 1, executorId: uuidv7(), promptId: uuidv7() } as const;
+const ASSIGNED = { ...ATTEMPT, variant: 'normal', vramGb: 1 } as const;
 const request = (jobId: string) => log.append(testEvent(JobRequestedV1, jobId, REQUESTED));
 const assign = (jobId: string) => log.append(testEvent(JobAssignedV1, jobId, ASSIGNED));
 const comesLive = async (after: number): Promise<void> => viewers.onEntries(await collect(log.read({ after })));
@@ -136,5 +151,30 @@ describe('an older copy in the place of the log', () => {
     restoreTo(0);
     reading.resolve();
     expect((await viewer.see('reset')).data.job).toBeNull();
+  });
+});
+
+describe('an attempt that is given up while the full state is read', () => {
+  it('has no progress in it, nor in what came live meanwhile', async () => {
+    const [jobId, other] = [uuidv7(), uuidv7()];
+    await request(jobId);
+    await assign(jobId);
+    await studio.publish(jobId);
+    const watching = await come(other);
+    await watching.see('reset');
+    const reading = Promise.withResolvers<void>();
+    progress.handOver = reading.promise;
+    const viewer = await come(jobId);
+    await eventually(() => progress.snapshots === 2, { what: 'the last progress was read' });
+    const lost = await log.append(testEvent(JobAttemptLostV1, jobId, ATTEMPT));
+    await comesLive(lost.position - 1);
+    await studio.publish(jobId);
+    await studio.publish(other);
+    await watching.see('progress');
+    reading.resolve();
+    expect((await viewer.see('reset')).data).toMatchObject({ job: { status: 'assigned' }, progress: null });
+    const next = await studio.publish(jobId, { attempt: 2 });
+    await viewer.see('progress', ({ seq }) => seq === next);
+    expect(viewer.seqs()).toEqual([next]);
   });
 });

@@ -179,15 +179,16 @@ export class Viewers implements ProgressSink {
     const place = viewer.outdated ? undefined : (viewer.covered ?? from);
     const missed = place === undefined ? undefined : await progress.since(room.jobId, place);
     if (place === undefined || missed === undefined) {
-      const snapshot = await progress.snapshot(room.jobId);
+      const { place: end, progress: last } = await progress.snapshot(room.jobId, (data) => room.shows(data));
       if (stale()) return;
-      const { created, seq } = snapshot.place;
-      return viewer.reset(created, { seq, job: room.shown, progress: snapshot.progress });
+      // The job may have gone on while the stream was read.
+      const shown = last !== null && room.shows(last) ? last : null;
+      return viewer.reset(end.created, { seq: end.seq, job: room.shown, progress: shown });
     }
     if (stale()) return;
     if (viewer.covered === undefined) viewer.resume(place);
     for (const message of missed) {
-      viewer.progress(message);
+      room.bring(viewer, message);
       await viewer.drained();
       if (stale()) return;
     }

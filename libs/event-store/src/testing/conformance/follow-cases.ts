@@ -2,7 +2,8 @@ import { expect, it } from '@jest/globals';
 import type { Batch } from '../../event-log.js';
 import type { ConformanceFactory } from './harness.js';
 import { followAll, START } from './follow-all.js';
-import { cancelRequested, JOB, outline, started } from './samples.js';
+import { SAMPLED_V1 } from '../sampled-contracts.js';
+import { assigned, cancelRequested, JOB, outline, started, termStarted } from './samples.js';
 
 export function followCases(factory: ConformanceFactory): void {
   it('hands over the history in bounded batches with checkpoints, and says when it has caught up', async () => {
@@ -27,6 +28,19 @@ export function followCases(factory: ConformanceFactory): void {
     await log.append(cancelRequested());
     const { entries } = await followAll(log, { position: 2, eventId: second.id });
     expect(outline(entries)).toEqual(['3 event']);
+  });
+
+  it('fences by the terms before its checkpoint, too', async () => {
+    const { log, readBy } = await factory();
+    const events = [termStarted(2), assigned(1, 1), assigned(2, 2), termStarted(3), assigned(3, 2), assigned(4, 3)];
+    for (const event of events) await log.append(event);
+    const judged = ['1 event', '2 fenced', '3 event', '4 event', '5 fenced', '6 event'];
+    for (const [index, { id }] of events.slice(0, -1).entries()) {
+      const position = index + 1;
+      // A reader that has read nothing yet must learn the earlier terms by itself.
+      const { entries } = await followAll(readBy(SAMPLED_V1), { position, eventId: id });
+      expect(outline(entries)).toEqual(judged.slice(position));
+    }
   });
 
   it('calls once without entries when nothing is behind the checkpoint', async () => {

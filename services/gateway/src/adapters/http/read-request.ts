@@ -37,7 +37,8 @@ export function readRequest<R extends Route>(route: R, request: RawRequest): Rou
   const body =
     route.body === undefined
       ? void (route.method === 'post' && read(NO_BODY, request.body, 'body'))
-      : read(route.body, request.body ?? {}, 'body');
+      : // No body is like an empty one, so that the answer names what is missing; null is none.
+        read(route.body, request.body === undefined ? {} : request.body, 'body');
   if (errors.length > 0) throw new ProblemError('validation-failed', summaryOf(errors), { errors });
   // Each part was parsed by the schema from which its type is inferred.
   return { params, query, headers, body } as RouteInput<R>;

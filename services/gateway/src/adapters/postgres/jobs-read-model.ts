@@ -59,6 +59,8 @@ export interface JobQueue {
 }
 
 const QUEUE_LIMIT = 200;
+/** A job in one of these has no GPU yet. */
+const WAITING: readonly JobStatus[] = ['queued', 'requested'];
 
 /** What the gateway reads: plain SQL over the tables of the `jobs` read-model. Every method throws 'read-model-unavailable' while PostgreSQL is away. */
 export class JobsReadModel {
@@ -133,21 +135,29 @@ export class JobsReadModel {
   /** What waits and what runs. */
   async queue(): Promise<JobQueue> {
     const open = JOB_STATUSES.filter((status) => !ENDED_STATUSES.includes(status));
-    const waiting: readonly JobStatus[] = ['queued', 'requested'];
-    const running = open.filter((status) => !waiting.includes(status));
+    const running = open.filter((status) => !WAITING.includes(status));
     const [counts, queuedJobs, runningJobs] = await Promise.all([
       this.#database.query<{ readonly status: JobStatus; readonly count: string }>(
         `select j.status, count(*) as count from ${this.#table(JOBS)} j group by j.status`,
       ),
       this.#summaries(
         `j.status = any($1::text[]) order by j.accepted_position nulls last, j.requested_at, j.id limit ${QUEUE_LIMIT}`,
-        [waiting],
+        [WAITING],
       ),
       this.#summaries(`j.status = any($1::text[]) order by j.requested_at, j.id limit ${QUEUE_LIMIT}`, [running]),
     ]);
     const all = Object.fromEntries(JOB_STATUSES.map((status) => [status, 0])) as Record<JobStatus, number>;
     for (const { status, count } of counts) all[status] = Number(count);
     return { counts: all, queued: queuedJobs, running: runningJobs };
+  }
+
+  /** How many jobs wait; more than `limit` are not counted. */
+  async waiting(limit: number): Promise<number> {
+    const rows = await this.#database.query<{ readonly count: string }>(
+      `select count(*) as count from (select 1 from ${this.#table(JOBS)} j where j.status = any($1::text[]) limit $2) w`,
+      [WAITING, limit],
+    );
+    return Number(rows[0]?.count ?? 0);
   }
 
   /** How far the read-model has read; 0 = nothing yet. */

@@ -12,14 +12,14 @@ export interface ExecutorState {
 
 /** What was heard of an executor while the orchestrator listened. Its own clock, milliseconds. */
 export interface Observation {
-  /** For how long nothing was heard, and it was listened for. */
+  /** For how long nothing was heard, and it was listened for: a leader that is new begins to count. */
   readonly silentMs: number;
-  /** False when nothing was heard since the listening began. */
-  readonly heard: boolean;
+  /** Age of the last heartbeat, whoever led then; undefined when none came since the listening began. */
+  readonly heardMsAgo: number | undefined;
 }
 
 /** Lost when silent for too long, recovered when heard since. Heartbeats cause nothing else (architecture §6). */
-export function decideExecutor(state: ExecutorState, { silentMs, heard }: Observation, limitMs: number): Decision {
-  if (state.lost) return heard && silentMs < limitMs ? decided(ExecutorRecoveredV1, {}) : NOTHING;
+export function decideExecutor(state: ExecutorState, { silentMs, heardMsAgo }: Observation, limitMs: number): Decision {
+  if (state.lost) return heardMsAgo !== undefined && heardMsAgo < limitMs ? decided(ExecutorRecoveredV1, {}) : NOTHING;
   return silentMs >= limitMs ? decided(ExecutorLostV1, { silentMs: Math.floor(silentMs) }) : NOTHING;
 }

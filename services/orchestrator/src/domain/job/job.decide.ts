@@ -13,10 +13,9 @@ import {
   type EventContract,
   type TemplateManifest,
 } from '@anime/contracts';
-import { decided, NOTHING, type Decider, type Decision } from '@anime/event-store/pure';
+import { decided, NOTHING, type Decision } from '@anime/event-store/pure';
 import { retryDelayMs, RETRYABLE_CLASSES } from './retry-policy.js';
-import { evolveJob } from './job.evolve.js';
-import { failureOf, NO_JOB, nextAttempt, stageOf, type JobEvent, type JobState } from './job.state.js';
+import { failureOf, nextAttempt, stageOf, type JobState } from './job.state.js';
 
 /** A template as the shell hands it in: its graph already bound to the job's parameters, and hashed. */
 export interface CompiledTemplate {
@@ -27,8 +26,8 @@ export interface CompiledTemplate {
 
 /** All that the orchestrator may want of a job. Time, ids and chance come in here (law 5). */
 export type JobCommand =
-  /** `compiled` absent: there is no such template, or it cannot be compiled, for `reason`. */
   | { readonly kind: 'AcceptJob'; readonly compiled: CompiledTemplate; readonly maxAttempts: number }
+  /** There is no such template, or it cannot be compiled. */
   | { readonly kind: 'RejectJob'; readonly reason: string }
   | { readonly kind: 'AssignJob'; readonly executorId: string; readonly promptId: string; readonly now: string }
   | { readonly kind: 'OrderCancel' }
@@ -85,13 +84,6 @@ export function decideJob(command: JobCommand, job: JobState): Decision<EventCon
     }
   }
 }
-
-export const jobDecider: Decider<JobState, JobCommand, JobEvent> = {
-  foldVersion: 1,
-  initial: NO_JOB,
-  decide: decideJob,
-  evolve: evolveJob,
-};
 
 function accept({ manifest, graph, graphHash }: CompiledTemplate, maxAttempts: number, job: JobState): Decision {
   const requested = job.requested;

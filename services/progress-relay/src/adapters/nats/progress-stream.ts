@@ -48,13 +48,25 @@ export class ProgressStream {
   }
 
   /**
-   * The last message of a job, and the end of the stream.
+   * The last message of a job that is shown, and the end of the stream.
    * @throws when NATS does not answer, or the stream is another one than is followed: then this is soon noticed
    */
-  async snapshot(jobId: string): Promise<ProgressSnapshot> {
-    const { place, message } = await this.#follower.latest(jobId);
-    const progress = message === undefined ? 'none' : readProgress(jobId, message);
-    return { place, progress: typeof progress === 'string' ? null : progress.data };
+  async snapshot(jobId: string, isShown: (progress: Progress) => boolean): Promise<ProgressSnapshot> {
+    const shown = (message: ProgressMessage): Progress | undefined => {
+      const progress = readProgress(jobId, message);
+      return typeof progress !== 'string' && isShown(progress.data) ? progress.data : undefined;
+    };
+    const { place, message: last } = await this.#follower.latest(jobId);
+    if (last === undefined) return { place, progress: null };
+    const progress = shown(last);
+    if (progress !== undefined) return { place, progress };
+    // What came last is of an attempt that the job is past: what is shown lies before it.
+    const history = await this.#follower.behind(jobId, { ...place, seq: 0 });
+    for (const message of history?.messages.toReversed() ?? []) {
+      const before = message.seq < last.seq ? shown(message) : undefined;
+      if (before !== undefined) return { place, progress: before };
+    }
+    return { place, progress: null };
   }
 
   /**

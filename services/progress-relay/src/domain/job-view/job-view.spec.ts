@@ -16,7 +16,7 @@ import type { NewEvent } from '@anime/event-store';
 import { recordAll, testEvent } from '@anime/event-store/testing';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { evolveView, hasEnded, NO_VIEW, type JobView, type ShownEvent } from './job-view.js';
+import { evolveView, hasEnded, NO_VIEW, showsProgress, type JobView, type ShownEvent } from './job-view.js';
 
 const JOB = '0199f0f0-0000-7000-8000-000000000001';
 const EXECUTOR = '0199f0f0-0000-7000-8000-000000000002';
@@ -145,6 +145,20 @@ describe('a job as its viewers see it', () => {
         expect(end === undefined || ENDED_STATUSES.some((known) => known === status)).toBe(true);
       }),
     );
+  });
+
+  it('has no progress of an attempt that was given up or that another has followed, however late it comes', () => {
+    const shown = (...events: NewEvent[]) => {
+      const view = fold([requested(), accepted(), ...events]);
+      return [1, 2, 3].filter((attempt) => showsProgress(view, attempt));
+    };
+    expect(shown()).toEqual([1, 2, 3]);
+    expect(shown(assigned(1), started(1))).toEqual([1, 2, 3]);
+    expect(shown(assigned(1), lost(1))).toEqual([2, 3]);
+    expect(shown(assigned(1), retry(2))).toEqual([2, 3]);
+    expect(shown(assigned(1), lost(1), retry(2), assigned(2))).toEqual([2, 3]);
+    expect(shown(assigned(1), lost(1), retry(2), assigned(2), executed(2), completed())).toEqual([2, 3]);
+    expect(shown(assigned(1), lost(1), retry(2), assigned(2), lost(2), failed())).toEqual([3]);
   });
 
   it('is not changed by events that it has folded already', () => {

@@ -51,7 +51,7 @@ export interface JobView {
   /** The attempt that was last assigned or scheduled; 0 before the first. */
   readonly attempt: number;
   readonly reported: Readonly<Record<number, 'running' | 'executed'>>;
-  /** The last attempt that was given up: what is reported of it is not shown. */
+  /** The last attempt that was given up: what is reported of it is not shown, nor its progress. */
   readonly lostAttempt: number;
   /** Position of the last event that was folded; an older one changes nothing. */
   readonly position: number;
@@ -71,6 +71,11 @@ export const NO_VIEW: JobView = {
 /** True when nothing more happens to the job by itself. */
 export function hasEnded(view: JobView): boolean {
   return view.decided !== undefined && ENDED_STATUSES.includes(view.decided);
+}
+
+/** Whether progress of this attempt is shown: an executor that was cut off still tells of one that the job is past. */
+export function showsProgress({ attempt: current, lostAttempt }: JobView, attempt: number): boolean {
+  return attempt > lostAttempt && attempt >= current;
 }
 
 /** Folds one event in the order of the log; total, so that a repeat and a fact of another attempt change nothing. */

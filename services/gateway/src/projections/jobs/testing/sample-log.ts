@@ -14,7 +14,7 @@ export function sampleJobId(n: number): string {
 export type LogStep =
   | { readonly kind: 'next'; readonly job: number }
   | { readonly kind: 'repeat'; readonly job: number }
-  | { readonly kind: 'garbage'; readonly what: 'no-envelope' | 'bad-data' | 'wrong-producer' | 'unknown' | 'newer' };
+  | { readonly kind: 'garbage'; readonly what: 'no-envelope' | 'bad-data' | 'wrong-producer' | 'unknown' };
 
 /** Every event that is not of a job, then one of each story step by step as `steps` say, then what is left of each. */
 export async function fillLog(log: MemoryLog, stories: readonly StoryName[], steps: readonly LogStep[]): Promise<void> {
@@ -79,9 +79,6 @@ async function garbage(
       return;
     case 'unknown':
       await log.putRaw({ subject, headers: envelope('job.dreamt.v1'), data: '{}' });
-      return;
-    case 'newer':
-      await log.putRaw({ subject, headers: envelope('job.scored.v2'), data: '{}' });
   }
 }
 

@@ -1,0 +1,31 @@
+import { AnswerCheck } from '@anime/gateway-client/testing';
+import { createTestDatabase, useNats } from '@anime/testing';
+import { expect, it } from '@jest/globals';
+import { startTestGateway } from './testing/test-gateway.js';
+
+const nats = useNats();
+
+it('too many waiting jobs: a further one gets 429 and when to come again, what was asked for before is answered', async () => {
+  await using database = await createTestDatabase();
+  await using gateway = await startTestGateway({
+    natsUrl: (await nats.server()).url,
+    databaseUrl: database.url,
+    check: new AnswerCheck(),
+    env: { ANIME_QUEUE_LIMIT: '2' },
+  });
+  const ask = (key: string) =>
+    gateway.send('POST', '/api/anime/generate/image', {
+      body: { prompt: 'a fox' },
+      headers: { 'idempotency-key': key },
+    });
+  const first = await ask('1');
+  const { body } = await ask('2');
+  await gateway.send('GET', `/api/anime/jobs/${String(body['jobId'])}?after=${String(body['position'])}`);
+
+  const end = await gateway.log.end();
+  const refused = await ask('3');
+  expect(refused).toMatchObject({ status: 429, body: { code: 'queue-full', retryable: true } });
+  expect(refused.headers.get('retry-after')).toBe('30');
+  expect(await ask('1')).toMatchObject({ status: 202, body: first.body });
+  expect(await gateway.log.end()).toBe(end);
+});
