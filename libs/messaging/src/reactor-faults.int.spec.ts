@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { CATALOGUE, createCatalogue, defineEvent, defineUpcaster, JobCancelRequestedV1 } from '@anime/contracts';
-import { uuidv7, type Batch, type Checkpoint } from '@anime/event-store';
+import { openLog, uuidv7, type Batch, type Checkpoint } from '@anime/event-store';
 import { testEvent } from '@anime/event-store/testing';
 import { ProblemError } from '@anime/problem-details';
 import { eventually, GARBAGE_HEADERS, publishRaw } from '@anime/testing';
@@ -58,6 +58,26 @@ describe('a reactor survives', () => {
     studio.serve([second.row]);
     await eventually(() => second.handled.length === 5, { what: 'the second process got all five' });
     expect(second.positions().sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('a log that is not there: says what to do, also where the durable is still awaited', async () => {
+    const studio = await studios();
+    const elsewhere = openLog({
+      natsUrl: (await studio.nats.server()).url,
+      name: 'test',
+      stream: 'NOWHERE',
+      root: 'nowhere',
+    });
+    const worker = recorder(undefined, { awaits: () => 'made a little later' });
+    const service = studio.serve([worker.row], { log: elsewhere });
+    await eventually(() => service.check().reason?.includes('the stream NOWHERE does not exist'), {
+      what: 'it says so',
+    });
+    expect(service.check()).toMatchObject({ ok: false, reason: expect.stringContaining('npm run anime -- provision') });
+    await service.close();
+    await elsewhere.close();
+    const here = studio.serve([worker.row]);
+    await eventually(() => here.check().reason?.includes('made a little later'), { what: 'the durable is awaited' });
   });
 
   it('a durable that is not there: not ready, says what to do, and begins once it was made', async () => {

@@ -8,6 +8,7 @@ import type { Registry } from 'prom-client';
 import { acceptJsonBodies } from './json-body.js';
 import type { Readiness } from './readiness.js';
 import { problemOfHttpError } from './problem-filter.js';
+import { traceRequests } from './request-spans.js';
 import { RouteTable } from './route-table.js';
 
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
@@ -72,6 +73,7 @@ export function createHttpServer(options: HttpServerOptions): {
     void reply.header('x-request-id', request.id);
     done();
   });
+  traceRequests(fastify);
   fastify.get('/health', () => ({ status: 'ok', service: name, version, uptimeSeconds: Math.round(process.uptime()) }));
   fastify.get('/ready', async (_request, reply) => {
     const report = await readiness.report();

@@ -70,6 +70,7 @@ const LOG_ANSWER_MS = 700;
 export function logCheck(log: {
   state(): { readonly connected: boolean; readonly reason: string | null };
   connected(): Promise<{ flush(): Promise<void> }>;
+  refusal(): string | null;
 }): ReadinessCheck {
   return async () => {
     const { connected, reason } = log.state();
@@ -80,7 +81,7 @@ export function logCheck(log: {
     const answered = log
       .connected()
       .then((connection) => connection.flush()) // a ping and its answer
-      .then(() => ({ ok: true, reason: null }));
+      .then(() => ({ ok: log.refusal() === null, reason: log.refusal() }));
     try {
       return await Promise.race([answered, late]);
     } finally {

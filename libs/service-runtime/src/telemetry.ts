@@ -1,46 +1,62 @@
-/** Set once tracing runs. */
+/** Set once spans are exported. */
 let running: { shutdown(): Promise<void> } | undefined;
-
-const OPERATIONAL_PATHS: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);
+let started = false;
 
 /**
- * Starts tracing when OTEL_EXPORTER_OTLP_ENDPOINT is set (OTLP over HTTP); otherwise does nothing, because loading the
- * SDK takes a third of a second. Must run before `http`, `undici` and `pg` are loaded, so call it first in `main.ts` and import the rest
- * dynamically behind it (`runMain` does).
+ * Makes trace context travel: from a request's `traceparent` into the events that it causes, and from event to event. With
+ * OTEL_EXPORTER_OTLP_ENDPOINT set, spans are also exported (OTLP over HTTP), among them those of PostgreSQL and outgoing
+ * HTTP; without it ids are made and nothing is recorded, as a log outlives the wish to look into it. Must run before
+ * `undici` and `pg` are loaded, so call it first in `main.ts` and import the rest dynamically behind it (`runMain` does).
  */
 export async function startTelemetry(service: string): Promise<void> {
-  if (running !== undefined || (process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '') === '') return;
-  // The SDK would send these two by default, to paths that a traces-only receiver does not have.
-  process.env['OTEL_METRICS_EXPORTER'] ??= 'none';
-  process.env['OTEL_LOGS_EXPORTER'] ??= 'none';
+  if (started) return;
+  started = true;
   const [
-    { NodeSDK },
-    { OTLPTraceExporter },
-    { HttpInstrumentation },
-    { UndiciInstrumentation },
-    { PgInstrumentation },
+    { context, propagation, trace },
+    { AsyncLocalStorageContextManager },
+    { W3CTraceContextPropagator },
+    { resourceFromAttributes },
+    { AlwaysOffSampler, AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, TracerProvider },
   ] = await Promise.all([
-    import('@opentelemetry/sdk-node'),
-    import('@opentelemetry/exporter-trace-otlp-http'),
-    import('@opentelemetry/instrumentation-http'),
+    import('@opentelemetry/api'),
+    import('@opentelemetry/context-async-hooks'),
+    import('@opentelemetry/core'),
+    import('@opentelemetry/resources'),
+    import('@opentelemetry/sdk-trace'),
+  ]);
+  const isExported = (process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '') !== '';
+  const root = isExported ? new AlwaysOnSampler() : new AlwaysOffSampler();
+  const provider = new TracerProvider({
+    resource: resourceFromAttributes({ 'service.name': service, 'process.pid': process.pid }),
+    sampler: new ParentBasedSampler({ root }),
+    spanProcessors: isExported ? [new BatchSpanProcessor({ exporter: await exporter() })] : [],
+  });
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  trace.setGlobalTracerProvider(provider);
+  if (!isExported) return;
+  await instrument();
+  running = provider;
+}
+
+async function exporter() {
+  const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
+  return new OTLPTraceExporter();
+}
+
+/** Work without a cause of its own, as in polling, would fill the receiver with traces of one span. */
+async function instrument(): Promise<void> {
+  const [{ registerInstrumentations }, { UndiciInstrumentation }, { PgInstrumentation }] = await Promise.all([
+    import('@opentelemetry/instrumentation'),
     import('@opentelemetry/instrumentation-undici'),
     import('@opentelemetry/instrumentation-pg'),
   ]);
-  const sdk = new NodeSDK({
-    serviceName: service,
-    traceExporter: new OTLPTraceExporter(),
+  registerInstrumentations({
     instrumentations: [
-      new HttpInstrumentation({
-        ignoreIncomingRequestHook: (request) => OPERATIONAL_PATHS.has((request.url ?? '').split('?')[0] ?? ''),
-        requireParentforOutgoingSpans: true,
-      }),
-      // Polling without a cause of its own would fill the receiver with traces of one span.
       new UndiciInstrumentation({ requireParentforSpans: true }),
       new PgInstrumentation({ requireParentSpan: true }),
     ],
   });
-  sdk.start();
-  running = sdk;
 }
 
 /** Sends what is still held back; at most `timeoutMs`, so that an absent receiver does not delay the end. */

@@ -192,6 +192,8 @@ describe('while JetStream is full', () => {
     const end = await gateway.log.end();
     expect(await gateway.send('POST', IMAGE, { body: { prompt: 'x'.repeat(20_000) } })).toMatchObject({ status: 503 });
     expect(await gateway.log.end()).toBe(end);
+    const full = { ok: false, reason: expect.stringMatching(/no room/) };
+    expect(await ready(gateway)).toMatchObject({ status: 503, checks: { log: full } });
   }, 30_000);
 });
 

@@ -55,6 +55,24 @@ describe('the API of a whole studio', () => {
     ]);
   }, 60_000);
 
+  it('carries the trace of the one who asked into every event of the job, as well as their correlation', async () => {
+    const traceId = 'c'.repeat(32);
+    const correlation = '0193a000-0000-7000-8000-0000000000c0';
+    const headers = { traceparent: `00-${traceId}-${'d'.repeat(16)}-01`, 'x-correlation-id': correlation };
+    const { status, body } = await ask('POST', '/api/anime/generate/image', JSON.stringify(SMALL), headers);
+    expect(status).toBe(202);
+    const { jobId = '' } = body as { jobId?: string };
+    await studio.ended(jobId);
+    const events = await studio.events(jobId);
+    expect(events.length).toBeGreaterThanOrEqual(9);
+    for (const { type, traceparent, correlationId } of events)
+      expect({ type, trace: traceparent?.slice(3, 35), correlationId }).toEqual({
+        type,
+        trace: traceId,
+        correlationId: correlation,
+      });
+  }, 60_000);
+
   it('makes a clip, and takes the old form of a request', async () => {
     const clip = await unwrap(
       studio.client.POST('/api/anime/generate/video', {

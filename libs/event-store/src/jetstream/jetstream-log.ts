@@ -8,6 +8,7 @@ import {
   type ContractCatalogue,
   type EventContract,
 } from '@anime/contracts';
+import { isProblem } from '@anime/problem-details';
 import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Appended, EventLog, Expectation, FollowOptions } from '../event-log.js';
@@ -44,6 +45,9 @@ export function openLog(options: JetStreamLogOptions): JetStreamLog {
   return new JetStreamLog(options);
 }
 
+/** Nobody may ask a service that is not ready: only time, or an append, tells that there is room again. */
+const REFUSAL_SHOWN_MS = 30_000;
+
 /** The log in a JetStream stream (architecture §2, §3). */
 export class JetStreamLog implements EventLog {
   readonly root: string;
@@ -53,6 +57,7 @@ export class JetStreamLog implements EventLog {
   readonly #source: EntrySource;
   readonly #appender: Appender;
   readonly #graceMs: number;
+  #refused: { readonly reason: string; readonly until: number } | undefined;
 
   constructor(options: JetStreamLogOptions) {
     this.root = options.root ?? EVENTS_ROOT;
@@ -85,8 +90,21 @@ export class JetStreamLog implements EventLog {
     return this.#link.close();
   }
 
-  append(event: NewEvent, options: { readonly expect?: Expectation | undefined } = {}): Promise<Appended> {
-    return this.#appender.append(event, options.expect);
+  /** Why the log took no event just now, though NATS is there: it is full. Null when it took the last one, or none came for a while. */
+  refusal(): string | null {
+    return this.#refused !== undefined && performance.now() < this.#refused.until ? this.#refused.reason : null;
+  }
+
+  async append(event: NewEvent, options: { readonly expect?: Expectation | undefined } = {}): Promise<Appended> {
+    try {
+      const appended = await this.#appender.append(event, options.expect);
+      this.#refused = undefined;
+      return appended;
+    } catch (error) {
+      if (isProblem(error, 'log-full'))
+        this.#refused = { reason: error.message, until: performance.now() + REFUSAL_SHOWN_MS };
+      throw error;
+    }
   }
 
   lastOfAggregate(aggregate: Aggregate, aggregateId: string): Promise<LogEntry | undefined> {
@@ -94,7 +112,7 @@ export class JetStreamLog implements EventLog {
   }
 
   lastOnSubject(contract: EventContract, aggregateId: string, executorId?: string): Promise<LogEntry | undefined> {
-    return this.#link.within(this.#graceMs).then(async (nc) => { const m = await this.#source.get(nc, { last_by_subj: eventSubject(this.root, contract, aggregateId, { executorId }) }); return m === undefined ? undefined : this.#source.entry(nc, m, new Set()); });
+    return this.#one({ last_by_subj: eventSubject(this.root, contract, aggregateId, { executorId }) });
   }
 
   async *readAggregate(

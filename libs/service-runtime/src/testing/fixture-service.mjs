@@ -28,6 +28,18 @@ await runMain('gateway', async () => {
       },
     },
     onDrain: () => trail('resources'),
+    configure: async (app) => {
+      if (fixture !== 'tells-trace') return;
+      const { context, trace } = await import('@opentelemetry/api');
+      const tell = async () => {
+        await new Promise(setImmediate);
+        const { traceId, spanId, traceFlags } = trace.getSpanContext(context.active());
+        return { traceparent: `00-${traceId}-${spanId}-0${traceFlags}` };
+      };
+      const fastify = app.getHttpAdapter().getInstance();
+      fastify.get('/trace', tell);
+      fastify.post('/trace', tell);
+    },
     log: { close: async () => trail('log') },
   });
   if (fixture === 'rejects') setTimeout(() => void Promise.reject(new Error('nobody caught this')), 10);

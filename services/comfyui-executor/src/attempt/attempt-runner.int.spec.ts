@@ -202,6 +202,21 @@ describe('a ComfyUI that fails', () => {
     expect(restarted.counters.promptsPosted).toBe(1);
   }, 20_000);
 
+  it('does not know the prompt for one look: that alone is not vanished, and the job is executed', async () => {
+    const { jobs } = harness;
+    const simulator = await harness.simulator();
+    const jobId = await jobs.accept();
+    let looks = 0;
+    const gate = await harness.gate(simulator.url, (call) => {
+      if (call !== `GET /api/jobs/${promptIdOf(jobId, 1)}`) return 'pass';
+      looks += 1;
+      return looks === 1 ? 'unknown' : 'pass';
+    });
+    expect(await harness.life(gate.url).run(await jobs.assign(jobId))).toEqual(DONE);
+    expect(await jobs.trail(jobId)).toEqual(['started', 'executed']);
+    expect(looks).toBeGreaterThan(1);
+  });
+
   it('answers the POST with a plain 500: transient, with status and body, and never POSTed twice', async () => {
     const { jobs } = harness;
     const simulator = await harness.simulator({ faults: { refuseNewPrompts500: true } });

@@ -12,6 +12,7 @@ import { eventually, GARBAGE_HEADERS, publishRaw } from '@anime/testing';
 import { AttemptJournal, type Order } from '../attempt/attempt-journal.js';
 import { AttemptRunner } from '../attempt/attempt-runner.js';
 import { Slots } from '../attempt/slots.js';
+import { openComfyGate, type ComfyGate, type Gatekeeper } from './comfy-gate.js';
 import { JobLog } from './job-log.js';
 
 /** One life of an executor's process, as far as its attempts go. */
@@ -23,8 +24,8 @@ export class RunnerLife implements AsyncDisposable {
   readonly #client: ComfyClient;
   readonly #drain = new AbortController();
 
-  constructor(log: EventLog, blobs: FsBlobStore, url: string) {
-    this.#client = new ComfyClient({ baseUrl: url, timeoutMs: 2_000 });
+  constructor(log: EventLog, blobs: FsBlobStore, url: string, timeoutMs = 2_000) {
+    this.#client = new ComfyClient({ baseUrl: url, timeoutMs });
     this.socket = new ComfySocket({ baseUrl: url, reconnectMs: 20 });
     this.runner = new AttemptRunner({
       claim: this.claim,
@@ -59,7 +60,10 @@ export interface RunnerHarness extends AsyncDisposable {
   readonly blobs: FsBlobStore;
   readonly dir: string;
   simulator(options?: Partial<SimulatorOptions>): Promise<Simulator>;
-  life(url: string): RunnerLife;
+  /** An address before a server where a test can come between. */
+  gate(serverUrl: string, keeper: Gatekeeper): Promise<ComfyGate>;
+  /** @param timeoutMs how long it waits for an answer of the server */
+  life(url: string, timeoutMs?: number): RunnerLife;
   /** Puts messages that are no events on a subject below the root; returns when they are stored. */
   putGarbage(subject: string): Promise<void>;
 }
@@ -81,8 +85,13 @@ export async function runnerHarness(natsUrl: string): Promise<RunnerHarness> {
       open.push(simulator);
       return simulator;
     },
-    life: (url) => {
-      const life = new RunnerLife(log, blobs, url);
+    gate: async (serverUrl, keeper) => {
+      const gate = await openComfyGate(serverUrl, keeper);
+      open.push(gate);
+      return gate;
+    },
+    life: (url, timeoutMs) => {
+      const life = new RunnerLife(log, blobs, url, timeoutMs);
       open.push(life);
       return life;
     },

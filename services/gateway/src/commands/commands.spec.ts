@@ -151,6 +151,22 @@ describe('the commands of jobs', () => {
     expect(requests).toHaveLength(1);
   });
 
+  it.each([
+    ['without a key', undefined],
+    ['with a key', 'k-1'],
+  ])('%s begin a job only while nothing stands on any subject of it', async (_how, idempotencyKey) => {
+    const jobs = await commands();
+    const append = log.append.bind(log);
+    // Whatever looked at the job before has seen nothing of it.
+    log.append = async (event, options) => {
+      await log.putRaw({ subject: `anime.job.${event.aggregateId}.orchestrator`, data: 'garbage' });
+      return append(event, options);
+    };
+    const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey } as const;
+    await expect(jobs.submit(command)).rejects.toMatchObject({ code: 'append-conflict' });
+    expect((await entries()).at(-1)).toMatchObject({ status: 'void' });
+  });
+
   it('are answered from the log although their template is gone, when their key has asked before', async () => {
     const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey: 'k-1' } as const;
     const { jobId } = await (await commands()).submit(command);

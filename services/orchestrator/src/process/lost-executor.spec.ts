@@ -1,5 +1,12 @@
-import { ExecutorRegisteredV1, JobAttemptFailedV1, JobCancelRequestedV1 } from '@anime/contracts';
+import {
+  ExecutorLostV1,
+  ExecutorRegisteredV1,
+  JobAttemptFailedV1,
+  JobCancelRequestedV1,
+  SchedulerTermStartedV1,
+} from '@anime/contracts';
 import { uuidv7 } from '@anime/event-store';
+import { testEvent } from '@anime/event-store/testing';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { OpenWork } from '../domain/open-work/open-work.js';
 import { EXECUTOR, SCHEDULER, studio, type Studio } from '../testing/studio.js';
@@ -159,6 +166,36 @@ describe('an executor of which nothing is heard', () => {
     await pass(5);
     expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost']);
     expect((await s.trail(jobId)).slice(2)).toEqual(['assigned', 'attempt-failed', 'retry-scheduled']);
+  });
+
+  it.each(['', '.orchestrator', '.comfyui-executor', '.nobody.at.all'])(
+    'is lost and recovered all the same when garbage stands on anime.executor.<id>%s',
+    async (suffix) => {
+      const subject = `anime.executor.${EXECUTOR}${suffix}`;
+      await s.log.putRaw({ subject, data: 'garbage' });
+      await s.settle();
+      await pass(31);
+      expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost']);
+      await s.log.putRaw({ subject, data: 'garbage' });
+      await s.settle();
+      await pass(1, EXECUTOR);
+      expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost', 'executor.recovered']);
+    },
+  );
+
+  it('is lost and recovered all the same when the leader of a term that had ended called it lost', async () => {
+    const tooLate = async (): Promise<void> => {
+      await s.log.append(testEvent(ExecutorLostV1, EXECUTOR, { silentMs: 30_000 }, { epoch: 1 }));
+      expect(await s.log.lastOfAggregate('executor', EXECUTOR)).toMatchObject({ status: 'fenced' });
+      await s.settle();
+    };
+    await s.append(SchedulerTermStartedV1, SCHEDULER, { epoch: 2, leader: OTHER });
+    await tooLate();
+    await pass(31);
+    expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost']);
+    await tooLate();
+    await pass(1, EXECUTOR);
+    expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost', 'executor.recovered']);
   });
 
   it('stays lost for an orchestrator that goes on from a snapshot', async () => {

@@ -104,10 +104,12 @@ export function readCases(factory: ConformanceFactory): void {
     await log.append(assigned(2, 1));
     const fenced = { status: 'fenced', position: 4, term: 2, event: { data: { attempt: 2 } } };
     // A reader that has read nothing yet must learn the earlier terms by itself.
-    for (const reader of [log, readBy(SAMPLED_V1)])
-      expect(await reader.lastOfAggregate('job', JOB)).toMatchObject(fenced);
-    expect(await collect(readBy(SAMPLED_V1).read({ after: 3 }))).toMatchObject([fenced]);
-    expect(outline(await collect(readBy(SAMPLED_V1).readAggregate('job', JOB)))).toEqual(['2 event', '4 fenced']);
+    const fresh = (): EventLog => readBy(SAMPLED_V1);
+    for (const reader of [log, fresh()]) expect(await reader.lastOfAggregate('job', JOB)).toMatchObject(fenced);
+    expect(await fresh().lastOnSubject(JobAssignedV1, JOB, EXECUTOR)).toMatchObject(fenced);
+    expect(await collect(fresh().read({ after: 3 }))).toMatchObject([fenced]);
+    expect(await collect(fresh().readAggregate('job', JOB, { after: 2 }))).toMatchObject([fenced]);
+    expect(outline(await collect(fresh().readAggregate('job', JOB)))).toEqual(['2 event', '4 fenced']);
     expect(outline(await collect(log.read({ after: 0 })))).toEqual(['1 event', '2 event', '3 event', '4 fenced']);
     await log.append(assigned(3, 2));
     expect(await log.lastOfAggregate('job', JOB)).toMatchObject({ status: 'event', position: 5 });

@@ -115,6 +115,17 @@ describe('the jobs projection', () => {
     );
   });
 
+  it('changes no row when an event comes a second time: the timeline keeps the place of the first', () => {
+    for (const tell of Object.values(STORIES)) {
+      const events = tell(id);
+      const rows = new RowMap();
+      for (const [index, event] of events.entries()) {
+        const before = rows.apply(event).all();
+        for (const repeat of events.slice(0, index + 1)) expect(rows.apply(repeat).all()).toEqual(before);
+      }
+    }
+  });
+
   it('ignores a second fact of one attempt and kind under another id, but lists it', () => {
     const job = jobEvents(id);
     const told = [

@@ -39,13 +39,14 @@ export class RowMap implements Rows {
     return row as Row;
   }
 
+  /** All rows as they are now. */
+  all(): ReadonlyMap<string, object> {
+    return new Map([...this.#rows].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
   /** All rows, without what says where in the log an event stands. */
   withoutPositions(): ReadonlyMap<string, object> {
-    return new Map(
-      [...this.#rows]
-        .map(([name, row]): [string, object] => [name, { ...row, position: 0, accepted_position: 0 }])
-        .sort(([a], [b]) => (a < b ? -1 : 1)),
-    );
+    return new Map([...this.all()].map(([name, row]) => [name, { ...row, position: 0, accepted_position: 0 }]));
   }
 }
 
