@@ -29,6 +29,7 @@ export const PROBLEMS = {
   'body-too-large': { status: 413, title: 'The body is too large', retryable: false },
   'event-too-large': { status: 413, title: 'The event would be larger than the log takes', retryable: false },
   'unsupported-media-type': { status: 415, title: 'The body must be application/json', retryable: false },
+  'headers-too-large': { status: 431, title: 'The head of the request is too large', retryable: false },
   'parameter-invalid': { status: 422, title: 'A parameter is not what the template takes', retryable: false },
   'queue-full': { status: 429, title: 'Too many jobs wait already', retryable: true },
   'idempotency-key-reused': { status: 422, title: 'The key was used for another request', retryable: false },

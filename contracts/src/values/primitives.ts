@@ -10,6 +10,11 @@ export const Uuid = z
 export const Instant = z
   .string()
   .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/)
+  // The calendar too: no 30th of February, no leap second.
+  .refine((text) => {
+    const time = new Date(text);
+    return !Number.isNaN(time.getTime()) && time.toISOString() === text;
+  }, 'is no instant')
   .meta({ description: 'UTC instant with milliseconds' });
 
 /** SHA-256 in lower-case hex: the name of a blob. */

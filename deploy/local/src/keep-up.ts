@@ -1,13 +1,16 @@
 import { SERVICES } from '@anime/contracts';
 import { startStack } from './stack.js';
 
+const ONE_PRESS_MS = 500;
+
 /** `npm start`: the stack until SIGINT or SIGTERM; a second signal ends the launcher at once. */
 export async function keepUp(dataDir: string, freePorts: boolean): Promise<void> {
   const stopAsked = Promise.withResolvers<void>();
-  let asked = false;
+  let askedAt: number | undefined;
   const onSignal = (): void => {
-    if (asked) process.exit(130);
-    asked = true;
+    // Ctrl-C may come twice: from the terminal to the whole group, and passed on by whoever started this process.
+    if (askedAt !== undefined && performance.now() - askedAt > ONE_PRESS_MS) process.exit(130);
+    askedAt ??= performance.now();
     stopAsked.resolve();
   };
   process.on('SIGINT', onSignal);

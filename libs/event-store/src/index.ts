@@ -1,6 +1,7 @@
 export * from './pure.js';
 export * from './event-log.js';
 export { lastEventOnSubject } from './last-event-on-subject.js';
+export { wasGivenUp } from './given-up.js';
 export { newerContract, newerEntry, type NewerEntry } from './newer-contract.js';
 export * from './ids.js';
 export * from './canonical-json.js';

@@ -43,7 +43,8 @@ export interface Rebuilt {
  * transaction. The live projection and all readers go on meanwhile, in this process or another; the live runner finds its
  * checkpoint moved and goes on from there. A rebuild that ends early leaves the live tables as they were.
  * @throws ProblemError 'checkpoint-mismatch' when parity was asked for and does not hold, or the live tables are of another
- *   version; 'newer-contract' when the log holds an event that only a newer build can read; 'append-conflict' when a rebuild is under way already; 'read-model-unavailable'; the signal's reason
+ *   version; 'newer-contract' when the log, with parity up to where the live
+ *   tables are, holds an event that only a newer build can read; 'append-conflict' when a rebuild is under way already; 'read-model-unavailable'; the signal's reason
  */
 export async function rebuild(
   projection: Projection,

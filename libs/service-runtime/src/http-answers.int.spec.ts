@@ -160,6 +160,16 @@ describe('every error of a request is a problem', () => {
     expect(text).toMatch(/^HTTP\/1\.1 400 .*application\/problem\+json.*"code":"validation-failed"/s);
   });
 
+  it('answers a head that is too large with one status', async () => {
+    const socket = connect(service.port, '127.0.0.1');
+    socket.end(`GET /${'x'.repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`);
+    let text = '';
+    for await (const chunk of socket) text += String(chunk);
+    expect(text).toMatch(
+      /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n.*"status":431.*"code":"headers-too-large"/s,
+    );
+  });
+
   it('takes a valid request', async () => {
     expect(await post('{"prompt":"x","steps":20}')).toMatchObject({
       status: 201,

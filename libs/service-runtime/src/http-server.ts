@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, Server } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { problemJson, ProblemError, PROBLEM_MEDIA_TYPE } from '@anime/problem-details';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -25,12 +25,11 @@ function answerBadHttp(error: Error & { readonly code?: string }, socket: Socket
     socket.destroy();
     return;
   }
-  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-  const body = JSON.stringify(
-    problemJson(new ProblemError('validation-failed', `Not a usable HTTP request: ${error.message}`), '', randomUUID()),
-  );
+  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'headers-too-large' : 'validation-failed';
+  const problem = new ProblemError(code, `Not a usable HTTP request: ${error.message}`);
+  const body = JSON.stringify(problemJson(problem, '', randomUUID()));
   socket.end(
-    `HTTP/1.1 ${tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'}\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\n` +
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }

@@ -5,7 +5,7 @@ import { runMain } from '@anime/service-runtime/main';
 const HELP = `Rebuilds the gateway's read-model from the event log, beside the live one, and switches in one step.
 
 npm run rebuild -w @anime/gateway -- [options]
-  --check-parity   compare the new tables with the live ones before switching; fails when they differ
+  --check-parity   compare the new tables with the live ones, at the position of these, before switching; fails when they differ
   --help           this text
 
 Reads NATS_URL and DATABASE_URL as the gateway does. The gateway may go on running: one that stopped because its read-model

@@ -80,6 +80,7 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
   const tick = setInterval(() => {
     executorWatch.look(log.state().connected);
     process.decide().catch(notDecided);
+    keeper.look();
   }, TICK_MS);
 
   // A standby is ready too: it takes over. Without PostgreSQL the orchestrator works on; only its next start is slower.

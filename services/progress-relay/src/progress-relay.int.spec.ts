@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { uuidv7 } from '@anime/event-store';
 import type { RunningService } from '@anime/service-runtime';
 import { eventually } from '@anime/testing';
@@ -302,6 +304,17 @@ describe('what may not connect', () => {
         body: { code: 'validation-failed' },
       });
     }
+  });
+
+  it('an offer of HTTP/2 is passed over: the request is answered', async () => {
+    const relay = await studio.relay();
+    const socket = connect(Number(new URL(relay.url).port), '127.0.0.1');
+    socket.write(
+      'GET /health HTTP/1.1\r\nhost: x\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: \r\n\r\n',
+    );
+    const [first] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    expect(String(first)).toMatch(/^HTTP\/1\.1 200 /);
   });
 });
 

@@ -6,6 +6,7 @@ import { FsBlobStore } from '@anime/blob-store';
 import {
   DeadLetterScorerParkedV1,
   EVENTS_STREAM,
+  JobAttemptLostV1,
   JobScoredV1,
   SCORER_DURABLE,
   type ExecutedOutput,
@@ -20,7 +21,7 @@ import {
   type NewEvent,
   type RecordedEvent,
 } from '@anime/event-store';
-import { eventsOf, executedAttempt, executedOutput, TRACE } from '@anime/event-store/testing';
+import { eventsOf, executedAttempt, executedOutput, testEvent, TRACE } from '@anime/event-store/testing';
 import { JetStreamStrategy } from '@anime/messaging';
 import { losingAcknowledgements } from '@anime/messaging/testing';
 import { createScorer } from '@anime/quality-metrics';
@@ -116,6 +117,17 @@ describe('an executed attempt', () => {
         if (metric.status === 'measured')
           expect(event.data.scorerBuild.endsWith(metric.modelSha256?.slice(0, 8) ?? '')).toBe(true);
     }
+  });
+
+  it('is not scored when its executor was given up before it reported', async () => {
+    const blob = await blobs.put(await readFile(new URL('images/face_a.png', GOLDEN)));
+    const given = executedAttempt([executedOutput(blob)]);
+    const { attempt, executorId, promptId } = given.data;
+    await log.append(testEvent(JobAttemptLostV1, given.aggregateId, { attempt, executorId, promptId }, { epoch: 1 }));
+    await log.append(given);
+    await start();
+    await settled();
+    expect(await eventsOf(log, JobScoredV1, given.aggregateId)).toEqual([]);
   });
 
   it('with an output that cannot be measured is scored all the same: unavailable with the reason, beside what could be', async () => {

@@ -50,6 +50,13 @@ describe('classify', () => {
     ['an upper-case id', { headers: { 'ce-id': JOB.toUpperCase() } }, /envelope.*\/id/],
     ['no Nats-Msg-Id', { headers: { [MSG_ID_HEADER]: undefined } }, /Nats-Msg-Id is missing/],
     ['another Nats-Msg-Id', { headers: { [MSG_ID_HEADER]: OTHER_JOB } }, /Nats-Msg-Id is /],
+    ['a day that there is not', { headers: { 'ce-time': '2026-02-29T03:04:05.000Z' } }, /envelope.*\/time/],
+    ['a leap second', { headers: { 'ce-time': '2026-06-30T23:59:60.000Z' } }, /envelope.*\/time/],
+    [
+      'a spec version without end',
+      { headers: { 'ce-specversion': '🦊'.repeat(40_000) } },
+      /^ce-specversion is 🦊{141}…$/u,
+    ],
     ['a time without milliseconds', { headers: { 'ce-time': '2026-01-02T03:04:05Z' } }, /envelope.*\/time/],
     ['no correlation', { headers: { 'ce-correlationid': undefined } }, /envelope.*\/correlationid/],
     ['a speaking actor', { headers: { 'ce-actor': 'Jane' } }, /envelope.*\/actor/],

@@ -18,6 +18,15 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 /** Why a message is void; thrown and caught in this file only, so that each check is one line. */
 class Void extends Error {}
 
+/** Enough to see what is wrong: a header or a key of garbage may be a megabyte. */
+const LONGEST_REASON = 300;
+
+function shortened(reason: string): string {
+  if (reason.length <= LONGEST_REASON) return reason;
+  // No half of a surrogate pair.
+  return `${reason.slice(0, LONGEST_REASON).replace(/[\ud800-\udbff]$/, '')}…`;
+}
+
 /**
  * What one stored message is to a reader (architecture §2): a pure function of message, catalogue and root, used live, in
  * rebuilds and in single reads alike. Fencing needs the terms before it and is added by `fence`.
@@ -43,7 +52,7 @@ export function classify(message: StoredMessage, catalogue: ContractCatalogue, r
       event: recorded(envelope, contract, place.id, position, upcast(contract, data, catalogue)),
     };
   } catch (error) {
-    if (error instanceof Void) return { status: 'void', position, subject, reason: error.message };
+    if (error instanceof Void) return { status: 'void', position, subject, reason: shortened(error.message) };
     throw error;
   }
 }

@@ -1,6 +1,5 @@
 import type { BlobStore } from '@anime/blob-store';
 import {
-  EXECUTOR_ORDERS,
   JobAcceptedV1,
   JobOrganisedV1,
   type ApiGraph,
@@ -16,6 +15,7 @@ import {
   lastEventOnSubject,
   loadBody,
   sha256Hex,
+  wasGivenUp,
   type EventLog,
   type EventOf,
   type RecordedEvent,
@@ -55,19 +55,6 @@ export async function isUnorganised(log: EventLog, event: ExecutedEvent): Promis
     // A newer build's fact may be of another attempt; if it is of this one, the log knows the repeat by its id.
     if (isProblem(error, 'newer-contract')) return true;
     throw error;
-  }
-}
-
-async function wasGivenUp(log: EventLog, { aggregateId, data }: ExecutedEvent): Promise<boolean> {
-  const last = await lastEventOnSubject(log, EXECUTOR_ORDERS, aggregateId, data.executorId);
-  switch (last?.type) {
-    case undefined:
-      return false;
-    case 'job.attempt-lost':
-      return true;
-    case 'job.assigned':
-    case 'job.cancel-ordered':
-      return last.data.attempt !== data.attempt;
   }
 }
 

@@ -6,13 +6,19 @@ import { SCHEDULER, studio, type Studio } from '../testing/studio.js';
 import { OpenWorkKeeper } from './open-work-keeper.js';
 import type { OrchestratorProcess } from './orchestrator-process.js';
 
-function keeperOf(s: Studio, process: OrchestratorProcess, snapshots: SnapshotStore, log = s.log): OpenWorkKeeper {
+function keeperOf(
+  s: Studio,
+  process: OrchestratorProcess,
+  snapshots: SnapshotStore,
+  log = s.log,
+  now: () => number = () => 0,
+): OpenWorkKeeper {
   return new OpenWorkKeeper({
     log,
     process,
     snapshots,
     schedulerId: SCHEDULER,
-    now: () => 0,
+    now,
     onTrouble: (_what, error) => s.errors.push(error),
   });
 }
@@ -91,6 +97,37 @@ describe('a snapshot of the open work', () => {
     await s.settle(process);
     await keeper.save();
     expect(keeper.reason).toMatch(/cannot be written/);
+  });
+
+  it('that could not be written is tried again by time alone, and the reason goes with the success', async () => {
+    const s = await studio();
+    await s.request();
+    await s.settle();
+    const snapshots = new MemorySnapshotStore();
+    const { save } = snapshots;
+    let tries = 0;
+    snapshots.save = async (...given) => {
+      tries += 1;
+      if (tries < 3) throw new ProblemError('read-model-unavailable', 'PostgreSQL is away');
+      return save.apply(snapshots, given);
+    };
+    let now = 0;
+    const keeper = keeperOf(s, s.process, snapshots, s.log, () => now);
+    await keeper.save();
+    for (const [at, expected] of [
+      [4_000, 1],
+      [5_000, 2],
+      [9_000, 2],
+      [10_000, 3],
+      [60_000, 3],
+    ] as const) {
+      now = at;
+      keeper.look();
+      await new Promise(setImmediate);
+      expect([at, tries]).toEqual([at, expected]);
+    }
+    expect(keeper.reason).toBeNull();
+    expect((await snapshots.load('scheduler', SCHEDULER))?.position).toBe(s.process.checkpoint.position);
   });
 
   it('is not dropped because the log cannot be asked just now', async () => {

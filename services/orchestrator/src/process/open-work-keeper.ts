@@ -6,6 +6,7 @@ import type { OrchestratorProcess } from './orchestrator-process.js';
 /** So many events, or so long, after the last snapshot a new one is taken. */
 const EVENTS_BETWEEN = 2_000;
 const TIME_BETWEEN_MS = 30_000;
+const RETRY_MS = 5_000;
 const BEGINNING: Checkpoint = { position: 0, eventId: '' };
 
 interface KeeperDeps {
@@ -80,7 +81,14 @@ export class OpenWorkKeeper {
     const due =
       position - this.#saved.position >= EVENTS_BETWEEN ||
       (position > this.#saved.position && this.#deps.now() - this.#saved.at >= TIME_BETWEEN_MS);
-    if (due && !this.#busy) void this.save();
+    // After a failure the time until the next try counts, not the events: see `look`.
+    if (due && !this.#busy && this.#reason === null) void this.save();
+  }
+
+  /** To be called at intervals: tries again what failed, though nothing happens in the log. */
+  look(): void {
+    const failed = this.#reason !== null && this.#deps.now() - this.#saved.at >= RETRY_MS;
+    if (failed && !this.#busy) void this.save();
   }
 
   /** Takes a snapshot now, e.g. on drain; never throws. */
@@ -99,7 +107,11 @@ export class OpenWorkKeeper {
         () => {
           this.#reason = null;
         },
-        (error: unknown) => this.#trouble('the snapshot of the open work cannot be written', error),
+        (error: unknown) => {
+          // Nothing is saved at that position: the next look tries again, and so does a drain.
+          this.#saved = { position: 0, at: now() };
+          this.#trouble('the snapshot of the open work cannot be written', error);
+        },
       )
       .finally(() => {
         this.#busy = false;

@@ -4,6 +4,7 @@ import {
   causedBy,
   deriveId,
   lastEventOnSubject,
+  wasGivenUp,
   type EventLog,
   type EventOf,
   type RecordedEvent,
@@ -28,12 +29,16 @@ export function scoredId(executedEventId: string, scorerBuild: string): string {
   return deriveId(executedEventId, 'scored', scorerBuild);
 }
 
-/** Currency: false when this build's scores of this attempt are the job's newest, so that a late redelivery measures nothing. */
+/**
+ * Currency: false when this build's scores of this attempt are the job's newest, so that a late redelivery measures nothing,
+ * and when its executor was given up before it reported.
+ */
 export async function isUnscored(
   deps: Pick<ScoreDependencies, 'log' | 'scorerBuild'>,
-  event: RecordedEvent,
+  event: ExecutedEvent,
 ): Promise<boolean> {
   try {
+    if (await wasGivenUp(deps.log, event)) return false;
     const last = await lastEventOnSubject(deps.log, [JobScoredV1], event.aggregateId);
     return last?.id !== scoredId(event.id, deps.scorerBuild);
   } catch (error) {

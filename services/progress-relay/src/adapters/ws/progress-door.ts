@@ -30,6 +30,10 @@ export function openProgressDoor(server: Server, viewers: Pick<Viewers, 'add'>, 
   sockets.on('wsClientError', (error, socket, request) => {
     refuse(socket, request, new ProblemError('validation-failed', `Not a WebSocket handshake: ${error.message}`));
   });
+  // Any other upgrade, e.g. to h2c, is only an offer (RFC 9110, 7.8): the request is answered as if it were not there.
+  Object.assign(server, {
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
+  });
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
     let wish: Wish;
