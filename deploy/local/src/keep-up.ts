@@ -3,7 +3,7 @@ import { startStack } from './stack.js';
 
 const ONE_PRESS_MS = 500;
 
-/** `npm start`: the stack until SIGINT or SIGTERM; a second signal ends the launcher at once. */
+/** `npm start`: the stack until SIGINT or SIGTERM; a second signal, half a second later or more, ends the launcher at once. */
 export async function keepUp(dataDir: string, freePorts: boolean): Promise<void> {
   const stopAsked = Promise.withResolvers<void>();
   let askedAt: number | undefined;

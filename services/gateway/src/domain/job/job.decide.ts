@@ -1,7 +1,6 @@
 import { JobCancelRequestedV1, JobRequestedV1, type EventData } from '@anime/contracts';
-import { decided, NOTHING, refused, type Decider, type Decision, type RecordedEvent } from '@anime/event-store/pure';
-import { evolveJob } from './job.evolve.js';
-import { NO_JOB, type JobState } from './job.state.js';
+import { decided, NOTHING, refused, type Decision } from '@anime/event-store/pure';
+import type { JobState } from './job.state.js';
 
 /** What somebody may want of a job. */
 export type JobCommand =
@@ -27,10 +26,3 @@ export function decideJob(
       }
   }
 }
-
-export const jobDecider: Decider<JobState, JobCommand, RecordedEvent> = {
-  foldVersion: 1,
-  initial: NO_JOB,
-  decide: decideJob,
-  evolve: evolveJob,
-};

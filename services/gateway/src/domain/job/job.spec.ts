@@ -2,7 +2,7 @@ import { JobCancelRequestedV1, JobRequestedV1 } from '@anime/contracts';
 import type { RecordedEvent } from '@anime/event-store/pure';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decideJob, jobDecider, type JobCommand } from './job.decide.js';
+import { decideJob, type JobCommand } from './job.decide.js';
 import { evolveJob } from './job.evolve.js';
 import { NO_JOB } from './job.state.js';
 
@@ -90,6 +90,6 @@ describe('the wish to cancel a job', () => {
 
 describe('the fold of a job', () => {
   it('is total: an event of a later build leaves the job open', () => {
-    expect(jobDecider.evolve(NO_JOB, event('job.reprioritised'))).toEqual({ stage: 'open' });
+    expect(evolveJob(NO_JOB, event('job.reprioritised'))).toEqual({ stage: 'open' });
   });
 });
