@@ -2,7 +2,9 @@ import { FsBlobStore } from '@anime/blob-store';
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
 import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
 import { followLive, subscribeLive } from '@anime/messaging';
+import { FileSubjectKeys } from '@anime/sealed-fields';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
+import { AnswerOpener } from './adapters/http/answer-opener.js';
 import { knowCaller } from './adapters/http/know-caller.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
@@ -42,6 +44,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
+  const keys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
 
   const templates = new TemplateRegistry();
   const registration = new TemplateRegistration({
@@ -58,6 +61,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     templates,
     checkpoint: config.ANIME_CHECKPOINT,
     now,
+    keys,
     queueLimit: new QueueLimit({
       limit: config.ANIME_QUEUE_LIMIT,
       countWaiting: (limit) => reads.waiting(limit),
@@ -83,12 +87,14 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     stopping.signal,
   );
   const system = new SystemQuery({ log, reads, live, own: () => service.status() });
+  const opener = new AnswerOpener(keys, ({ code, message }) => logger.error({ code }, message));
   return service.options({
     table: consumers(database, templates, () => void registration.run(stopping.signal)),
     controllers: [GenerateController, JobsController, SystemController],
     providers: [
       { provide: JobCommands, useValue: commands },
       { provide: JobQueries, useValue: queries },
+      { provide: AnswerOpener, useValue: opener },
       { provide: SystemQuery, useValue: system },
     ],
     configure: (app) => {
