@@ -24,6 +24,8 @@ export interface Topology {
   readonly progressRoot: string;
   readonly leasesBucket: string;
   readonly durables: readonly DurableContract[];
+  /** Of what lies on disk; `none` lets a test search it. */
+  readonly compression: 's2' | 'none';
   /** Copies of each stream in a cluster: 1, 3 or 5. */
   readonly replicas: number;
 }
@@ -36,6 +38,7 @@ export function topology(options: Partial<Topology> = {}): Topology {
     progressRoot: options.progressRoot ?? PROGRESS_ROOT,
     leasesBucket: options.leasesBucket ?? LEASES_BUCKET,
     durables: options.durables ?? DURABLES,
+    compression: options.compression ?? 's2',
     replicas: options.replicas ?? 1,
   };
 }
@@ -112,7 +115,7 @@ export function streamSettings(names: Topology): readonly StreamSettings[] {
       description: 'domain events of one studio in one total order',
       subjects: [`${names.root}.>`],
       storage: 'file',
-      compression: 's2',
+      compression: names.compression,
       retention: 'limits',
       discard: 'new',
       max_age: 0,
