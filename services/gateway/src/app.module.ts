@@ -4,11 +4,11 @@ import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
 import { followLive, subscribeLive } from '@anime/messaging';
 import { FileSubjectKeys } from '@anime/sealed-fields';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
-import { AnswerOpener } from './adapters/http/answer-opener.js';
 import { knowCaller } from './adapters/http/know-caller.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
+import { SealOpener } from './adapters/http/seal-opener.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
@@ -44,7 +44,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
-  const keys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
+  const subjectKeys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
 
   const templates = new TemplateRegistry();
   const registration = new TemplateRegistration({
@@ -61,7 +61,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     templates,
     checkpoint: config.ANIME_CHECKPOINT,
     now,
-    keys,
+    keys: subjectKeys,
     queueLimit: new QueueLimit({
       limit: config.ANIME_QUEUE_LIMIT,
       countWaiting: (limit) => reads.waiting(limit),
@@ -87,14 +87,18 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     stopping.signal,
   );
   const system = new SystemQuery({ log, reads, live, own: () => service.status() });
-  const opener = new AnswerOpener(keys, ({ code, message }) => logger.error({ code }, message));
   return service.options({
     table: consumers(database, templates, () => void registration.run(stopping.signal)),
     controllers: [GenerateController, JobsController, SystemController],
     providers: [
       { provide: JobCommands, useValue: commands },
       { provide: JobQueries, useValue: queries },
-      { provide: AnswerOpener, useValue: opener },
+      {
+        provide: SealOpener,
+        useValue: new SealOpener(subjectKeys, (fault) =>
+          logger.error({ err: fault }, 'a sealed text cannot be opened'),
+        ),
+      },
       { provide: SystemQuery, useValue: system },
     ],
     configure: (app) => {

@@ -2,7 +2,15 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ProblemError } from '@anime/problem-details';
 import { keysFolderFault } from '@anime/sealed-fields';
-import { baseConfig, blobsConfig, databaseConfig, folder, readConfig, wholeNumber } from '@anime/service-runtime';
+import {
+  baseConfig,
+  blobsConfig,
+  databaseConfig,
+  folder,
+  readConfig,
+  subjectKeysConfig,
+  wholeNumber,
+} from '@anime/service-runtime';
 import { z } from 'zod';
 
 /** The gateway's port when PORT does not say (architecture §5). */
@@ -15,9 +23,7 @@ const GatewayConfigSchema = z.object({
   ...baseConfig(GATEWAY_PORT),
   ...blobsConfig,
   ...databaseConfig,
-  ANIME_KEYS_DIR: folder('.anime-keys').describe(
-    'the folder of the keys of personal text, outside the data and its backups; one for all gateways of a studio',
-  ),
+  ...subjectKeysConfig,
   ANIME_LIBRARY_DIR: folder('.anime/library').describe('the library, where this machine has it: no keys may lie in it'),
   ANIME_WORKFLOWS_DIR: folder(BUILT_IN_WORKFLOWS).describe('the folder of the workflow templates'),
   ANIME_QUEUE_LIMIT: wholeNumber(1)

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { deflateSync } from 'node:zlib';
 import { JobStartedV1, SERVICES } from '@anime/contracts';
 import { unwrap } from '@anime/gateway-client';
@@ -79,6 +81,25 @@ describe('personal text', () => {
   afterAll(async () => {
     await studio[Symbol.asyncDispose]();
     spans.close();
+  }, 60_000);
+
+  it('is sealed and shown as the how-to says', async () => {
+    const howTo = await readFile(new URL('../../../../docs/how-to/personal-data.md', import.meta.url), 'utf8');
+    const examples = howTo.split('\n').filter((line) => line.startsWith('curl'));
+    expect(examples).toHaveLength(2);
+    const jobId = await studio.requestImage({ steps: 150 });
+    const answers = [];
+    for (const example of examples) {
+      const command = example.replace('http://127.0.0.1:8331', studio.service('gateway').url).replace('<id>', jobId);
+      const { stdout } = await promisify(execFile)('bash', ['-c', command]);
+      answers.push(JSON.parse(stdout) as unknown);
+      await studio.ended(jobId);
+    }
+    expect(answers[0]).toMatchObject({ jobId });
+    const reason = { subject: expect.any(String), text: 'too dark', unavailable: null };
+    expect(answers[1]).toMatchObject({
+      events: expect.arrayContaining([expect.objectContaining({ data: { reason } })]),
+    });
   }, 60_000);
 
   it('is in no file of the data, in no log and in no span, in whatever form; what is not personal is', async () => {

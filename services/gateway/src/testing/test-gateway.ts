@@ -19,7 +19,7 @@ export interface TestGateway extends AsyncDisposable {
     path: string,
     options?: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> },
   ): Promise<Answer>;
-  /** Where it keeps the keys of personal text. */
+  /** Where its keys of sealed text are. */
   readonly keysDir: string;
   /** The same log, through a connection of the test's own. */
   readonly log: JetStreamLog;

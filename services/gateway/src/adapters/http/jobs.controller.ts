@@ -10,9 +10,9 @@ import {
 import { Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
 import { JobCommands } from '../../commands/job-commands.js';
 import { JobQueries } from '../../queries/job-queries.js';
-import { AnswerOpener } from './answer-opener.js';
 import { CallerOf, type Caller } from './caller.js';
 import { nestPath, RequestOf } from './read-request.js';
+import { SealOpener } from './seal-opener.js';
 
 type ListJobs = typeof ROUTES.listJobs;
 type GetJob = typeof ROUTES.getJob;
@@ -25,7 +25,7 @@ export class JobsController {
   constructor(
     @Inject(JobCommands) private readonly commands: JobCommands,
     @Inject(JobQueries) private readonly queries: JobQueries,
-    @Inject(AnswerOpener) private readonly opener: AnswerOpener,
+    @Inject(SealOpener) private readonly seals: SealOpener,
   ) {}
 
   @Get(nestPath(ROUTES.listJobs))
@@ -40,7 +40,7 @@ export class JobsController {
 
   @Get(nestPath(ROUTES.getJobEvents))
   async trail(@RequestOf(ROUTES.getJobEvents) { params, query }: RouteInput<GetJobEvents>): Promise<JobTrail> {
-    return this.opener.open(await this.queries.trail(params.id, query));
+    return this.seals.open(await this.queries.trail(params.id, query));
   }
 
   @Post(nestPath(ROUTES.cancelJob))
