@@ -82,7 +82,11 @@ describe('the wish to cancel a job', () => {
   it('is stored for any job that has not ended, however often', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...OPEN), { minLength: 1 }), (types) => {
-        expect(decideJob(CANCEL, after(...types))).toEqual({ kind: 'event', contract: JobCancelRequestedV2, data: {} });
+        expect(decideJob(CANCEL, after(...types))).toEqual({
+          kind: 'event',
+          contract: JobCancelRequestedV2,
+          data: { reason: null },
+        });
       }),
     );
   });
