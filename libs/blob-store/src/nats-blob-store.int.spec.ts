@@ -47,7 +47,7 @@ async function makePlace(): Promise<Place> {
   await provision({ nc, ...names, leasesBucket: `L${count}`, blobsBucket: bucket, durables: [] });
   const log = connect(url);
   await log.connected();
-  const record = (sha256: string): string => `$O.${bucket}.M.${Buffer.from(sha256).toString('base64url')}`;
+  const record = (sha256: string): string => `$O.${bucket}.M.${Buffer.from(sha256).toString('base64url')}==`;
   const readRecord = async (sha256: string): Promise<{ nuid: string }> => {
     const message = await jsm.streams.getMessage(stream, { last_by_subj: record(sha256) });
     return message?.json<{ nuid: string }>() ?? { nuid: '' };
@@ -137,7 +137,7 @@ describe('NatsBlobStore', () => {
     const content = randomBytes(300_000);
     const { sha256 } = await place.open().put(content);
     const upload = await place.uploadOf(sha256);
-    const record = `M.${Buffer.from(sha256).toString('base64url')}`;
+    const record = `M.${Buffer.from(sha256).toString('base64url')}==`;
     expect(await place.subjects()).toEqual({ [`C.${upload}`]: 3, [record]: 1 });
     const message = await place.jsm.streams.getMessage(place.stream, { last_by_subj: `$O.${place.bucket}.${record}` });
     expect(message?.json()).toEqual({
@@ -322,12 +322,13 @@ describe('NatsBlobStore, by what its NATS user may do', () => {
   const guarded = useNats({
     extraConfig: `authorization { users: [ { user: admin, password: p }, ${user('writer', WRITE)}, ${user('reader', READ)} ] }`,
   });
-  const storeOf = async (name: string): Promise<NatsBlobStore> => {
+  const logOf = async (name: string): Promise<JetStreamLog> => {
     const log = openLog({ natsUrl: (await guarded.server()).url, name, credentials: { user: name, pass: 'p' } });
     logs.push(log);
     await log.connected();
-    return new NatsBlobStore(log, 'ANIME_BLOBS');
+    return log;
   };
+  const storeOf = async (name: string) => new NatsBlobStore(await logOf(name), 'ANIME_BLOBS');
 
   it('writes with these subjects, reads with fewer, and cannot write with those', async () => {
     await provision({ natsUrl: (await guarded.server()).url, credentials: { user: 'admin', pass: 'p' } });
@@ -339,5 +340,8 @@ describe('NatsBlobStore, by what its NATS user may do', () => {
     expect(await reader.has(sha256)).toEqual({ size: 5 * MIB });
     await reader.check();
     await expect(reader.put(Buffer.from('x'))).rejects.toMatchObject({ code: 'storage-failed' });
+    // Nor did the writer leave marks, which it may not notice.
+    const bucket = new Bucket(await logOf('admin'), 'ANIME_BLOBS');
+    expect(await bucket.marked()).toEqual([]);
   });
 });

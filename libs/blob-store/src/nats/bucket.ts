@@ -53,7 +53,8 @@ export class Bucket {
   }
 
   recordOf(sha256: string): string {
-    return `$O.${this.name}.M.${Buffer.from(sha256).toString('base64url')}`;
+    // base64url with padding, which Node's own leaves out
+    return `$O.${this.name}.M.${Buffer.from(sha256).toString('base64').replaceAll('+', '-').replaceAll('/', '_')}`;
   }
 
   /**
