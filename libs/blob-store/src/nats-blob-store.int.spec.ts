@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { openLog, provision, type JetStreamLog } from '@anime/event-store';
+import { startTcpProxy } from '@anime/event-store/testing';
 import { eventually, useNats } from '@anime/testing';
 import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -283,6 +284,27 @@ describe('NatsBlobStore, when the server', () => {
     await expect(read()).rejects.toMatchObject({ code: 'storage-failed', retryable: true });
     await server.restart();
     expect(await eventually(() => readAll(store, sha256), { what: 'the retry' })).toBe(16 * MIB);
+  });
+
+  it('has named a blob and its answer is lost: the put fails, and the blob stays whole, also after the sweep', async () => {
+    const place = await makePlace();
+    const server = await nats.server();
+    await using proxy = await startTcpProxy(server.port);
+    const log = connect(proxy.url);
+    await log.connected();
+    const content = randomBytes(300_000);
+    async function* source(): AsyncGenerator<Uint8Array> {
+      yield content;
+      proxy.cutAtAnswerTo(`PUB $O.${place.bucket}.M.`);
+    }
+    await expect(new NatsBlobStore(log, place.bucket).put(source())).rejects.toMatchObject({ code: 'storage-failed' });
+    const direct = place.open();
+    expect(await direct.has(hashOf(content))).toEqual({ size: 300_000 });
+    expect(Buffer.compare(await direct.get(hashOf(content)), content)).toBe(0);
+    await sweep(new Bucket(connect(server.url), place.bucket), new Date(Date.now() + 2 * HOUR_MS));
+    expect(Buffer.compare(await direct.get(hashOf(content)), content)).toBe(0);
+    expect(await place.leftovers()).toEqual([]);
+    await log.close();
   });
 
   it('hangs: the source is asked for 2 MiB and not for more, and the put fails', async () => {

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually } from '@anime/testing';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestStudio } from '../testing/test-studio.js';
 
@@ -36,7 +37,6 @@ describe('with ANIME_BLOBS=nats', () => {
 
   it('a service is not ready, and says why, while the bucket is missing', async () => {
     const executor = studio.service('comfyui-executor');
-    const { jetstreamManager } = await import('@nats-io/jetstream');
     const manager = await jetstreamManager(await studio.log.connected());
     await manager.streams.delete('OBJ_ANIME_BLOBS');
     const answer = await fetch(`${executor.url}/ready`);
