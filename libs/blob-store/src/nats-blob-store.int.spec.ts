@@ -115,6 +115,10 @@ async function readAll(store: NatsBlobStore, sha256: string): Promise<number> {
   return read;
 }
 
+async function* cut(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield content;
+}
+
 /** Gives blocks until it is told to pause, and goes on when it is let. */
 function pausingSource(blocks: number, pauseAt: number) {
   const paused = Promise.withResolvers<void>();
@@ -204,6 +208,37 @@ describe('NatsBlobStore', () => {
     await sweep(bucket, new Date(Date.now() + 2 * HOUR_MS));
     expect(await place.leftovers()).toEqual([]);
     expect(await readAll(store, kept.sha256)).toBe(300_000);
+  });
+
+  it('clears such things away at the first put of a process', async () => {
+    const place = await makePlace();
+    const log = connect((await nats.server()).url);
+    await jetstream(place.nc).publish(`$O.${place.bucket}.U.dead`, '');
+    await jetstream(place.nc).publish(`$O.${place.bucket}.C.dead`, 'half');
+    await eventually(
+      async () => {
+        await new NatsBlobStore(log, place.bucket, 2_000).put(cut(randomBytes(10)));
+        return (await place.leftovers()).length === 0;
+      },
+      { what: 'nothing is left', intervalMs: 200 },
+    );
+  });
+
+  it('refuses a source that pauses for half as long, before its upload could be taken for a dead one', async () => {
+    const place = await makePlace();
+    const log = connect((await nats.server()).url);
+    await log.connected();
+    async function* slow(): AsyncGenerator<Uint8Array> {
+      yield randomBytes(200_000);
+      const since = Date.now();
+      await eventually(() => Date.now() - since > 1_200, { what: 'the pause is over' });
+      yield randomBytes(200_000);
+    }
+    await expect(new NatsBlobStore(log, place.bucket, 2_000).put(slow())).rejects.toMatchObject({
+      code: 'storage-failed',
+      message: expect.stringContaining('paused'),
+    });
+    expect(await place.leftovers()).toEqual([]);
   });
 
   it('leaves an upload alone whose mark is old and whose chunks still come', async () => {

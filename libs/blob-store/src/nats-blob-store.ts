@@ -21,8 +21,9 @@ export class NatsBlobStore implements BlobStore {
   readonly #bucket: Bucket;
   #sweptAt = Number.NEGATIVE_INFINITY;
 
-  constructor(connection: BlobConnection, bucket: string) {
-    this.#bucket = new Bucket(connection, bucket);
+  /** @param staleAfterMs an upload that has not sent anything for this long is cleared away; default an hour */
+  constructor(connection: BlobConnection, bucket: string, staleAfterMs?: number) {
+    this.#bucket = new Bucket(connection, bucket, staleAfterMs);
   }
 
   async put(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob> {

@@ -39,6 +39,8 @@ export class Bucket {
   constructor(
     link: BlobConnection,
     readonly name: string,
+    /** An upload that has not sent anything for this long is taken to be of a process that has died. */
+    readonly staleAfterMs = 60 * 60_000,
   ) {
     this.#link = link;
     this.stream = `OBJ_${name}`;

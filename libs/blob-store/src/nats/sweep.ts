@@ -2,9 +2,6 @@ import type { Bucket } from './bucket.js';
 import { readRecord } from './record.js';
 import { removeUpload } from './upload.js';
 
-/** An upload that has not sent anything for this long is taken to be of a process that has died. */
-const STALE_AFTER_MS = 60 * 60_000;
-
 /**
  * Removes what processes that died in the middle of a put have left. Content that a record names stays. Any number of
  * processes may do this at once.
@@ -12,18 +9,15 @@ const STALE_AFTER_MS = 60 * 60_000;
  * @throws ProblemError `storage-failed`
  */
 export async function sweep(bucket: Bucket, now: Date): Promise<void> {
+  const isFresh = (time: Date): boolean => now.getTime() - time.getTime() < bucket.staleAfterMs;
   for (const upload of await bucket.marked()) {
     const mark = await bucket.last(bucket.markOf(upload));
-    if (mark === undefined || isFresh(mark.time, now)) continue;
+    if (mark === undefined || isFresh(mark.time)) continue;
     const chunk = await bucket.last(bucket.chunksOf(upload));
-    if (chunk !== undefined && isFresh(chunk.time, now)) continue;
+    if (chunk !== undefined && isFresh(chunk.time)) continue;
     if (await isNamed(bucket, upload, Buffer.from(mark.data).toString())) await bucket.purge(bucket.markOf(upload));
     else await removeUpload(bucket, upload);
   }
-}
-
-function isFresh(time: Date, now: Date): boolean {
-  return now.getTime() - time.getTime() < STALE_AFTER_MS;
 }
 
 /** @param announced the name that the upload was about to give its content; '' when it had not come that far */

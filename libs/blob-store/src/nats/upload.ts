@@ -7,8 +7,6 @@ import { natsFailed, wasRefused } from './nats-faults.js';
 const CHUNK_BYTES = 128 * 1024;
 /** Chunks sent and not yet acknowledged: so much of the source is in memory, and the source is asked for more only then. */
 const WINDOW = 16;
-/** Shorter than what `sweep` waits, so that it never takes an upload that goes on. */
-const LONGEST_PAUSE_MS = 30 * 60_000;
 
 export interface UploadedBlob extends StoredBlob {
   readonly chunks: number;
@@ -78,8 +76,10 @@ export class Upload {
   /** Stores one message of this upload. @throws ProblemError `storage-failed` */
   async send(subject: string, data: Uint8Array | string, expected?: number): Promise<number> {
     const now = Date.now();
-    if (now - this.#lastSent > LONGEST_PAUSE_MS)
-      throw natsFailed('Storing a blob', new Error(`its source paused for more than ${LONGEST_PAUSE_MS / 60_000} min`));
+    // Long before `sweep` may take it for one of a process that has died.
+    const longestPauseMs = this.#bucket.staleAfterMs / 2;
+    if (now - this.#lastSent > longestPauseMs)
+      throw natsFailed('Storing a blob', new Error(`its source paused for more than ${longestPauseMs / 60_000} min`));
     this.#lastSent = now;
     this.#uncertain += 1;
     try {
