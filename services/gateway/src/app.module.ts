@@ -1,4 +1,3 @@
-import { FsBlobStore } from '@anime/blob-store';
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
 import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
 import { followLive, subscribeLive } from '@anime/messaging';
@@ -39,7 +38,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const { log, logger, readiness } = service;
   const stopping = new AbortController();
   const now = (): string => new Date().toISOString();
-  const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
+  const blobs = service.openBlobs(config);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
 
