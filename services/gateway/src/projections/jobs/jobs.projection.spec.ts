@@ -70,6 +70,7 @@ describe('the jobs projection', () => {
       'assigned',
       'assigned',
       'assigned',
+      'assigned',
       'running',
       'running',
       'cancelled',
