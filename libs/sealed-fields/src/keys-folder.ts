@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import { errnoOf } from '@anime/blob-store';
+import { errnoOf } from '@anime/blob-store/disk';
 
 /**
  * Why keys must not lie in `dir`; undefined when they may. Whoever copies or backs up a data folder with the keys in it has
