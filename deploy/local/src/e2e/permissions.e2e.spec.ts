@@ -35,10 +35,10 @@ describe('a studio whose services may do in NATS only what they need', () => {
     await studio.rebuildAndCompare();
 
     const { connections } = (await (await fetch(`${monitor}/connz?auth=true`)).json()) as Connections;
-    const users = connections.map(({ name, authorized_user: user }) => [name, user]);
-    expect(users.filter(([name]) => name !== 'test').toSorted()).toEqual(
-      SERVICES.map((name) => [name, name]).toSorted(),
-    );
+    const users = connections
+      .filter(({ name }) => name !== 'test')
+      .map((each) => `${each.name} as ${each.authorized_user}`);
+    expect(users.toSorted()).toEqual(SERVICES.map((name) => `${name} as ${name}`).toSorted());
     expect(await refused()).toEqual([]);
   }, 120_000);
 
@@ -52,9 +52,7 @@ describe('a studio whose services may do in NATS only what they need', () => {
     const wayOut = /NATS does not permit this user to publish .*nats-users/;
     await eventually(async () => wayOut.test(await reasons()), { what: '/ready names the way out' });
     expect((await fetch(`${added.url}/ready`)).status).toBe(503);
-    expect(added.lines()).toContainEqual(
-      expect.objectContaining({ level: 'error', reason: expect.stringMatching(wayOut) }),
-    );
+    expect(added.output()).toMatch(new RegExp(`"level":"error".*${wayOut.source}`));
     expect(added.output()).not.toContain(new URL(studio.natsUrl('comfyui-executor')).password);
     await added.stop();
     const jobId = await studio.requestImage({ seed: 9, steps: 2 });

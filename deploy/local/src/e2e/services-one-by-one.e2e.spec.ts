@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { SERVICES, type ServiceName } from '@anime/contracts';
-import { natsUrlFor } from '@anime/event-store';
+import { natsUrlFor, passwordVariable } from '@anime/event-store';
 import { startNatsServer } from '@anime/embedded-servers';
 import { createGatewayClient, unwrap } from '@anime/gateway-client';
 import { createTestDatabase, eventually, spawnService } from '@anime/testing';
@@ -43,8 +43,7 @@ describe('the services one by one, as the README says', () => {
     const passwords = await passwordsOfUsers();
     const usersFile = path.join(ROOT, 'deploy', 'nats', 'users.conf');
     const nats = await startNatsServer({ env: passwords, extraConfig: await readFile(usersFile, 'utf8') });
-    natsUrlOf = (user) =>
-      natsUrlFor(nats.url, user, passwords[`ANIME_NATS_PASSWORD_${user.toUpperCase().replaceAll('-', '_')}`] ?? '');
+    natsUrlOf = (user) => natsUrlFor(nats.url, user, passwords[passwordVariable(user)] ?? '');
     made.push(() => nats.stop());
     const database = await createTestDatabase();
     made.push(() => database[Symbol.asyncDispose]());
@@ -64,12 +63,7 @@ describe('the services one by one, as the README says', () => {
   async function passwordsOfUsers(): Promise<Record<string, string>> {
     const command = fromElsewhere('npm run -s anime -- nats-users --passwords');
     const { stdout } = await promisify(execFile)('bash', ['-c', command], { cwd: here });
-    return Object.fromEntries(
-      stdout
-        .trim()
-        .split('\n')
-        .map((line) => line.split('=')),
-    );
+    return Object.fromEntries([...stdout.matchAll(/^(\w+)=(.+)$/gm)].map(([, name = '', value = '']) => [name, value]));
   }
 
   /** Runs a command of the README in its own process group; answers where the service listens. */

@@ -1,4 +1,4 @@
-import { connect, PermissionViolationError, type NatsConnection } from '@nats-io/transport-node';
+import { AuthorizationError, connect, PermissionViolationError, type NatsConnection } from '@nats-io/transport-node';
 import { messageOf } from '@anime/problem-details';
 import { connectionOptions, type NatsLinkOptions } from './connection-options.js';
 import { deniedSentence, unavailable } from './log-faults.js';
@@ -116,7 +116,7 @@ export class NatsLink {
         wait = FIRST_RETRY_MS;
         await this.#use(connection);
       } catch (error) {
-        this.#setDown(messageOf(error));
+        this.#setDown(reasonOf(error));
       }
       await pause(wait, this.#closing.signal);
       wait = Math.min(wait * 2, LAST_RETRY_MS);
@@ -136,11 +136,11 @@ export class NatsLink {
       if (status.type === 'disconnect') this.#setDown(`disconnected from ${status.server}`);
       else if (status.type === 'reconnect') this.#setUp(connection);
       else if (status.type === 'error' && status.error instanceof PermissionViolationError) this.#deny(status.error);
-      else if (status.type === 'error' && !this.#state.connected) this.#setDown(status.error.message);
+      else if (status.type === 'error' && !this.#state.connected) this.#setDown(reasonOf(status.error));
     }
     const error = await connection.closed();
     this.#connection = undefined;
-    this.#setDown(error === undefined ? 'closed' : messageOf(error));
+    this.#setDown(error === undefined ? 'closed' : reasonOf(error));
   }
 
   /** Many a request is sent without waiting for its answer: here is where its refusal is heard. */
@@ -171,6 +171,12 @@ export class NatsLink {
     }
     this.#state = { connected: false, reason };
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof AuthorizationError
+    ? `NATS does not take this user and password (${error.message}): give those of the service in NATS_URL`
+    : messageOf(error);
 }
 
 interface Deferred<T> {

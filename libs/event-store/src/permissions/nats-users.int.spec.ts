@@ -124,6 +124,11 @@ describe("NATS with the studio's users", () => {
     const stranger = connectionOptions({ natsUrl: url, name: 'stranger' });
     const liar = connectionOptions({ natsUrl: natsUrlFor(url, 'gateway', 'x'), name: 'liar' });
     for (const options of [stranger, liar]) await expect(connect(options)).rejects.toThrow(/Authorization Violation/);
+    const log = openLog({ natsUrl: url, name: 'stranger' });
+    opened.push(log);
+    await eventually(() => /does not take this user and password.*NATS_URL/.test(log.state().reason ?? ''), {
+      what: 'the log says why it is not connected',
+    });
   });
 
   it.each(SERVICES)("lets %s store its own events, and no other service's", async (service) => {
