@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { ProblemCode } from '../problems.js';
+import type { Scope } from '../values/scope.js';
 
 export interface RouteHeader {
   readonly description: string;
@@ -31,6 +32,8 @@ export interface Route<
   readonly path: string;
   readonly tag: 'generate' | 'jobs' | 'system';
   readonly summary: string;
+  /** What the caller must be allowed to do. */
+  readonly scope: Scope;
   readonly description?: string;
   readonly params: Params;
   readonly query: Query;

@@ -3,6 +3,7 @@ import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
 import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
 import { followLive, subscribeLive } from '@anime/messaging';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
+import { knowCaller } from './adapters/http/know-caller.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
@@ -55,8 +56,6 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const commands = new JobCommands({
     log,
     templates,
-    // Whoever reaches the loopback interface is the one user of this machine; accounts come with authentication.
-    actor: deriveId(studioId(config.ANIME_STUDIO), 'actor', 'local'),
     checkpoint: config.ANIME_CHECKPOINT,
     now,
     queueLimit: new QueueLimit({
@@ -92,7 +91,10 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
       { provide: JobQueries, useValue: queries },
       { provide: SystemQuery, useValue: system },
     ],
-    configure: serveDocumentation,
+    configure: (app) => {
+      knowCaller(app, { actor: deriveId(studioId(config.ANIME_STUDIO), 'actor', 'local'), scopes: ['admin'] });
+      serveDocumentation(app);
+    },
     // Requests that wait for something are answered and not cut off.
     onStopping: () => stopping.abort(),
     onDrain: () => database.close(),
