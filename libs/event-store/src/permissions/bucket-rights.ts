@@ -7,8 +7,6 @@ interface KeyValueUse {
   readonly service: ServiceName;
   /** What it may write; `>` for all. It may read the whole bucket. */
   readonly keys: readonly string[];
-  /** Whether it also lists or watches keys, for which it makes consumers on the bucket's stream. */
-  readonly watches: boolean;
 }
 
 /** Who uses an object store. */
@@ -21,11 +19,11 @@ export interface ObjectUse {
 
 /** One row for each service that uses a bucket. */
 function keyValueUses(executorIds: readonly string[], names: Topology): readonly KeyValueUse[] {
-  const leases = { bucket: names.leasesBucket, watches: false };
+  const leases = names.leasesBucket;
   return [
-    { ...leases, service: 'orchestrator', keys: ['orchestrator'] },
-    { ...leases, service: 'comfyui-executor', keys: executorIds.map((id) => `executor-${id}`) },
-    { bucket: names.keyUseBucket, service: 'gateway', keys: ['>'], watches: true },
+    { bucket: leases, service: 'orchestrator', keys: ['orchestrator'] },
+    { bucket: leases, service: 'comfyui-executor', keys: executorIds.map((id) => `executor-${id}`) },
+    { bucket: names.keyUseBucket, service: 'gateway', keys: ['>'] },
   ];
 }
 
@@ -42,14 +40,16 @@ export function bucketRights(service: ServiceName, executorIds: readonly string[
   ];
 }
 
-/** Reads are `STREAM.MSG.GET`, as the client asks for a bucket that was opened without `allow_direct`. */
-function keyValueRights({ bucket, keys, watches }: KeyValueUse): readonly string[] {
+/**
+ * Get, create, put, update and delete; a watch or a list of keys would need consumers. Reads are `STREAM.MSG.GET`, as the
+ * client asks for a bucket that was opened without `allow_direct`.
+ */
+function keyValueRights({ bucket, keys }: KeyValueUse): readonly string[] {
   const stream = `KV_${bucket}`;
   return [
     `$JS.API.STREAM.INFO.${stream}`,
     `$JS.API.STREAM.MSG.GET.${stream}`,
     ...keys.map((key) => `$KV.${bucket}.${key}`),
-    ...(watches ? [...consumersOf(stream), `$JS.FC.${stream}.>`] : []),
   ];
 }
 
@@ -67,7 +67,7 @@ export function objectRights(service: ServiceName, { bucket, readers, writers }:
 }
 
 /** Consumers of any name, on a stream that has no durables. */
-function consumersOf(stream: string): readonly string[] {
+export function consumersOf(stream: string): readonly string[] {
   return [
     `$JS.API.CONSUMER.CREATE.${stream}.>`,
     ...['INFO', 'MSG.NEXT', 'DELETE'].map((verb) => `$JS.API.CONSUMER.${verb}.${stream}.*`),
