@@ -27,6 +27,7 @@ export { PROVISION_USER, studioRights, type RightsOptions, type UserRights } fro
 export { natsUrlFor, passwordVariable, quoted, renderNatsUsers } from './permissions/nats-users.js';
 export { checkServerVersion } from './provision/server-check.js';
 export {
+  BLOBS_BUCKET,
   DUPLICATE_WINDOW_MS,
   LEASE_TTL_MS,
   KEY_USE_BUCKET,

@@ -1,4 +1,3 @@
-import { FsBlobStore } from '@anime/blob-store';
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
 import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
 import { followLive, subscribeLive } from '@anime/messaging';
@@ -7,6 +6,7 @@ import { knowCaller } from './adapters/http/know-caller.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
+import { limitRequests } from './adapters/http/rate-limit.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
@@ -39,7 +39,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const { log, logger, readiness } = service;
   const stopping = new AbortController();
   const now = (): string => new Date().toISOString();
-  const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
+  const blobs = service.openBlobs(config);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
 
@@ -91,8 +91,9 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
       { provide: JobQueries, useValue: queries },
       { provide: SystemQuery, useValue: system },
     ],
-    configure: (app) => {
+    configure: async (app) => {
       knowCaller(app, { actor: deriveId(studioId(config.ANIME_STUDIO), 'actor', 'local'), scopes: ['admin'] });
+      await limitRequests(app, config.ANIME_RATE_LIMIT);
       serveDocumentation(app);
     },
     // Requests that wait for something are answered and not cut off.

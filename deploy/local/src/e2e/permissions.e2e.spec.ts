@@ -16,7 +16,12 @@ describe('a studio whose services may do in NATS only what they need', () => {
   beforeAll(async () => {
     const port = await freePort();
     monitor = `http://127.0.0.1:${port}`;
-    studio = await TestStudio.start({ simulators: 2, natsConfig: `http: "127.0.0.1:${port}"\n` });
+    // Blobs in NATS need rights, too.
+    studio = await TestStudio.start({
+      simulators: 2,
+      env: { ANIME_BLOBS: 'nats' },
+      natsConfig: `http: "127.0.0.1:${port}"\n`,
+    });
   }, 120_000);
   afterAll(() => studio[Symbol.asyncDispose](), 60_000);
 

@@ -10,7 +10,7 @@ interface KeyValueUse {
 }
 
 /** Who uses an object store. */
-export interface ObjectUse {
+interface ObjectUse {
   readonly bucket: string;
   readonly readers: readonly ServiceName[];
   /** They also read. */
@@ -27,8 +27,16 @@ function keyValueUses(executorIds: readonly string[], names: Topology): readonly
   ];
 }
 
-/** One row for each object store, which is all that a new one needs here. */
-const OBJECT_USES: readonly ObjectUse[] = [];
+/** One row for each object store. */
+function objectUses(names: Topology): readonly ObjectUse[] {
+  return [
+    {
+      bucket: names.blobsBucket,
+      readers: ['quality-scorer', 'file-organizer'],
+      writers: ['gateway', 'orchestrator', 'comfyui-executor'],
+    },
+  ];
+}
 
 /** What a service may do with the buckets that it uses: nothing with those of others. */
 export function bucketRights(service: ServiceName, executorIds: readonly string[], names: Topology): readonly string[] {
@@ -36,7 +44,7 @@ export function bucketRights(service: ServiceName, executorIds: readonly string[
     ...keyValueUses(executorIds, names)
       .filter((use) => use.service === service)
       .flatMap(keyValueRights),
-    ...OBJECT_USES.flatMap((use) => objectRights(service, use)),
+    ...objectUses(names).flatMap((use) => objectRights(service, use)),
   ];
 }
 
@@ -53,23 +61,17 @@ function keyValueRights({ bucket, keys }: KeyValueUse): readonly string[] {
   ];
 }
 
-/** Those who write may remove what is left of an upload that failed, and so any object. */
-export function objectRights(service: ServiceName, { bucket, readers, writers }: ObjectUse): readonly string[] {
+/** Those who write may remove what is left of an upload that failed, and so any object. The stream has no durables. */
+function objectRights(service: ServiceName, { bucket, readers, writers }: ObjectUse): readonly string[] {
   const stream = `OBJ_${bucket}`;
   const writes = writers.includes(service);
   if (!writes && !readers.includes(service)) return [];
   return [
     `$JS.API.STREAM.INFO.${stream}`,
     `$JS.API.STREAM.MSG.GET.${stream}`,
-    ...consumersOf(stream),
-    ...(writes ? [`$O.${bucket}.>`, `$JS.API.STREAM.PURGE.${stream}`] : []),
-  ];
-}
-
-/** Consumers of any name, on a stream that has no durables. */
-export function consumersOf(stream: string): readonly string[] {
-  return [
-    `$JS.API.CONSUMER.CREATE.${stream}.>`,
-    ...['INFO', 'MSG.NEXT', 'DELETE'].map((verb) => `$JS.API.CONSUMER.${verb}.${stream}.*`),
+    `$JS.API.CONSUMER.CREATE.${stream}.*.$O.${bucket}.C.*`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
+    `$JS.API.CONSUMER.DELETE.${stream}.*`,
+    ...(writes ? [`$JS.API.STREAM.PURGE.${stream}`, ...['C', 'M', 'U'].map((kind) => `$O.${bucket}.${kind}.*`)] : []),
   ];
 }

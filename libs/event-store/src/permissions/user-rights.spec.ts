@@ -19,9 +19,8 @@ import {
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { KEY_USE_BUCKET, LEASES_BUCKET } from '../provision/settings.js';
+import { BLOBS_BUCKET, KEY_USE_BUCKET, LEASES_BUCKET } from '../provision/settings.js';
 import { mayPublish, maySubscribe } from '../testing/may.js';
-import { objectRights } from './bucket-rights.js';
 import { PROVISION_USER, studioRights, type UserRights } from './user-rights.js';
 
 const MINE = '0199f0f0-0000-5000-8000-000000000001';
@@ -181,19 +180,15 @@ describe("the rights of NATS's users", () => {
     expect(writers(`$JS.API.STREAM.MSG.GET.KV_${KEY_USE_BUCKET}`)).toEqual(['gateway']);
   });
 
-  it('of an object store: who writes may store and clean up, who reads may read, nobody else sees it', () => {
-    const use = { bucket: 'B', readers: ['quality-scorer'], writers: ['gateway'] } as const;
-    const [writer, reader, stranger] = (['gateway', 'quality-scorer', 'file-organizer'] as const).map((user) => ({
-      user,
-      publish: objectRights(user, use),
-      subscribe: [],
-    }));
-    if (writer === undefined || reader === undefined || stranger === undefined) throw new Error('three users');
-    const may = (subject: string): boolean[] => [writer, reader, stranger].map((rights) => mayPublish(rights, subject));
-    expect(may('$O.B.C.upload')).toEqual([true, false, false]);
-    expect(may('$JS.API.STREAM.PURGE.OBJ_B')).toEqual([true, false, false]);
-    expect(may('$JS.API.STREAM.MSG.GET.OBJ_B')).toEqual([true, true, false]);
-    expect(may('$JS.API.CONSUMER.CREATE.OBJ_B.some-name.$O.B.C.upload')).toEqual([true, true, false]);
-    expect(may('$JS.API.STREAM.DELETE.OBJ_B')).toEqual([false, false, false]);
+  it('let blobs be stored and cleaned up by who writes them, read by who reads them, and by nobody else', () => {
+    const stream = `OBJ_${BLOBS_BUCKET}`;
+    const makers = ['gateway', 'orchestrator', 'comfyui-executor'];
+    const users = [...makers, 'quality-scorer', 'file-organizer'];
+    for (const kind of ['C', 'M', 'U']) expect(writers(`$O.${BLOBS_BUCKET}.${kind}.one`)).toEqual(makers);
+    expect(writers(`$JS.API.STREAM.PURGE.${stream}`)).toEqual(makers);
+    expect(writers(`$JS.API.STREAM.MSG.GET.${stream}`)).toEqual(users);
+    expect(writers(`$JS.API.CONSUMER.CREATE.${stream}.any-name.$O.${BLOBS_BUCKET}.C.upload`)).toEqual(users);
+    expect(writers(`$JS.API.CONSUMER.CREATE.${stream}.any-name`)).toEqual([]);
+    expect(writers(`$JS.API.STREAM.DELETE.${stream}`)).toEqual([]);
   });
 });

@@ -15,7 +15,7 @@ import {
 } from '@anime/contracts';
 import { inboxPrefix } from '../jetstream/connection-options.js';
 import { topology, type Topology } from '../provision/settings.js';
-import { bucketRights, consumersOf } from './bucket-rights.js';
+import { bucketRights } from './bucket-rights.js';
 
 /** The user of `anime provision` and `anime consumers`: the only one that may make and change streams and durables. */
 export const PROVISION_USER = 'provision';
@@ -105,7 +105,8 @@ function progressReading({ progressStream }: Topology): readonly string[] {
   return [
     `$JS.API.STREAM.INFO.${progressStream}`,
     `$JS.API.STREAM.MSG.GET.${progressStream}`,
-    ...consumersOf(progressStream),
+    `$JS.API.CONSUMER.CREATE.${progressStream}.>`,
+    ...['INFO', 'MSG.NEXT', 'DELETE'].map((verb) => `$JS.API.CONSUMER.${verb}.${progressStream}.*`),
   ];
 }
 
