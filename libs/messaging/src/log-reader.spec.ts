@@ -16,10 +16,10 @@ import { append, Model, put, reaches, read, readsTo, START, stopReading } from '
 const shape = { type: 'job.noted', aggregate: 'job', producer: 'gateway', description: 'a fixture' } as const;
 const NotedV1 = defineEvent({ ...shape, version: 1, data: z.strictObject({ text: z.string() }) });
 const NotedV2 = defineEvent({ ...shape, version: 2, data: z.strictObject({ words: z.array(z.string()) }) });
-const OLD = createCatalogue([...CATALOGUE.contracts, NotedV1]);
+const OLD = createCatalogue([...CATALOGUE.contracts, NotedV1], [...CATALOGUE.upcasters.values()]);
 const NEW = createCatalogue(
   [...CATALOGUE.contracts, NotedV1, NotedV2],
-  [defineUpcaster(NotedV1, NotedV2, ({ text }) => ({ words: [text] }))],
+  [...CATALOGUE.upcasters.values(), defineUpcaster(NotedV1, NotedV2, ({ text }) => ({ words: [text] }))],
 );
 
 afterEach(stopReading);

@@ -175,10 +175,10 @@ describe('a reactor survives', () => {
   const shape = { type: 'job.noted', aggregate: 'job', producer: 'gateway', description: 'a fixture' } as const;
   const NotedV1 = defineEvent({ ...shape, version: 1, data: z.strictObject({ text: z.string() }) });
   const NotedV2 = defineEvent({ ...shape, version: 2, data: z.strictObject({ words: z.array(z.string()) }) });
-  const OLD = createCatalogue([...CATALOGUE.contracts, NotedV1]);
+  const OLD = createCatalogue([...CATALOGUE.contracts, NotedV1], [...CATALOGUE.upcasters.values()]);
   const NEW = createCatalogue(
     [...CATALOGUE.contracts, NotedV1, NotedV2],
-    [defineUpcaster(NotedV1, NotedV2, ({ text }) => ({ words: [text] }))],
+    [...CATALOGUE.upcasters.values(), defineUpcaster(NotedV1, NotedV2, ({ text }) => ({ words: [text] }))],
   );
 
   it('an event of its own type that is newer than it knows: it pauses, names it and leaves it to a newer build', async () => {
