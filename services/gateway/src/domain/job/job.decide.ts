@@ -1,20 +1,20 @@
-import { JobCancelRequestedV1, JobRequestedV1, type EventData } from '@anime/contracts';
+import { JobCancelRequestedV1, JobRequestedV2, type EventData } from '@anime/contracts';
 import { decided, NOTHING, refused, type Decision } from '@anime/event-store/pure';
 import type { JobState } from './job.state.js';
 
 /** What somebody may want of a job. */
 export type JobCommand =
   /** Template, version, parameters and seed are resolved before. */
-  { readonly kind: 'RequestJob'; readonly job: EventData<typeof JobRequestedV1> } | { readonly kind: 'RequestCancel' };
+  { readonly kind: 'RequestJob'; readonly job: EventData<typeof JobRequestedV2> } | { readonly kind: 'RequestCancel' };
 
 /** Decides one command on one job. A request for a job that is there already had its effect. */
 export function decideJob(
   command: JobCommand,
   job: JobState,
-): Decision<typeof JobRequestedV1 | typeof JobCancelRequestedV1> {
+): Decision<typeof JobRequestedV2 | typeof JobCancelRequestedV1> {
   switch (command.kind) {
     case 'RequestJob':
-      return job.stage === 'absent' ? decided(JobRequestedV1, command.job) : NOTHING;
+      return job.stage === 'absent' ? decided(JobRequestedV2, command.job) : NOTHING;
     case 'RequestCancel':
       switch (job.stage) {
         case 'absent':
