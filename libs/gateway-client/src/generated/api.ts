@@ -610,7 +610,7 @@ export interface components {
             /** @description path of the request */
             instance: string;
             /** @enum {string} */
-            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "project-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "project-exists" | "project-archived" | "template-changed" | "blob-not-found" | "blob-corrupt" | "precondition-failed" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
+            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "project-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "project-exists" | "project-archived" | "template-changed" | "blob-not-found" | "blob-corrupt" | "precondition-failed" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
             /** @description true when the same request may succeed later */
             retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
@@ -926,7 +926,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `queue-full`: Too many jobs wait already */
+            /** @description `queue-full`: Too many jobs wait already; `rate-limited`: Too many requests */
             429: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -938,7 +938,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "queue-full";
+                        code: "queue-full" | "rate-limited";
                     };
                 };
             };
@@ -1107,7 +1107,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `queue-full`: Too many jobs wait already */
+            /** @description `queue-full`: Too many jobs wait already; `rate-limited`: Too many requests */
             429: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1119,7 +1119,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "queue-full";
+                        code: "queue-full" | "rate-limited";
                     };
                 };
             };
@@ -1288,7 +1288,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `queue-full`: Too many jobs wait already */
+            /** @description `queue-full`: Too many jobs wait already; `rate-limited`: Too many requests */
             429: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1300,7 +1300,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "queue-full";
+                        code: "queue-full" | "rate-limited";
                     };
                 };
             };
@@ -1385,6 +1385,22 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed" | "bad-cursor";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -1490,6 +1506,22 @@ export interface operations {
                     };
                 };
             };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -1589,6 +1621,22 @@ export interface operations {
                         status: 404;
                         /** @enum {unknown} */
                         code: "job-not-found";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -1734,6 +1782,22 @@ export interface operations {
                     };
                 };
             };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -1800,6 +1864,22 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -1891,6 +1971,22 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed" | "bad-cursor";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -2059,6 +2155,22 @@ export interface operations {
                     };
                 };
             };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -2144,6 +2256,22 @@ export interface operations {
                         status: 404;
                         /** @enum {unknown} */
                         code: "project-not-found";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -2327,6 +2455,22 @@ export interface operations {
                     };
                 };
             };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -2457,6 +2601,22 @@ export interface operations {
                     };
                 };
             };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -2518,6 +2678,22 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
