@@ -10,6 +10,7 @@ import { JobAttemptFailedV1 } from './events/job/attempt-failed.v1.js';
 import { JobAttemptLostV1 } from './events/job/attempt-lost.v1.js';
 import { JobCancelOrderedV1 } from './events/job/cancel-ordered.v1.js';
 import { JobCancelRequestedV1 } from './events/job/cancel-requested.v1.js';
+import { JobCancelRequestedV2 } from './events/job/cancel-requested.v2.js';
 import { JobCancelledV1 } from './events/job/cancelled.v1.js';
 import { JobCompletedV1 } from './events/job/completed.v1.js';
 import { JobExecutedV1 } from './events/job/executed.v1.js';
@@ -73,7 +74,7 @@ export function createCatalogue(
  */
 export const EXECUTOR_ORDERS = [JobAssignedV1, JobCancelOrderedV1, JobAttemptLostV1] as const;
 
-/** Every event of the product. An event is here if and only if its decider exists. */
+/** Every event of the product, old versions too. An event is here if and only if its decider exists. */
 export const CATALOGUE: ContractCatalogue = createCatalogue(
   [
     WorkflowRegisteredV1,
@@ -87,6 +88,7 @@ export const CATALOGUE: ContractCatalogue = createCatalogue(
     JobRequestedV1,
     JobRequestedV2,
     JobCancelRequestedV1,
+    JobCancelRequestedV2,
     JobAcceptedV1,
     JobAcceptedV2,
     JobRejectedV1,

@@ -1,5 +1,7 @@
 import { JobAcceptedV1 } from './events/job/accepted.v1.js';
 import { JobAcceptedV2 } from './events/job/accepted.v2.js';
+import { JobCancelRequestedV1 } from './events/job/cancel-requested.v1.js';
+import { JobCancelRequestedV2 } from './events/job/cancel-requested.v2.js';
 import { JobRequestedV1 } from './events/job/requested.v1.js';
 import { JobRequestedV2 } from './events/job/requested.v2.js';
 import { defineUpcaster } from './upcaster.js';
@@ -12,6 +14,7 @@ function withoutSlug(project: string | null): ProjectOfJob | null {
 
 /** How readers bring older versions of events up to date, one step each. */
 export const UPCASTERS = [
+  defineUpcaster(JobCancelRequestedV1, JobCancelRequestedV2, () => ({ reason: null })),
   defineUpcaster(JobRequestedV1, JobRequestedV2, (data) => ({ ...data, project: withoutSlug(data.project) })),
   defineUpcaster(JobAcceptedV1, JobAcceptedV2, (data) => ({ ...data, project: withoutSlug(data.project) })),
 ];

@@ -1,6 +1,7 @@
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
 import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
 import { followLive, subscribeLive } from '@anime/messaging';
+import { FileSubjectKeys } from '@anime/sealed-fields';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { knowCaller } from './adapters/http/know-caller.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
@@ -8,6 +9,7 @@ import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
 import { ProjectsController } from './adapters/http/projects.controller.js';
 import { limitRequests } from './adapters/http/rate-limit.js';
+import { SealOpener } from './adapters/http/seal-opener.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
@@ -48,6 +50,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const blobs = service.openBlobs(config);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
+  const subjectKeys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
 
   const templates = new TemplateRegistry();
   const registration = new TemplateRegistration({
@@ -66,6 +69,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     checkpoint: config.ANIME_CHECKPOINT,
     now,
     projects,
+    keys: subjectKeys,
     queueLimits: new QueueLimits({
       limit: config.ANIME_QUEUE_LIMIT,
       countWaiting: (limit, projectId) => reads.waiting(limit, projectId),
@@ -107,6 +111,12 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
           studio,
           stopping: stopping.signal,
         }),
+      },
+      {
+        provide: SealOpener,
+        useValue: new SealOpener(subjectKeys, (fault) =>
+          logger.error({ err: fault }, 'a sealed text cannot be opened'),
+        ),
       },
       { provide: SystemQuery, useValue: system },
     ],

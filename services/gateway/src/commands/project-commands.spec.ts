@@ -50,6 +50,7 @@ function gateway() {
     queueLimits,
     checkpoint: 'studio.safetensors',
     now: () => NOW,
+    keys: { seal: () => Promise.reject(new Error('a request seals nothing')) },
     endInReadModel: async () => undefined,
   });
   const ask = (command: Partial<SubmitJob> = {}) =>

@@ -2,7 +2,7 @@ import {
   JobAcceptedV2,
   JobAssignedV1,
   JobRequestedV1,
-  JobCancelRequestedV1,
+  JobCancelRequestedV2,
   WorkflowRegisteredV1,
 } from '@anime/contracts';
 import { uuidv7 } from '@anime/event-store';
@@ -114,7 +114,7 @@ describe('the orchestrator', () => {
     const s = await studio();
     const jobId = await s.request();
     await s.settle();
-    await s.append(JobCancelRequestedV1, jobId, {});
+    await s.append(JobCancelRequestedV2, jobId, { reason: null });
     await s.settle();
     await s.process.decide();
     expect((await s.trail(jobId)).slice(-2)).toEqual(['cancel-requested', 'cancel-ordered']);

@@ -71,6 +71,7 @@ describe('the jobs projection', () => {
       'assigned',
       'assigned',
       'assigned',
+      'assigned',
       'running',
       'running',
       'cancelled',
