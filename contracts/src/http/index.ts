@@ -3,6 +3,7 @@ export * from './problem.js';
 export * from './generate.js';
 export * from './job.js';
 export * from './system.js';
+export * from './dead-letter.js';
 export * from './parameters.js';
 export * from './route.js';
 export * from './routes.js';

@@ -10,6 +10,7 @@ import { JobsController } from './adapters/http/jobs.controller.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
+import { DeadLettersReadModel } from './adapters/postgres/dead-letters-read-model.js';
 import { JobsReadModel } from './adapters/postgres/jobs-read-model.js';
 import { JobCommands } from './commands/job-commands.js';
 import { QueueLimit } from './commands/queue-limit.js';
@@ -42,6 +43,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
+  const letters = new DeadLettersReadModel(database);
 
   const templates = new TemplateRegistry();
   const registration = new TemplateRegistration({
@@ -82,7 +84,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     onError,
     stopping.signal,
   );
-  const system = new SystemQuery({ log, reads, live, own: () => service.status() });
+  const system = new SystemQuery({ log, reads, letters, live, own: () => service.status() });
   return service.options({
     table: consumers(database, templates, () => void registration.run(stopping.signal)),
     controllers: [GenerateController, JobsController, SystemController],
