@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DeadLetterState } from '../values/dead-letter-state.js';
 import { Instant, Uuid } from '../values/primitives.js';
 import { ReplayOutcome } from '../values/replay-outcome.js';
-import { PlainText, Position, queryList } from './fields.js';
+import { PlainText, Position, queryList, SealedText } from './fields.js';
 import { JobEvent } from './job.js';
 import { AfterQuery, DEFAULT_PAGE_SIZE, JobListQuery } from './parameters.js';
 
@@ -47,6 +47,7 @@ export type LoggedEvent = z.infer<typeof LoggedEvent>;
 export const DeadLetterDetail = DeadLetter.extend({
   explanation: z.string().meta({ description: 'how it stands, and what to do next' }),
   event: LoggedEvent.nullable().meta({ description: 'what was given up; null when the log has no such valid event' }),
+  discardReason: SealedText.nullable().meta({ description: 'in the words of whoever discarded it, if any' }),
   trail: z.array(LoggedEvent).meta({ description: 'parked, replayed, settled and discarded, in the order of the log' }),
 }).meta({ id: 'DeadLetterDetail' });
 export type DeadLetterDetail = z.infer<typeof DeadLetterDetail>;
@@ -60,6 +61,21 @@ export const DeadLetterPage = z
   })
   .meta({ id: 'DeadLetterPage' });
 export type DeadLetterPage = z.infer<typeof DeadLetterPage>;
+
+/** Longest reason, in UTF-16 units. */
+const REASON_LIMIT = 2_000;
+
+/** Body of `POST …/discard`; may be left out. */
+export const DiscardRequest = z
+  .strictObject({
+    reason: PlainText.min(1, { abort: true })
+      .max(REASON_LIMIT)
+      .regex(/\S/, 'must not be blank')
+      .optional()
+      .meta({ description: 'why, for people; stored sealed' }),
+  })
+  .meta({ id: 'DiscardRequest' });
+export type DiscardRequest = z.infer<typeof DiscardRequest>;
 
 /** The wish is in the log. */
 export const DeadLetterAcknowledged = z

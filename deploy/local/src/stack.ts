@@ -105,6 +105,8 @@ async function start(
     NATS_SYNCED: given('NATS_URL') === undefined ? '1' : given('NATS_SYNCED'),
     ANIME_BLOBS_DIR: dir('blobs'),
     ANIME_LIBRARY_DIR: libraryDir,
+    // Beside the data, not in it: whoever copies or restores the data does not take the keys along.
+    ANIME_KEYS_DIR: given('ANIME_KEYS_DIR') ?? `${options.dataDir}-keys`,
     COMFYUI_URLS: comfyui.join(','),
   });
   options.onStep('waiting until everything is ready');

@@ -2,21 +2,26 @@ import { FsBlobStore } from '@anime/blob-store';
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
 import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
 import { followLive, subscribeLive } from '@anime/messaging';
+import { FileSubjectKeys } from '@anime/sealed-fields';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { knowCaller } from './adapters/http/know-caller.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
+import { DeadLettersController } from './adapters/http/dead-letters.controller.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
+import { SealOpener } from './adapters/http/seal-opener.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
 import { DeadLettersReadModel } from './adapters/postgres/dead-letters-read-model.js';
 import { JobsReadModel } from './adapters/postgres/jobs-read-model.js';
+import { DeadLetterCommands } from './commands/dead-letter-commands.js';
 import { JobCommands } from './commands/job-commands.js';
 import { QueueLimit } from './commands/queue-limit.js';
 import { isTemporary, registerTemplate } from './commands/register-template.js';
 import type { GatewayConfig } from './config.js';
 import { consumers } from './consumers.js';
+import { DeadLetterQueries } from './queries/dead-letter-queries.js';
 import { JobQueries } from './queries/job-queries.js';
 import { SystemQuery } from './queries/system-query.js';
 import { TemplateRegistration } from './templates/template-registration.js';
@@ -41,6 +46,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const stopping = new AbortController();
   const now = (): string => new Date().toISOString();
   const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
+  const keys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
   const letters = new DeadLettersReadModel(database);
@@ -87,10 +93,19 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const system = new SystemQuery({ log, reads, letters, live, own: () => service.status() });
   return service.options({
     table: consumers(database, templates, () => void registration.run(stopping.signal)),
-    controllers: [GenerateController, JobsController, SystemController],
+    controllers: [GenerateController, JobsController, DeadLettersController, SystemController],
     providers: [
       { provide: JobCommands, useValue: commands },
       { provide: JobQueries, useValue: queries },
+      { provide: DeadLetterCommands, useValue: new DeadLetterCommands({ log, keys, now }) },
+      {
+        provide: DeadLetterQueries,
+        useValue: new DeadLetterQueries({ reads: letters, log, stopping: stopping.signal }),
+      },
+      {
+        provide: SealOpener,
+        useValue: new SealOpener(keys, (fault) => logger.error({ err: fault }, 'a sealed text cannot be opened')),
+      },
       { provide: SystemQuery, useValue: system },
     ],
     configure: (app) => {

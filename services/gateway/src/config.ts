@@ -13,6 +13,9 @@ const GatewayConfigSchema = z.object({
   ...blobsConfig,
   ...databaseConfig,
   ANIME_WORKFLOWS_DIR: folder(BUILT_IN_WORKFLOWS).describe('the folder of the workflow templates'),
+  ANIME_KEYS_DIR: folder('.anime-keys').describe(
+    'the folder of the keys that seal personal text; outside data folders and their backups',
+  ),
   ANIME_QUEUE_LIMIT: wholeNumber(1)
     .default(10_000)
     .describe('about how many jobs may wait before new ones are refused'),

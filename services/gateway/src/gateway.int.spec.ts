@@ -8,6 +8,7 @@ import {
   type EventContract,
   type EventData,
 } from '@anime/contracts';
+import { DEAD_LETTER_ROUTES } from '@anime/contracts/http';
 import { uuidv7 } from '@anime/event-store';
 import { unwrap } from '@anime/gateway-client';
 import { publishLive } from '@anime/messaging';
@@ -395,6 +396,6 @@ describe('the documentation', () => {
   });
 });
 
-it('every route of the document was called', () => {
-  expect(check.uncalled()).toEqual([]);
+it('every route of the document was called, but for those of dead letters, which have a file of their own', () => {
+  expect(check.uncalled()).toEqual(Object.keys(DEAD_LETTER_ROUTES));
 });

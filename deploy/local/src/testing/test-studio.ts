@@ -101,6 +101,7 @@ export class TestStudio implements AsyncDisposable {
         NATS_SYNCED: '1',
         ANIME_BLOBS_DIR: path.join(this.dir, 'blobs'),
         ANIME_LIBRARY_DIR: this.libraryDir,
+        ANIME_KEYS_DIR: path.join(this.dir, 'keys'),
         COMFYUI_URLS: this.#simulators.map(({ url }) => url).join(','),
         ...env,
       },

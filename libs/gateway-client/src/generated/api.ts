@@ -214,7 +214,7 @@ export interface paths {
         put?: never;
         /**
          * Want nothing more to be done about a given-up event
-         * @description Takes no body. It cannot be replayed after that.
+         * @description It cannot be replayed after that. The reason is stored sealed with the key of the caller.
          */
         post: operations["discardDeadLetter"];
         delete?: never;
@@ -362,6 +362,8 @@ export interface components {
             explanation: string;
             /** @description what was given up; null when the log has no such valid event */
             event: components["schemas"]["LoggedEvent"] | null;
+            /** @description in the words of whoever discarded it, if any */
+            discardReason: components["schemas"]["SealedText"] | null;
             /** @description parked, replayed, settled and discarded, in the order of the log */
             trail: components["schemas"]["LoggedEvent"][];
         };
@@ -371,6 +373,10 @@ export interface components {
             nextCursor: string | null;
             /** @description how far the read-model had come */
             position: number;
+        };
+        DiscardRequest: {
+            /** @description why, for people; stored sealed */
+            reason?: string & (unknown & unknown);
         };
         Executor: {
             /** @description lower-case UUID */
@@ -764,6 +770,13 @@ export interface components {
             running: components["schemas"]["JobSummary"][];
             /** @description how far the read-model had come */
             position: number;
+        };
+        SealedText: {
+            /** @description whose key sealed it */
+            subject: string;
+            text: string | null;
+            /** @description why there is no text: its key was erased or lost; its key cannot be read just now; it or its key was changed */
+            unavailable: ("key-gone" | "key-unreachable" | "damaged") | null;
         };
         ServiceInstance: {
             /** @enum {string} */
@@ -2249,7 +2262,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscardRequest"];
+            };
+        };
         responses: {
             /** @description The wish is in the log. */
             202: {
@@ -2332,7 +2349,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `internal`: Something went wrong that should not */
+            /** @description `key-damaged`: The key of a sealed text is damaged; `internal`: Something went wrong that should not */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2342,11 +2359,11 @@ export interface operations {
                         /** @constant */
                         status: 500;
                         /** @enum {unknown} */
-                        code: "internal";
+                        code: "key-damaged" | "internal";
                     };
                 };
             };
-            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached; `storage-failed`: A file could not be written */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -2358,7 +2375,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "newer-contract" | "log-full" | "log-unavailable";
+                        code: "newer-contract" | "log-full" | "log-unavailable" | "storage-failed";
                     };
                 };
             };

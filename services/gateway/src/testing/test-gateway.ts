@@ -21,6 +21,8 @@ export interface TestGateway extends AsyncDisposable {
   ): Promise<Answer>;
   /** The same log, through a connection of the test's own. */
   readonly log: JetStreamLog;
+  /** Where its keys of sealed text are. */
+  readonly keysDir: string;
 }
 
 export interface Answer {
@@ -50,6 +52,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     PORT: '0',
     LOG_LEVEL: 'silent',
     ANIME_BLOBS_DIR: join(folder, 'blobs'),
+    ANIME_KEYS_DIR: join(folder, 'keys'),
     ...options.env,
   });
   const service = await runService(composeGateway(config));
@@ -57,6 +60,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     url: service.url,
     client: createGatewayClient(service.url, { fetch: check.fetch }),
     log,
+    keysDir: join(folder, 'keys'),
     send: async (method, path, { body, headers } = {}) => {
       const response = await check.fetch(`${service.url}${path}`, {
         method,

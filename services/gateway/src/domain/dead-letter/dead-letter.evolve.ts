@@ -21,6 +21,12 @@ export const DEAD_LETTER_EVENTS = [
 ] as const;
 export type DeadLetterEvent = EventOf<(typeof DEAD_LETTER_EVENTS)[number]> & RecordedEvent;
 
+const TYPES: ReadonlySet<string> = new Set(DEAD_LETTER_EVENTS.map(({ type }) => type));
+
+export function isDeadLetterEvent(event: RecordedEvent): event is DeadLetterEvent {
+  return TYPES.has(event.type);
+}
+
 /**
  * Folds one event of a dead letter; total, and the same in whatever order a consumer's answer and a decision were stored. It
  * is opened again only by the answer to its newest replay: a repeat of the first `parked`, or one that answers an older

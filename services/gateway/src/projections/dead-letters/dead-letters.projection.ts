@@ -1,6 +1,6 @@
 import type { Ineffective, Projection, RowChange, RowRef } from '@anime/projections';
 import { DEAD_LETTER_EVENTS, type DeadLetterEvent } from '../../domain/dead-letter/dead-letter.evolve.js';
-import { put, ref } from '../row-changes.js';
+import { put, ref } from '../changes.js';
 import { rowAfter } from './dead-letter-row.js';
 import { DEAD_LETTERS, DEAD_LETTERS_TABLES, VOIDS } from './tables.js';
 

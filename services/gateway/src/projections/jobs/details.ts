@@ -7,7 +7,7 @@ import {
   type MetricResult,
 } from '@anime/contracts';
 import type { RowChange } from '@anime/projections';
-import { put } from '../row-changes.js';
+import { put } from '../changes.js';
 import type { JobEvent } from './events.js';
 import type { JobScoreRow, JobTimelineRow } from './rows.js';
 import { JOB_FILES, JOB_OUTPUTS, JOB_REQUESTS, JOB_SCORES } from './tables.js';

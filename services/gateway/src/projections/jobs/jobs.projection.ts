@@ -17,7 +17,7 @@ import {
 } from '@anime/contracts';
 import type { Projection, RowChange, RowRef, Rows } from '@anime/projections';
 import { attemptOf, unknownAttempt, withEvent } from './attempt-state.js';
-import { put, ref } from '../row-changes.js';
+import { put, ref } from '../changes.js';
 import { detailChanges, requestChange, timelineRow } from './details.js';
 import { JOBS_EVENTS, type JobEvent, type JobsEvent } from './events.js';
 import { decidedStatus, endedJob, hasEnded, requestedJob, withAttempt } from './job-state.js';
