@@ -56,13 +56,14 @@ export class DeadLetters {
   /** Records that an event was given up; `deliveries` = how often it was tried. */
   async park(event: RecordedEvent, error: unknown, deliveries: number): Promise<void> {
     const { id: eventId, storedName: eventName, aggregateId } = event;
-    await this.#park(event, { eventId, eventName, aggregateId }, error, deliveries);
+    const letterId = deadLetterIdOf(this.consumer, eventId);
+    await this.#park(letterId, event, { eventId, eventName, aggregateId }, error, deliveries);
   }
 
   /** Records that a replay came to nothing: its dead letter is open again. */
   async parkAgain(replay: ReplayedEvent, error: unknown, deliveries: number): Promise<void> {
     const { eventId, eventName, aggregateId } = replay.data;
-    await this.#park(replay, { eventId, eventName, aggregateId }, error, deliveries);
+    await this.#park(replay.aggregateId, replay, { eventId, eventName, aggregateId }, error, deliveries);
   }
 
   /** Records that a replay is over, and its dead letter with it. */
@@ -77,6 +78,7 @@ export class DeadLetters {
   }
 
   async #park(
+    letterId: string,
     cause: RecordedEvent,
     what: { readonly eventId: string; readonly eventName: string; readonly aggregateId: string },
     failure: unknown,
@@ -87,7 +89,7 @@ export class DeadLetters {
     await this.#options.log.append({
       ...this.#meta(cause, 'parked'),
       contract: this.#options.parked,
-      aggregateId: deadLetterIdOf(consumer, what.eventId),
+      aggregateId: letterId,
       data: { consumer, ...what, error, deliveries },
     });
   }
