@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addConsumers } from './commands/consumers.js';
+import { addDeadLetters, addVoids } from './commands/dead-letters.js';
 import { addJobs } from './commands/jobs.js';
 import { addProvision } from './commands/provision.js';
 import { EXIT, EXIT_HELP } from './exit-codes.js';
@@ -25,7 +26,9 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
 
 function program(surroundings: Surroundings): Command {
   const root = new Command('anime')
-    .description('The command line of an anime studio: prepares NATS, repairs consumers, looks at jobs.')
+    .description(
+      'The command line of an anime studio: prepares NATS, repairs consumers, looks at jobs and dead letters.',
+    )
     .usage('<command> [options]      (from the repository: npm run anime -- <command> [options])')
     // Set before the commands are added: they take both over.
     .configureOutput({ writeOut: surroundings.out, writeErr: surroundings.err })
@@ -35,5 +38,7 @@ function program(surroundings: Surroundings): Command {
   addProvision(root, surroundings);
   addConsumers(root, surroundings);
   addJobs(root, surroundings);
+  addDeadLetters(root, surroundings);
+  addVoids(root, surroundings);
   return root;
 }

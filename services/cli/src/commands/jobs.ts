@@ -1,16 +1,10 @@
-import { types } from 'node:util';
-import { createGatewayClient, unwrap, type GatewayClient } from '@anime/gateway-client';
-import { JOB_STATUSES, Uuid, type JobStatus } from '@anime/contracts';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { unwrap } from '@anime/gateway-client';
+import { JOB_STATUSES, type JobStatus } from '@anime/contracts';
+import { Option, type Command } from 'commander';
 import { describeJob, jobsTable } from '../output/job-text.js';
-import { AdvisedError, messageOf } from '../output/explain.js';
 import { json } from '../output/table.js';
-import { DEFAULT_GATEWAY, setting, type Surroundings } from '../surroundings.js';
-
-interface GatewayOptions {
-  readonly gateway?: string;
-  readonly json?: boolean;
-}
+import type { Surroundings } from '../surroundings.js';
+import { idOf, useGateway, wholeNumber, withGateway, wordsOf, type GatewayOptions } from './gateway-options.js';
 
 interface ListOptions extends GatewayOptions {
   readonly status?: readonly JobStatus[];
@@ -26,7 +20,9 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
   withGateway(jobs.command('list'))
     .description('list jobs, newest first')
     .addOption(
-      new Option('--status <words>', `only these, with commas: ${JOB_STATUSES.join(', ')}`).argParser(statuses),
+      new Option('--status <words>', `only these, with commas: ${JOB_STATUSES.join(', ')}`).argParser(
+        wordsOf(JOB_STATUSES),
+      ),
     )
     .addOption(new Option('--type <type>', 'only these').choices(['image', 'video']))
     .option('--text <words>', 'only those whose prompt holds this')
@@ -36,7 +32,7 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
   withGateway(jobs.command('show <id>'))
     .description('everything about one job')
     .action(async (id: string, options: GatewayOptions) => {
-      const path = { id: jobId(id) };
+      const path = { id: idOf(id, 'job', 'jobs list') };
       const job = await useGateway(surroundings, options, (client) =>
         unwrap(client.GET('/api/anime/jobs/{id}', { params: { path } })),
       );
@@ -45,7 +41,7 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
   withGateway(jobs.command('cancel <id>'))
     .description('ask for a job to be cancelled')
     .action(async (id: string, options: GatewayOptions) => {
-      const path = { id: jobId(id) };
+      const path = { id: idOf(id, 'job', 'jobs list') };
       const answer = await useGateway(surroundings, options, (client) =>
         unwrap(client.POST('/api/anime/jobs/{id}/cancel', { params: { path } })),
       );
@@ -71,48 +67,4 @@ async function list(surroundings: Surroundings, options: ListOptions): Promise<v
   if (options.json === true) return surroundings.out(json(page));
   surroundings.out(page.jobs.length === 0 ? 'There are no such jobs.\n' : jobsTable(page.jobs));
   if (page.nextCursor !== null) surroundings.err(`There are more: add --cursor ${page.nextCursor}\n`);
-}
-
-function withGateway(command: Command): Command {
-  return command
-    .option('--gateway <url>', `address of the gateway (default: ANIME_GATEWAY, else ${DEFAULT_GATEWAY})`)
-    .option('--json', 'print one JSON document instead of text');
-}
-
-async function useGateway<T>(
-  surroundings: Surroundings,
-  options: GatewayOptions,
-  use: (client: GatewayClient) => Promise<T>,
-): Promise<T> {
-  const url = setting(surroundings, options.gateway, 'ANIME_GATEWAY', DEFAULT_GATEWAY);
-  try {
-    return await use(createGatewayClient(url));
-  } catch (error) {
-    // `fetch` rejects with a TypeError when it gets no answer at all, or when the address is none.
-    if (!types.isNativeError(error) || error.name !== 'TypeError') throw error;
-    const advice = 'Is the studio running (npm start)? Give its address with --gateway or ANIME_GATEWAY.';
-    throw new AdvisedError(`The gateway cannot be reached at ${url}: ${messageOf(error)}`, advice, error);
-  }
-}
-
-function jobId(text: string): string {
-  const id = Uuid.safeParse(text.toLowerCase());
-  if (id.success) return id.data;
-  throw new AdvisedError(`${text} is not the id of a job.`, 'npm run anime -- jobs list shows the ids.');
-}
-
-function statuses(text: string): JobStatus[] {
-  return text.split(',').map((word) => {
-    const status = JOB_STATUSES.find((known) => known === word.trim());
-    if (status === undefined) throw new InvalidArgumentError(`${word} is none of ${JOB_STATUSES.join(', ')}.`);
-    return status;
-  });
-}
-
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
-  };
 }

@@ -31,6 +31,7 @@ export function explain(error: unknown): string {
 function nextStep({ problem }: GatewayError): string {
   if (problem === undefined) return '\nIs this the address of a gateway?';
   if (problem.code === 'job-not-found') return '\nnpm run anime -- jobs list shows which there are.';
+  if (problem.code === 'dead-letter-not-found') return '\nnpm run anime -- dead-letters list shows which there are.';
   return problem.retryable ? '\nThis may pass: try again in a moment.' : '';
 }
 

@@ -1,0 +1,64 @@
+import { types } from 'node:util';
+import { createGatewayClient, type GatewayClient } from '@anime/gateway-client';
+import { Uuid } from '@anime/contracts';
+import { InvalidArgumentError, type Command } from 'commander';
+import { AdvisedError, messageOf } from '../output/explain.js';
+import { DEFAULT_GATEWAY, setting, type Surroundings } from '../surroundings.js';
+
+export interface GatewayOptions {
+  readonly gateway?: string;
+  readonly json?: boolean;
+}
+
+/** Adds `--gateway` and `--json`. */
+export function withGateway(command: Command): Command {
+  return command
+    .option('--gateway <url>', `address of the gateway (default: ANIME_GATEWAY, else ${DEFAULT_GATEWAY})`)
+    .option('--json', 'print one JSON document instead of text');
+}
+
+/** Runs a command against the gateway; what stands in its way gets the next step as advice. */
+export async function useGateway<T>(
+  surroundings: Surroundings,
+  options: GatewayOptions,
+  use: (client: GatewayClient) => Promise<T>,
+): Promise<T> {
+  const url = setting(surroundings, options.gateway, 'ANIME_GATEWAY', DEFAULT_GATEWAY);
+  try {
+    return await use(createGatewayClient(url));
+  } catch (error) {
+    // `fetch` rejects with a TypeError when it gets no answer at all, or when the address is none.
+    if (!types.isNativeError(error) || error.name !== 'TypeError') throw error;
+    const advice = 'Is the studio running (npm start)? Give its address with --gateway or ANIME_GATEWAY.';
+    throw new AdvisedError(`The gateway cannot be reached at ${url}: ${messageOf(error)}`, advice, error);
+  }
+}
+
+/**
+ * The id that somebody typed.
+ * @param of what it is the id of
+ * @param list the command that shows such ids
+ */
+export function idOf(text: string, of: string, list: string): string {
+  const id = Uuid.safeParse(text.toLowerCase());
+  if (id.success) return id.data;
+  throw new AdvisedError(`${text} is not the id of a ${of}.`, `npm run anime -- ${list} shows the ids.`);
+}
+
+/** Reads words with commas, each one of `known`. */
+export function wordsOf<Word extends string>(known: readonly Word[]): (text: string) => Word[] {
+  return (text) =>
+    text.split(',').map((given) => {
+      const word = known.find((one) => one === given.trim());
+      if (word === undefined) throw new InvalidArgumentError(`${given} is none of ${known.join(', ')}.`);
+      return word;
+    });
+}
+
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
