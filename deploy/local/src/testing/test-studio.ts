@@ -179,13 +179,16 @@ export class TestStudio implements AsyncDisposable {
   }
 
   /**
-   * Rebuilds the read-model from the log and compares it with the live one.
+   * Rebuilds every read-model from the log and compares it with the live one.
    * @throws when a row or a column differs
    */
-  async rebuildAndCompare(): Promise<{ readonly rebuilt: string; readonly position: number; readonly sha256: string }> {
+  async rebuildAndCompare(): Promise<
+    readonly { readonly rebuilt: string; readonly position: number; readonly sha256: string }[]
+  > {
     const env = { ...process.env, NATS_URL: this.nats.url, DATABASE_URL: this.databaseUrl };
     const { stdout } = await promisify(execFile)(process.execPath, [REBUILD, '--check-parity'], { env });
-    return JSON.parse(stdout) as { rebuilt: string; position: number; sha256: string };
+    const lines = stdout.trim().split('\n');
+    return lines.map((line) => JSON.parse(line) as { rebuilt: string; position: number; sha256: string });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
