@@ -1,5 +1,7 @@
-import { createServer, type Server } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { DeadLetter, DeadLetterDetail } from '@anime/contracts/http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { run } from './run.js';
@@ -40,41 +42,31 @@ let server: Server;
 let gateway: string;
 const seen: string[] = [];
 
-/** A gateway that answers as one answers; what it is asked is remembered. */
+/** Answers as a gateway does; what it is asked is remembered. */
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = request.url ?? '';
+  seen.push(`${request.method} ${url} ${await text(request)}`.trim());
+  const [status, body] = answerTo(url);
+  response
+    .writeHead(status, { 'content-type': status === 404 ? 'application/problem+json' : 'application/json' })
+    .end(JSON.stringify(body));
+}
+
+function answerTo(url: string): [number, object] {
+  if (url.startsWith('/api/anime/dead-letters?'))
+    return [200, { deadLetters: [LETTER], nextCursor: 'more', position: 7 }];
+  if (url.startsWith('/api/anime/void-messages')) {
+    const voidMessages = [{ position: 4, kind: 'void', subject: 'anime.job.x', reason: 'no JSON', size: 9 }];
+    return [200, { voidMessages, nextCursor: null, position: 7 }];
+  }
+  if (url.endsWith(`${ID}/replay`) || url.endsWith(`${ID}/discard`)) return [202, { deadLetterId: ID, position: 9 }];
+  if (url.endsWith(ID)) return [200, DETAIL];
+  const code = 'dead-letter-not-found';
+  return [404, { ...PROBLEM, type: `urn:anime:problem:${code}`, status: 404, code }];
+}
+
 beforeAll(async () => {
-  server = createServer(async (request, response) => {
-    let body = '';
-    for await (const chunk of request) body += String(chunk);
-    seen.push(`${request.method} ${request.url} ${body}`.trim());
-    const url = request.url ?? '';
-    const [status, answer] = url.startsWith('/api/anime/dead-letters?')
-      ? [200, { deadLetters: [LETTER], nextCursor: 'more', position: 7 }]
-      : url.startsWith('/api/anime/void-messages')
-        ? [
-            200,
-            {
-              voidMessages: [{ position: 4, kind: 'void', subject: 'anime.job.x', reason: 'no JSON', size: 9 }],
-              nextCursor: null,
-              position: 7,
-            },
-          ]
-        : url.endsWith(`${ID}/replay`) || url.endsWith(`${ID}/discard`)
-          ? [202, { deadLetterId: ID, position: 9 }]
-          : url.endsWith(ID)
-            ? [200, DETAIL]
-            : [
-                404,
-                {
-                  ...PROBLEM,
-                  type: 'urn:anime:problem:dead-letter-not-found',
-                  status: 404,
-                  code: 'dead-letter-not-found',
-                },
-              ];
-    response
-      .writeHead(status, { 'content-type': status === 404 ? 'application/problem+json' : 'application/json' })
-      .end(JSON.stringify(answer));
-  });
+  server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   gateway = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
@@ -86,7 +78,7 @@ afterAll(() => {
 async function anime(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   let [out, err] = ['', ''];
   const env = { ANIME_GATEWAY: gateway };
-  const code = await run(args, { env, out: (text) => (out += text), err: (text) => (err += text) });
+  const code = await run(args, { env, out: (said) => (out += said), err: (said) => (err += said) });
   return { code, out, err };
 }
 
@@ -145,4 +137,16 @@ describe('voids', () => {
     expect(out).toMatch(/^4 +void +9 +anime\.job\.x +no JSON$/m);
     expect(await anime('voids', 'list', '--kind', 'all')).toMatchObject({ code: 2 });
   });
+});
+
+it('takes every command of the how-to', async () => {
+  const howTo = await readFile(new URL('../../../docs/how-to/dead-letters.md', import.meta.url), 'utf8');
+  const commands = [...howTo.matchAll(/^npm run anime -- (.*?)(?: +#.*)?$/gm)].map(([, line = '']) => line);
+  expect(commands.length).toBeGreaterThanOrEqual(6);
+  for (const line of commands) {
+    const words = [...line.replace('<id>', ID).matchAll(/'([^']*)'|(\S+)/g)].map(
+      ([, quoted, plain = '']) => quoted ?? plain,
+    );
+    expect([line, (await anime(...words)).code]).toEqual([line, 0]);
+  }
 });
