@@ -1,4 +1,3 @@
-import { FsBlobStore } from '@anime/blob-store';
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
 import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
 import { followLive, subscribeLive } from '@anime/messaging';
@@ -9,6 +8,7 @@ import { serveDocumentation } from './adapters/http/documentation.js';
 import { DeadLettersController } from './adapters/http/dead-letters.controller.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
+import { limitRequests } from './adapters/http/rate-limit.js';
 import { SealOpener } from './adapters/http/seal-opener.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
@@ -45,7 +45,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const { log, logger, readiness } = service;
   const stopping = new AbortController();
   const now = (): string => new Date().toISOString();
-  const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
+  const blobs = service.openBlobs(config);
   const keys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
@@ -108,8 +108,9 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
       },
       { provide: SystemQuery, useValue: system },
     ],
-    configure: (app) => {
+    configure: async (app) => {
       knowCaller(app, { actor: deriveId(studioId(config.ANIME_STUDIO), 'actor', 'local'), scopes: ['admin'] });
+      await limitRequests(app, config.ANIME_RATE_LIMIT);
       serveDocumentation(app);
     },
     // Requests that wait for something are answered and not cut off.
