@@ -3,6 +3,7 @@ import { DeadLetterState } from '../values/dead-letter-state.js';
 import { Instant, Uuid } from '../values/primitives.js';
 import { ReplayOutcome } from '../values/replay-outcome.js';
 import { PlainText, Position, queryList, SealedText } from './fields.js';
+import { REASON_LIMIT } from './generate.js';
 import { JobEvent } from './job.js';
 import { AfterQuery, DEFAULT_PAGE_SIZE, JobListQuery } from './parameters.js';
 
@@ -61,9 +62,6 @@ export const DeadLetterPage = z
   })
   .meta({ id: 'DeadLetterPage' });
 export type DeadLetterPage = z.infer<typeof DeadLetterPage>;
-
-/** Longest reason, in UTF-16 units. */
-const REASON_LIMIT = 2_000;
 
 /** Body of `POST …/discard`; may be left out. */
 export const DiscardRequest = z

@@ -4,7 +4,7 @@ import {
   DeadLetterReplayedV1,
   DeadLetterScorerParkedV1,
   DeadLetterScorerSettledV1,
-  JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobCompletedV1,
   type EventData,
 } from '@anime/contracts';
@@ -44,7 +44,7 @@ const settled = async (studio: ReactorStudio): Promise<void> =>
 
 /** An event that the worker of its studio gives up. */
 async function givenUp(studio: ReactorStudio): Promise<{ event: NewEvent; letterId: string }> {
-  const event = testEvent(JobCancelRequestedV1, uuidv7(), {});
+  const event = testEvent(JobCancelRequestedV2, uuidv7(), { reason: null });
   await studio.log.append(event);
   const letterId = deadLetterIdOf(DURABLE, event.id);
   await eventually(async () => (await eventsOf(studio.log, DeadLetterScorerParkedV1, letterId)).length > 0, {
@@ -106,7 +106,7 @@ describe('a replay', () => {
     expect(await answer(studio, letter.letterId)).toMatchObject({
       id: deriveId(first.id, 'parked', DURABLE),
       causationId: first.id,
-      data: { error: { code: 'blob-not-found' }, deliveries: 3, eventName: 'job.cancel-requested.v1' },
+      data: { error: { code: 'blob-not-found' }, deliveries: 3, eventName: 'job.cancel-requested.v2' },
     });
     const second = await replay(studio, letter);
     expect(await answer(studio, letter.letterId, 2)).toMatchObject({ causationId: second.id });
@@ -151,7 +151,7 @@ describe('a replay', () => {
   });
 
   it.each([
-    ['that is not in the log', { eventId: uuidv7() }, 'event-missing', /no valid job\.cancel-requested\.v1 with id/],
+    ['that is not in the log', { eventId: uuidv7() }, 'event-missing', /no valid job\.cancel-requested\.v2 with id/],
     ['of a type that it has no handler for', { eventName: JobCompletedV1.name }, 'event-unhandled', /no handler for/],
   ])('of an event %s comes to a clear end', async (_what, changes, code, message) => {
     const studio = await studios();
@@ -181,10 +181,10 @@ describe('a replay', () => {
       return DONE;
     });
     studio.serve([row]);
-    const event = testEvent(JobCancelRequestedV1, uuidv7(), {});
+    const event = testEvent(JobCancelRequestedV2, uuidv7(), { reason: null });
     await studio.log.append(event);
     await replay(studio, { event, letterId: deadLetterIdOf(DURABLE, event.id) });
-    const other = testEvent(JobCancelRequestedV1, uuidv7(), {});
+    const other = testEvent(JobCancelRequestedV2, uuidv7(), { reason: null });
     await studio.log.append(other);
     // The other event lies behind the replay in the log: once it runs, the replay had its chance.
     await eventually(() => handled.length === 2, { what: 'the event and the other one run' });

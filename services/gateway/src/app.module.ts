@@ -46,9 +46,9 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const stopping = new AbortController();
   const now = (): string => new Date().toISOString();
   const blobs = service.openBlobs(config);
-  const keys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
+  const subjectKeys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
   const letters = new DeadLettersReadModel(database);
 
   const templates = new TemplateRegistry();
@@ -66,6 +66,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     templates,
     checkpoint: config.ANIME_CHECKPOINT,
     now,
+    keys: subjectKeys,
     queueLimit: new QueueLimit({
       limit: config.ANIME_QUEUE_LIMIT,
       countWaiting: (limit) => reads.waiting(limit),
@@ -97,14 +98,16 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     providers: [
       { provide: JobCommands, useValue: commands },
       { provide: JobQueries, useValue: queries },
-      { provide: DeadLetterCommands, useValue: new DeadLetterCommands({ log, keys, now }) },
+      { provide: DeadLetterCommands, useValue: new DeadLetterCommands({ log, keys: subjectKeys, now }) },
       {
         provide: DeadLetterQueries,
         useValue: new DeadLetterQueries({ reads: letters, log, stopping: stopping.signal }),
       },
       {
         provide: SealOpener,
-        useValue: new SealOpener(keys, (fault) => logger.error({ err: fault }, 'a sealed text cannot be opened')),
+        useValue: new SealOpener(subjectKeys, (fault) =>
+          logger.error({ err: fault }, 'a sealed text cannot be opened'),
+        ),
       },
       { provide: SystemQuery, useValue: system },
     ],

@@ -28,6 +28,8 @@ export interface Topology {
   readonly leasesBucket: string;
   readonly blobsBucket: string;
   readonly durables: readonly DurableContract[];
+  /** Of what lies on disk; `none` lets a test search it. */
+  readonly compression: 's2' | 'none';
   /** Copies of each stream in a cluster: 1, 3 or 5. */
   readonly replicas: number;
 }
@@ -41,6 +43,7 @@ export function topology(options: Partial<Topology> = {}): Topology {
     leasesBucket: options.leasesBucket ?? LEASES_BUCKET,
     blobsBucket: options.blobsBucket ?? BLOBS_BUCKET,
     durables: options.durables ?? DURABLES,
+    compression: options.compression ?? 's2',
     replicas: options.replicas ?? 1,
   };
 }
@@ -118,7 +121,7 @@ export function streamSettings(names: Topology): readonly StreamSettings[] {
       description: 'domain events of one studio in one total order',
       subjects: [`${names.root}.>`],
       storage: 'file',
-      compression: 's2',
+      compression: names.compression,
       retention: 'limits',
       discard: 'new',
       max_age: 0,

@@ -58,9 +58,9 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   const service = await runService(composeGateway(config));
   const gateway: TestGateway = {
     url: service.url,
+    keysDir: config.ANIME_KEYS_DIR,
     client: createGatewayClient(service.url, { fetch: check.fetch }),
     log,
-    keysDir: join(folder, 'keys'),
     send: async (method, path, { body, headers } = {}) => {
       const response = await check.fetch(`${service.url}${path}`, {
         method,
