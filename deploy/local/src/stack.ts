@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { startNatsServer, startPostgres } from '@anime/embedded-servers';
 import { SERVICES, type ServiceName } from '@anime/contracts';
 import { PROVISION_USER } from '@anime/event-store';
+import { keysFolderFault } from '@anime/sealed-fields';
 import { hideLogins } from '@anime/problem-details';
 import { StackChild, type ChildOptions } from './child-process.js';
 import { StackLock } from './stack-lock.js';
@@ -37,6 +38,8 @@ export interface Stack {
   readonly comfyuiAway: readonly string[];
   readonly libraryDir: string;
   readonly logsDir: string;
+  /** Of personal text; beside the folder of all data, not in it. */
+  readonly keysDir: string;
   readonly urls: Readonly<Record<ServiceName, string>>;
   stop(): Promise<void>;
 }
@@ -45,10 +48,11 @@ export interface Stack {
  * Starts the whole stack: nats-server, PostgreSQL, a ComfyUI (simulator unless COMFYUI_URLS says otherwise) and the six
  * services as six processes. NATS_URL and DATABASE_URL replace the embedded servers. What it started is started again when
  * it dies. Returns when every service is ready, apart from ComfyUI servers that were given and are away.
- * @throws StackRunningError when one runs in this folder; Error with the log's last lines when a part does not start,
+ * @throws StackRunningError when one runs in this folder; Error when keys would lie in it; Error with the log's last lines when a part does not start,
  * with everything stopped again
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
+  const keysDir = keysFolder(options.dataDir);
   const lock = StackLock.take(options.dataDir);
   const undo: (() => Promise<void>)[] = [async () => lock.release()];
   const stop = async (): Promise<void> => {
@@ -57,7 +61,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     }
   };
   try {
-    return await start(options, lock, undo, stop);
+    return await start(options, keysDir, lock, undo, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -82,6 +86,7 @@ interface Launch {
 
 async function start(
   options: StackOptions,
+  keysDir: string,
   lock: StackLock,
   undo: (() => Promise<void>)[],
   stop: () => Promise<void>,
@@ -113,6 +118,7 @@ async function start(
     NATS_SYNCED: given('NATS_URL') === undefined ? '1' : given('NATS_SYNCED'),
     ANIME_BLOBS,
     ANIME_BLOBS_DIR: blobsDir,
+    ANIME_KEYS_DIR: keysDir,
     ANIME_LIBRARY_DIR: libraryDir,
     COMFYUI_URLS: comfyui.join(','),
   });
@@ -129,6 +135,7 @@ async function start(
     comfyuiAway,
     libraryDir,
     logsDir,
+    keysDir,
     urls,
     stop,
   };
@@ -137,6 +144,17 @@ async function start(
 /** A variable of the environment; an empty one counts as not set. */
 function given(variable: string): string | undefined {
   return process.env[variable] === '' ? undefined : process.env[variable];
+}
+
+/**
+ * Where keys lie: ANIME_KEYS_DIR, else beside the folder of all data.
+ * @throws Error when that is in the folder of all data
+ */
+function keysFolder(dataDir: string): string {
+  const keysDir = path.resolve(process.env['INIT_CWD'] ?? '', given('ANIME_KEYS_DIR') ?? `${dataDir}-keys`);
+  const fault = keysFolderFault(keysDir, [dataDir]);
+  if (fault !== undefined) throw new Error(`ANIME_KEYS_DIR must be outside the data: ${fault}.`);
+  return keysDir;
 }
 
 /** The nats-server that was given, with the login that was given; else an embedded one with a user for each service. */

@@ -293,10 +293,14 @@ describe('jobs', () => {
   let server: Server;
   let gateway: string;
   const seen: string[] = [];
+  const bodies: string[] = [];
 
   beforeAll(async () => {
     server = createServer((request, response) => {
       seen.push(`${request.method} ${request.url}`);
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => bodies.push(Buffer.concat(chunks).toString()));
       const [status, body] = request.url?.startsWith('/api/anime/jobs?')
         ? [200, { jobs: [SUMMARY], nextCursor: 'more', position: 7 }]
         : request.url?.endsWith('/cancel')
@@ -327,6 +331,13 @@ describe('jobs', () => {
     const cancelled = await anime(['jobs', 'cancel', ID, '--json', '--gateway', gateway]);
     expect(JSON.parse(cancelled.out)).toEqual({ jobId: ID, position: 9 });
     expect(seen.at(-1)).toBe(`POST /api/anime/jobs/${ID}/cancel`);
+    expect(bodies.at(-1)).toBe('{}');
+  });
+
+  it('cancel passes a reason on', async () => {
+    const cancelled = await anime(['jobs', 'cancel', ID, '--reason', 'too dark', '--gateway', gateway]);
+    expect(cancelled).toMatchObject({ code: 0, out: expect.stringContaining('is in the log') });
+    expect(bodies.at(-1)).toBe('{"reason":"too dark"}');
   });
 
   it("show fails with the gateway's reason and the next step", async () => {

@@ -237,6 +237,14 @@ describe('npm start', () => {
     expect(await launcher.exit).toBe(0);
   }, 120_000);
 
+  it('refuses keys in the folder of the data, and starts nothing', async () => {
+    const launcher = launch(['start', '--data-dir', dataDir], { ANIME_KEYS_DIR: path.join(dataDir, 'keys') });
+    expect(await launcher.exit).toBe(1);
+    expect(launcher.output).toContain('ANIME_KEYS_DIR must be outside the data');
+    expect(await readdir(dataDir)).not.toContain('keys');
+    expect(await processesOf(dataDir)).toEqual([]);
+  });
+
   it('names a port that is taken and the way out, without a stack trace', async () => {
     const occupier = createServer().listen(8335, '127.0.0.1');
     // Taken by somebody else already is as good.
