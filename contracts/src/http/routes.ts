@@ -9,7 +9,6 @@ import {
   JobAcknowledged,
 } from './generate.js';
 import { DEAD_LETTER_ROUTES } from './dead-letter-routes.js';
-import { APPEND_PROBLEMS, BODY_PROBLEMS, READ_PROBLEMS } from './problem-sets.js';
 import { Job, JobPage, JobTrail, Queue } from './job.js';
 import {
   AfterQuery,
@@ -20,15 +19,16 @@ import {
   SubmitHeaders,
   SubmitQuery,
 } from './parameters.js';
+import { APPEND_PROBLEMS, BODY_PROBLEMS, READ_PROBLEMS, SEAL_PROBLEMS } from './problem-sets.js';
+import { PROJECT_ROUTES } from './project-routes.js';
 import { buildOpenApi, type OpenApiDocument } from './openapi.js';
 import { defineRoute, type Route, type RouteAnswer, type RouteHeader } from './route.js';
 import { SystemStatus } from './system.js';
 
-/** Of commands that seal what a person wrote. */
-const SEAL_PROBLEMS = ['storage-failed', 'key-damaged'] as const;
-
 const SUBMIT_PROBLEMS: readonly ProblemCode[] = [
   ...BODY_PROBLEMS,
+  'project-not-found',
+  'project-archived',
   'template-not-found',
   'parameter-invalid',
   'idempotency-key-reused',
@@ -167,6 +167,7 @@ export const ROUTES = {
     answers: { 200: { description: 'The queue.', schema: Queue } },
     problems: READ_PROBLEMS,
   }),
+  ...PROJECT_ROUTES,
   ...DEAD_LETTER_ROUTES,
   getSystem: defineRoute({
     operationId: 'getSystem',

@@ -2,15 +2,15 @@
 import { parseArgs } from 'node:util';
 import { runMain } from '@anime/service-runtime/main';
 
-const HELP = `Rebuilds the gateway's read-models from the event log, one after the other, beside the live one, each switched in one step.
+const HELP = `Rebuilds the gateway's read-models from the event log, one after the other, each beside the live one, and switches in one step.
 
 npm run rebuild -w @anime/gateway -- [options]
   --check-parity   compare the new tables with the live ones, at the position of these, before switching; fails when they differ
   --help           this text
 
 Reads NATS_URL and DATABASE_URL as the gateway does. The gateway may go on running: one that stopped because its read-model
-did not belong to the log goes on by itself within seconds. Prints a line of JSON for each read-model: the position up to which
-was read, and with --check-parity the SHA-256 that both have.
+did not belong to the log goes on by itself within seconds. Prints one line of JSON for each: the position up to which was
+read, and with --check-parity the SHA-256 that both have.
 `;
 
 const { values } = parseArgs({
@@ -37,33 +37,37 @@ async function rebuildAll(checkParity: boolean): Promise<void> {
     import('./projections/index.js'),
   ]);
   const config = readGatewayConfig();
-  const log = openLog({ natsUrl: config.NATS_URL, name: 'gateway-rebuild' });
+  const log = openLog({ natsUrl: config.NATS_URL, name: 'gateway' });
   const database = gatewayDatabase(config.DATABASE_URL);
-  // Progress goes to standard error, so that standard output holds the result alone.
-  const bar = new cliProgress.SingleBar(
-    {
-      format: 'rebuilding {name} {bar} {percentage}%  event {value} of {total}  {eta_formatted} left',
-      noTTYOutput: true,
-      stream: process.stderr,
-    },
-    cliProgress.Presets.shades_classic,
-  );
   try {
     for (const projection of PROJECTIONS) {
-      const { name } = projection;
-      bar.start(await log.end(), 0, { name });
-      const { checkpoint, hash } = await rebuild(projection, log, database, {
-        checkParity,
-        onProgress: ({ position, end }) => {
-          bar.setTotal(end);
-          bar.update(position, { name });
+      // Progress goes to standard error, so that standard output holds the result alone.
+      const bar = new cliProgress.SingleBar(
+        {
+          format: `rebuilding ${projection.name} {bar} {percentage}%  event {value} of {total}  {eta_formatted} left`,
+          noTTYOutput: true,
+          stream: process.stderr,
         },
-      });
-      bar.stop();
-      process.stdout.write(`${JSON.stringify({ rebuilt: name, position: checkpoint.position, sha256: hash })}\n`);
+        cliProgress.Presets.shades_classic,
+      );
+      try {
+        bar.start(await log.end(), 0);
+        const { checkpoint, hash } = await rebuild(projection, log, database, {
+          checkParity,
+          onProgress: ({ position, end }) => {
+            bar.setTotal(end);
+            bar.update(position);
+          },
+        });
+        bar.stop();
+        process.stdout.write(
+          `${JSON.stringify({ rebuilt: projection.name, position: checkpoint.position, sha256: hash })}\n`,
+        );
+      } finally {
+        bar.stop();
+      }
     }
   } finally {
-    bar.stop();
     await log.close();
     await database.close();
   }

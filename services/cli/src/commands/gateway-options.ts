@@ -5,19 +5,23 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { AdvisedError, messageOf } from '../output/explain.js';
 import { DEFAULT_GATEWAY, setting, type Surroundings } from '../surroundings.js';
 
+/** What every command that asks the gateway takes. */
 export interface GatewayOptions {
   readonly gateway?: string;
   readonly json?: boolean;
 }
 
-/** Adds `--gateway` and `--json`. */
+/** Adds those options. */
 export function withGateway(command: Command): Command {
   return command
     .option('--gateway <url>', `address of the gateway (default: ANIME_GATEWAY, else ${DEFAULT_GATEWAY})`)
     .option('--json', 'print one JSON document instead of text');
 }
 
-/** Runs a command against the gateway; what stands in its way gets the next step as advice. */
+/**
+ * Asks the gateway.
+ * @throws AdvisedError when nothing answers at its address; GatewayError when it answers with a problem
+ */
 export async function useGateway<T>(
   surroundings: Surroundings,
   options: GatewayOptions,

@@ -9,6 +9,7 @@ import { idOf, useGateway, wholeNumber, withGateway, wordsOf, type GatewayOption
 interface ListOptions extends GatewayOptions {
   readonly status?: readonly JobStatus[];
   readonly type?: 'image' | 'video';
+  readonly project?: string;
   readonly text?: string;
   readonly limit?: number;
   readonly cursor?: string;
@@ -25,6 +26,7 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
       ),
     )
     .addOption(new Option('--type <type>', 'only these').choices(['image', 'video']))
+    .option('--project <name>', 'only those of this project, by slug or id')
     .option('--text <words>', 'only those whose prompt holds this')
     .addOption(new Option('--limit <number>', 'how many').default(20).argParser(wholeNumber(1, 200)))
     .option('--cursor <text>', 'go on with the next page')
@@ -55,10 +57,11 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
 }
 
 async function list(surroundings: Surroundings, options: ListOptions): Promise<void> {
-  const { status, type, text, limit, cursor } = options;
+  const { status, type, project, text, limit, cursor } = options;
   const query = {
     ...(status === undefined ? {} : { status: [...status] }),
     ...(type === undefined ? {} : { type }),
+    ...(project === undefined ? {} : { project }),
     ...(text === undefined ? {} : { text }),
     ...(limit === undefined ? {} : { limit }),
     ...(cursor === undefined ? {} : { cursor }),

@@ -2,8 +2,8 @@ import { Instant, Uuid } from '@anime/contracts';
 import { ProblemError } from '@anime/problem-details';
 import { z } from 'zod';
 
-/** The last job of a page; the next page begins behind it. */
-export const JobCursor = z.strictObject({ requestedAt: Instant, id: Uuid });
+/** The last row of a page, in a list that is sorted by a time and an id; the next page begins behind it. */
+export const TimeCursor = z.strictObject({ at: Instant, id: Uuid });
 
 /** The last entry of a page of what stands at a place in the log, newest first. */
 export const PositionCursor = z.strictObject({ position: z.int().min(1) });

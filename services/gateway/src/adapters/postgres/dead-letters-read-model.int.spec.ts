@@ -18,7 +18,7 @@ import { jobsProjection } from '../../projections/jobs/jobs.projection.js';
 import { JOBS_TABLES } from '../../projections/jobs/tables.js';
 import { jobEvents, STORIES } from '../../projections/jobs/testing/sample-events.js';
 import { sampleJobId } from '../../projections/jobs/testing/sample-log.js';
-import { encodeCursor, JobCursor } from './cursor.js';
+import { encodeCursor, TimeCursor } from './cursor.js';
 import { DeadLettersReadModel, type DeadLetterFilter } from './dead-letters-read-model.js';
 import { gatewayDatabase, GATEWAY_SCHEMA } from './gateway-database.js';
 import { JobsReadModel } from './jobs-read-model.js';
@@ -117,7 +117,7 @@ describe('DeadLettersReadModel', () => {
     expect(deadLetters.recent.map(({ id }) => id)).toEqual([22, 21, 20].map((n) => letter(n).id));
   });
 
-  it.each(['', 'x', encodeCursor(JobCursor, { requestedAt: '2026-01-01T00:00:00.000Z', id: EVENT })])(
+  it.each(['', 'x', encodeCursor(TimeCursor, { at: '2026-01-01T00:00:00.000Z', id: EVENT })])(
     'refuses a cursor that it did not make: %s',
     async (cursor) => {
       await expect(reads.list({ cursor })).rejects.toMatchObject({ code: 'bad-cursor', status: 400 });

@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '@anime/testing';
 import { jobsProjection } from '../../projections/jobs/jobs.projection.js';
 import { jobEvents, otherEvents, STORIES, type StoryName } from '../../projections/jobs/testing/sample-events.js';
 import { sampleJobId } from '../../projections/jobs/testing/sample-log.js';
-import { encodeCursor, JobCursor } from './cursor.js';
+import { encodeCursor, TimeCursor } from './cursor.js';
 import { gatewayDatabase } from './gateway-database.js';
 import { JobsReadModel, type JobFilter } from './jobs-read-model.js';
 
@@ -176,7 +176,7 @@ describe('JobsReadModel', () => {
     'x',
     '%',
     Buffer.from('{"id":1}').toString('base64url'),
-    `${encodeCursor(JobCursor, { requestedAt: '2026-01-01T00:00:00.000Z', id: PROJECT })}=`,
+    `${encodeCursor(TimeCursor, { at: '2026-01-01T00:00:00.000Z', id: PROJECT })}=`,
   ])('refuses a cursor that it did not make: %s', async (cursor) => {
     await expect(reads.list({ cursor })).rejects.toMatchObject({ code: 'bad-cursor', status: 400 });
   });

@@ -1,7 +1,7 @@
 import {
   JobExecutedV1,
   JobOrganisedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobScoredV1,
   type EventData,
   type MetricResult,
@@ -30,7 +30,7 @@ export function timelineRow(event: JobEvent): JobTimelineRow {
 }
 
 /** What was asked for, from the request. */
-export function requestChange(jobId: string, data: EventData<typeof JobRequestedV1>): RowChange {
+export function requestChange(jobId: string, data: EventData<typeof JobRequestedV2>): RowChange {
   const { parameters } = data;
   const prompt = typeof parameters['prompt'] === 'string' ? parameters['prompt'] : null;
   return put(JOB_REQUESTS, { job_id: jobId, prompt, parameters, seed_source: data.seedSource });

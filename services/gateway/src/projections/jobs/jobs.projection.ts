@@ -2,7 +2,7 @@ import {
   ExecutorLostV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobCancelledV1,
   JobCancelRequestedV2,
@@ -10,7 +10,7 @@ import {
   JobFailedV1,
   JobGatedV1,
   JobRejectedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   SchedulerTermStartedV1,
   WorkflowRegisteredV1,
@@ -119,7 +119,7 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
     if (attempt !== before) changes.push(put(JOB_ATTEMPTS, attempt), ...detailChanges(event));
   }
   const job = rows.get(JOBS, { id });
-  if (event.type === JobRequestedV1.type) {
+  if (event.type === JobRequestedV2.type) {
     return job !== undefined
       ? changes
       : [...changes, put(JOBS, requestedJob(event, event.data)), requestChange(id, event.data)];
@@ -132,7 +132,7 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
 function jobAfter(
   job: JobRow,
   attempt: JobAttemptRow | undefined,
-  event: Exclude<JobEvent, { readonly type: typeof JobRequestedV1.type }>,
+  event: Exclude<JobEvent, { readonly type: typeof JobRequestedV2.type }>,
 ): JobRow {
   if (event.type === JobCancelRequestedV2.type) return { ...job, cancel_requested: true };
   if (attemptOf(event) !== undefined && event.type !== JobAssignedV1.type && event.type !== JobGatedV1.type) {
@@ -140,7 +140,7 @@ function jobAfter(
   }
   if (hasEnded(job)) return job;
   switch (event.type) {
-    case JobAcceptedV1.type: {
+    case JobAcceptedV2.type: {
       if (job.accepted_at !== null) return job;
       const status = decidedStatus(job) === 'requested' ? 'queued' : job.status;
       return {
