@@ -10,7 +10,7 @@ import {
   VoidMessagePage,
 } from './dead-letter.js';
 import { CommandHeaders } from './parameters.js';
-import { APPEND_PROBLEMS, BODY_PROBLEMS, READ_PROBLEMS } from './problem-sets.js';
+import { APPEND_PROBLEMS, BODY_PROBLEMS, READ_PROBLEMS, SEAL_PROBLEMS } from './problem-sets.js';
 import { defineRoute, type Route } from './route.js';
 
 const DEAD_LETTER_PROBLEMS: readonly ProblemCode[] = [
@@ -72,7 +72,7 @@ export const DEAD_LETTER_ROUTES = {
     headers: CommandHeaders,
     body: DiscardRequest,
     answers: { 202: { description: 'The wish is in the log.', schema: DeadLetterAcknowledged } },
-    problems: [...DEAD_LETTER_PROBLEMS, 'key-damaged', 'storage-failed'],
+    problems: [...DEAD_LETTER_PROBLEMS, ...SEAL_PROBLEMS],
   }),
   listVoidMessages: defineRoute({
     operationId: 'listVoidMessages',
