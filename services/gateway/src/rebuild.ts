@@ -18,7 +18,7 @@ const { values } = parseArgs({
 });
 
 if (values.help) process.stdout.write(HELP);
-else await runMain('gateway', () => rebuildJobs(values['check-parity']));
+else await runMain('gateway', import.meta.url, () => rebuildJobs(values['check-parity']));
 
 async function rebuildJobs(checkParity: boolean): Promise<void> {
   const [

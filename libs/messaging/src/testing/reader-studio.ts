@@ -95,6 +95,7 @@ export function readRow(log: EventLog, row: ProjectionRow | ProcessRow): Reading
   const warnings: unknown[] = [];
   const reader = new LogReader({
     log,
+    stream: 'memory',
     row,
     deliver: (batch) => row.onBatch(batch),
     lookAgainMs: 20,
