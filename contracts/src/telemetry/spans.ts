@@ -72,7 +72,7 @@ export const SPANS = {
     kind: 'consumer',
     services: ['comfyui-executor', 'quality-scorer', 'file-organizer'],
     description: 'a reactor gives an event up',
-    attributes: [...CONSUMER, ...EVENT, 'anime.deliveries', 'anime.outcome'],
+    attributes: [...CONSUMER, ...EVENT, 'anime.deliveries'],
   }),
   decide: span({
     name: 'decide {step}',
@@ -174,7 +174,7 @@ export const SPANS = {
     kind: 'client',
     services: ['gateway', 'orchestrator'],
     description: 'a connection is taken from the pool',
-    attributes: DATABASE,
+    attributes: [...DATABASE, 'db.postgresql.idle.timeout.millis', 'db.postgresql.max.client'],
     instrumentation: '@opentelemetry/instrumentation-pg',
   }),
 } as const;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { quiet } from './quiet-exporter.js';
 
 /** A projection that catches up ends thousands at once; what is beyond this is dropped. */
 const MAX_HELD_SPANS = 16_384;
@@ -65,7 +66,7 @@ export async function startTelemetry(service: string, version: string): Promise<
 
 async function exporter() {
   const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
-  return new OTLPTraceExporter();
+  return quiet(new OTLPTraceExporter());
 }
 
 /** Work without a cause of its own, as in polling, would fill the receiver with traces of one span. */

@@ -1,3 +1,4 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { SERVICES, type ServiceName } from '@anime/contracts';
 import { METRICS, type MetricDefinition } from '@anime/contracts/telemetry';
 import type { RecordedEvent } from '@anime/event-store';
@@ -9,6 +10,9 @@ import { TestStudio } from '../testing/test-studio.js';
 
 /** Stands where people write, and may stand in no span. */
 const WORD = 'xylotomous';
+
+type Job = 'completed' | 'retried' | 'failed' | 'refiled';
+type LogLine = Readonly<Record<string, unknown>>;
 
 interface Traced {
   readonly events: readonly RecordedEvent[];
@@ -23,11 +27,12 @@ describe('a trace', () => {
   let receiver: OtlpReceiver;
   let studio: TestStudio;
   const pids = new Map<string, unknown>();
-  const trails = new Map<'completed' | 'retried' | 'failed', readonly RecordedEvent[]>();
+  const trails = new Map<Job, readonly RecordedEvent[]>();
   let libraryPaths: readonly string[] = [];
   let metrics: readonly EmittedMetric[] = [];
-  let logs = '';
   let refused: { readonly traceId?: string } = {};
+  /** Of the request that is refused, and of a reactor that fails. */
+  let lines: readonly LogLine[] = [];
 
   beforeAll(async () => {
     receiver = await startOtlpReceiver();
@@ -44,6 +49,7 @@ describe('a trace', () => {
     const gateway = studio.service('gateway').url;
     refused = (await (await fetch(`${gateway}/${WORD}?q=${WORD}`)).json()) as { traceId?: string };
     await fetch(`${gateway}/api/anime/jobs?${WORD}=${WORD}`);
+    lines = [await logLine('gateway', (line) => line['code'] === 'not-found')];
 
     // A first one alone, so that every batch after it is written by connections that are there.
     const completed = await studio.requestImage({ prompt: `a ${WORD}`, steps: 40, seed: 1 });
@@ -70,20 +76,27 @@ describe('a trace', () => {
     trails.set('retried', await failing('ConnectionResetError', 1, 2));
     trails.set('failed', await failing('ValueError', 1, 3));
 
+    await rename(studio.libraryDir, `${studio.libraryDir}.away`);
+    await writeFile(studio.libraryDir, 'no folder');
+    const refiled = await studio.requestImage({ steps: 2, seed: 4 });
+    lines = [...lines, await logLine('file-organizer', (line) => line['msg'] === 'will be tried again')];
+    await rm(studio.libraryDir);
+    await rename(`${studio.libraryDir}.away`, studio.libraryDir);
+    await studio.ended(refiled);
+    trails.set('refiled', await studio.events(refiled));
+
     metrics = await emittedMetrics((name) => studio.service(name).url);
     // What a process still holds back is sent at its end.
-    for (const name of SERVICES) {
-      const service = studio.service(name);
-      await service.stop();
-      logs += service.output();
-    }
+    for (const name of SERVICES) await studio.service(name).stop();
   }, 240_000);
   afterAll(async () => {
     await studio[Symbol.asyncDispose]();
     await receiver[Symbol.asyncDispose]();
   }, 60_000);
 
-  function trace(which: 'completed' | 'retried' | 'failed'): Traced {
+  const logLine = (service: ServiceName, wanted: (line: LogLine) => boolean): Promise<LogLine> =>
+    eventually(() => linesOf(studio.service(service).output()).find(wanted), { what: `a log line of the ${service}` });
+  function trace(which: Job): Traced {
     const events = trails.get(which) ?? [];
     const traceId = events[0]?.traceparent?.slice(3, 35);
     return { events, spans: receiver.spans.filter((span) => span.traceId === traceId) };
@@ -223,14 +236,17 @@ describe('a trace', () => {
 
   it('stands in the logs, and in the answer to a request that is refused', () => {
     expect(refused.traceId).toMatch(/^[0-9a-f]{32}$/);
-    const lines = logs
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
-    expect(lines.find((line) => line['trace_id'] === refused.traceId)).toMatchObject({
-      service: 'gateway',
-      code: 'not-found',
-    });
+    const refiled = trace('refiled');
+    const [ofRequest, ofReactor] = lines;
+    expect(ofRequest).toMatchObject({ service: 'gateway', trace_id: refused.traceId });
+    expect(ofReactor).toMatchObject({ service: 'file-organizer', trace_id: refiled.spans[0]?.traceId });
+    const tries = refiled.spans.filter(
+      (span) => serviceOf(span) === 'file-organizer' && span.name === 'process job.executed',
+    );
+    const outcomes = new Map(tries.map((span) => [span.spanId, span.attributes['anime.outcome']]));
+    expect(outcomes.get(text(ofReactor?.['span_id']))).toBe('retry');
+    expect([...outcomes.values()]).toContain('done');
+    expect(tries.find((span) => span.failed)?.attributes['error.type']).toBe('storage-failed');
   });
 
   it('has metrics beside it: every one of the catalogue, each from the services that it names', () => {
@@ -260,3 +276,14 @@ describe('a trace', () => {
       expect(series).toContain(metric.name);
   });
 });
+
+/** The JSON lines of a service's output. */
+function linesOf(output: string): LogLine[] {
+  return output.split('\n').flatMap((line) => {
+    try {
+      return [JSON.parse(line) as LogLine];
+    } catch {
+      return [];
+    }
+  });
+}

@@ -31,9 +31,11 @@ export async function emittedMetrics(urlOf: (service: ServiceName) => string): P
 
 /** A received span under its name in the catalogue. */
 export function emittedSpan({ name, kind, scope, resource, attributes }: ReceivedSpan): EmittedSpan {
-  const definition = Object.values(SPANS as Readonly<Record<string, SpanDefinition>>).find(
-    (span) => span.kind === kind && (span.instrumentation ?? '@anime') === scope && patternOf(span).test(name),
-  );
+  // `process batch` before `process {event}`.
+  const definition = Object.values(SPANS as Readonly<Record<string, SpanDefinition>>)
+    .filter((span) => span.kind === kind && (span.instrumentation ?? '@anime') === scope)
+    .toSorted((one, other) => Number(other.name === name) - Number(one.name === name))
+    .find((span) => patternOf(span).test(name));
   return { service: String(resource['service.name']), definition, name, scope, attributes: Object.keys(attributes) };
 }
 

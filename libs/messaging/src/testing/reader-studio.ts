@@ -88,7 +88,11 @@ export function read(log: EventLog, model: Model, events: readonly EventContract
 }
 
 /** Runs a reader that looks again soon. */
-export function readRow(log: EventLog, row: ProjectionRow | ProcessRow): Reading {
+export function readRow(
+  log: EventLog,
+  row: ProjectionRow | ProcessRow,
+  onWarning: () => void = () => undefined,
+): Reading {
   const abort = new AbortController();
   const skipped: string[] = [];
   const errors: string[] = [];
@@ -102,7 +106,10 @@ export function readRow(log: EventLog, row: ProjectionRow | ProcessRow): Reading
     logger: {
       debug: () => undefined,
       info: () => undefined,
-      warn: ({ err }: { readonly err?: unknown }) => void warnings.push(err),
+      warn: ({ err }: { readonly err?: unknown }) => {
+        warnings.push(err);
+        onWarning();
+      },
       error: (_context, message) => void errors.push(message),
     },
     observer: { handled: () => undefined, skipped: (_consumer, status) => void skipped.push(status) },
