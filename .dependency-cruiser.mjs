@@ -158,6 +158,16 @@ export default {
       to: { path: 'node_modules/@nats-io/' },
     },
     {
+      name: 'telemetry-behind-libs',
+      comment: 'Spans and metrics are made in event-store, messaging and service-runtime alone, from the catalogue in contracts.',
+      severity: 'error',
+      from: {
+        path: '^(contracts|libs|services|deploy)/',
+        pathNot: ['^libs/(event-store|messaging|service-runtime)/', TESTS],
+      },
+      to: { path: 'node_modules/(@opentelemetry|prom-client)/' },
+    },
+    {
       name: 'orm-in-adapters',
       comment: "MikroORM only in libs/projections and in services' adapters, migrations and projections.",
       severity: 'error',

@@ -35,15 +35,17 @@ export function startSpan<Attribute extends string>(
   definition: SpanDefinition<Attribute>,
   { name = {}, attributes, parent = context.active(), links }: SpanOptions<Attribute>,
 ): Span {
-  return tracer.startSpan(
-    spanName(definition, name),
-    {
-      kind: KINDS[definition.kind],
-      ...(attributes === undefined ? {} : { attributes }),
-      ...(links === undefined ? {} : { links }),
-    },
+  const span = tracer.startSpan(
+    definition.name,
+    { kind: KINDS[definition.kind], ...(links === undefined ? {} : { links }) },
     parent,
   );
+  // Mostly nobody looks: what a span is called and carries is worked out for those that are kept.
+  if (span.isRecording()) {
+    span.updateName(spanName(definition, name));
+    if (attributes !== undefined) span.setAttributes(attributes);
+  }
+  return span;
 }
 
 /** Runs `run` inside a span of the catalogue; what it throws marks the span and is thrown on. */
