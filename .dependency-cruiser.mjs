@@ -184,7 +184,10 @@ export default {
     },
   ],
   options: {
-    exclude: { path: '(^|/)(dist|\\.anime|\\.nx|fixtures/(boundaries|service))/' },
+    // Of our own folders only: many a package lies in its `dist`.
+    exclude: {
+      path: '^(contracts|libs/[^/]+|services/[^/]+|deploy/[^/]+)/dist/|(^|/)(\\.anime|\\.nx|fixtures/(boundaries|service))/',
+    },
     doNotFollow: { path: 'node_modules' },
     // Type imports are imports: what a file knows is what counts.
     tsPreCompilationDeps: true,
