@@ -24,7 +24,7 @@ const KINDS: Readonly<Record<SpanKindName, SpanKind>> = {
 export interface SpanOptions<Attribute extends string> {
   /** For the placeholders of the name. */
   readonly name?: Readonly<Record<string, string>>;
-  readonly attributes?: Readonly<Partial<Record<Attribute, AttributeValue | undefined>>>;
+  readonly attributes?: Readonly<Partial<Record<Attribute, AttributeValue>>>;
   /** Default: the active context. */
   readonly parent?: Context;
   readonly links?: Link[];

@@ -157,7 +157,9 @@ describe('a trace', () => {
       ]),
     );
     const { spans } = trace('completed');
-    const filed = spans.filter((span) => span.name.startsWith('file ')).map((span) => span.attributes['file.path']);
+    const filed = spans
+      .filter((span) => span.name.startsWith('file '))
+      .map((span) => text(span.attributes['file.path']));
     expect(filed.toSorted()).toEqual([...libraryPaths].toSorted());
     const toComfy = spans.filter((span) => span.scope.endsWith('instrumentation-undici'));
     expect(
