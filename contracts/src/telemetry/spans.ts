@@ -149,6 +149,7 @@ export const SPANS = {
       'user_agent.original',
       'network.peer.address',
       'network.peer.port',
+      'network.protocol.version',
       ERROR,
     ],
     instrumentation: '@opentelemetry/instrumentation-undici',
