@@ -33,7 +33,6 @@ describe('the spans of a reader', () => {
     const before = record.spans().length;
     let inside: string | undefined;
     let left = failures;
-    let done = false;
     const common = {
       name: 'model',
       events: [JobCancelRequestedV1],
@@ -44,15 +43,13 @@ describe('the spans of a reader', () => {
           left -= 1;
           throw new Error('no room for Jane Doe');
         }
-        done = true;
       },
     };
     const row: ProjectionRow | ProcessRow = { kind, ...common };
     const logged: (string | undefined)[] = [];
-    readRow(log, row, () => logged.push(currentTraceparent()));
-    await eventually(() => done, { what: 'the batch is read' });
-    // The spans end in the turn after.
-    await new Promise(setImmediate);
+    const reading = readRow(log, row, () => logged.push(currentTraceparent()));
+    // Of the batch as a whole, its spans included.
+    await eventually(() => reading.status().lag === 0, { what: 'the batch is read' });
     return { published, made: record.spans().slice(before), inside, logged };
   }
   const idOf = (span: ReadableSpan | undefined) => span?.spanContext().spanId;
