@@ -27,6 +27,7 @@ export { JobAttemptFailedV1 } from './events/job/attempt-failed.v1.js';
 export { JobAttemptLostV1 } from './events/job/attempt-lost.v1.js';
 export { JobCancelOrderedV1 } from './events/job/cancel-ordered.v1.js';
 export { JobCancelRequestedV1 } from './events/job/cancel-requested.v1.js';
+export { JobCancelRequestedV2 } from './events/job/cancel-requested.v2.js';
 export { JobCancelledV1 } from './events/job/cancelled.v1.js';
 export { JobCompletedV1 } from './events/job/completed.v1.js';
 export { JobExecutedV1 } from './events/job/executed.v1.js';

@@ -19,6 +19,8 @@ export interface OpenApiDocument {
   readonly components: { readonly schemas: Readonly<Record<string, JsonObject>> };
 }
 
+/** What any operation may answer. */
+const EVERYWHERE: readonly ProblemCode[] = ['rate-limited', 'internal'];
 const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
 /** Collects the schemas that have an id, so that each stands in the document once. */
@@ -89,7 +91,10 @@ function operation(route: Route, components: Components): OpenApiOperation {
     ...(route.body === undefined
       ? {}
       : {
-          requestBody: { required: true, content: { 'application/json': { schema: components.schema(route.body) } } },
+          requestBody: {
+            required: !route.body.safeParse(undefined).success,
+            content: { 'application/json': { schema: components.schema(route.body) } },
+          },
         }),
     responses: { ...answersOf(route, components), ...problemsOf(route.problems, components) },
   };
@@ -148,7 +153,7 @@ function headersOf(answer: RouteAnswer, components: Components): JsonObject {
 function problemsOf(codes: readonly ProblemCode[], components: Components): JsonObject {
   const problem = components.schema(Problem);
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of [...codes, 'internal' as const]) {
+  for (const code of [...codes, ...EVERYWHERE]) {
     const { status } = PROBLEMS[code];
     const known = byStatus.get(status) ?? [];
     if (!known.includes(code)) byStatus.set(status, [...known, code]);

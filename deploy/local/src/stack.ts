@@ -3,6 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startNatsServer, startPostgres } from '@anime/embedded-servers';
 import { SERVICES, type ServiceName } from '@anime/contracts';
+import { keysFolderFault } from '@anime/sealed-fields';
 import { hideLogins } from '@anime/problem-details';
 import { StackChild, type ChildOptions } from './child-process.js';
 import { StackLock } from './stack-lock.js';
@@ -35,6 +36,8 @@ export interface Stack {
   readonly comfyuiAway: readonly string[];
   readonly libraryDir: string;
   readonly logsDir: string;
+  /** Of personal text; beside the folder of all data, not in it. */
+  readonly keysDir: string;
   readonly urls: Readonly<Record<ServiceName, string>>;
   stop(): Promise<void>;
 }
@@ -43,10 +46,11 @@ export interface Stack {
  * Starts the whole stack: nats-server, PostgreSQL, a ComfyUI (simulator unless COMFYUI_URLS says otherwise) and the six
  * services as six processes. NATS_URL and DATABASE_URL replace the embedded servers. What it started is started again when
  * it dies. Returns when every service is ready, apart from ComfyUI servers that were given and are away.
- * @throws StackRunningError when one runs in this folder; Error with the log's last lines when a part does not start,
+ * @throws StackRunningError when one runs in this folder; Error when keys would lie in it; Error with the log's last lines when a part does not start,
  * with everything stopped again
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
+  const keysDir = keysFolder(options.dataDir);
   const lock = StackLock.take(options.dataDir);
   const undo: (() => Promise<void>)[] = [async () => lock.release()];
   const stop = async (): Promise<void> => {
@@ -55,7 +59,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     }
   };
   try {
-    return await start(options, lock, undo, stop);
+    return await start(options, keysDir, lock, undo, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -77,13 +81,17 @@ interface Launch {
 
 async function start(
   options: StackOptions,
+  keysDir: string,
   lock: StackLock,
   undo: (() => Promise<void>)[],
   stop: () => Promise<void>,
 ): Promise<Stack> {
   const dir = (name: string): string => path.join(options.dataDir, name);
   const [logsDir, libraryDir] = [dir('logs'), dir('library')];
-  for (const folder of [logsDir, libraryDir, dir('blobs')]) mkdirSync(folder, { recursive: true });
+  const ANIME_BLOBS = given('ANIME_BLOBS');
+  const blobsDir = ANIME_BLOBS === 'nats' ? undefined : dir('blobs');
+  for (const folder of [logsDir, libraryDir, blobsDir])
+    if (folder !== undefined) mkdirSync(folder, { recursive: true });
   const program: Launch['program'] = (name, entry, env, args = []) => ({
     name,
     entry: path.join(ROOT, entry),
@@ -103,7 +111,9 @@ async function start(
     DATABASE_URL: databaseUrl,
     // The embedded server syncs every write; of an external one only its owner can say so.
     NATS_SYNCED: given('NATS_URL') === undefined ? '1' : given('NATS_SYNCED'),
-    ANIME_BLOBS_DIR: dir('blobs'),
+    ANIME_BLOBS,
+    ANIME_BLOBS_DIR: blobsDir,
+    ANIME_KEYS_DIR: keysDir,
     ANIME_LIBRARY_DIR: libraryDir,
     COMFYUI_URLS: comfyui.join(','),
   });
@@ -120,6 +130,7 @@ async function start(
     comfyuiAway,
     libraryDir,
     logsDir,
+    keysDir,
     urls,
     stop,
   };
@@ -128,6 +139,17 @@ async function start(
 /** A variable of the environment; an empty one counts as not set. */
 function given(variable: string): string | undefined {
   return process.env[variable] === '' ? undefined : process.env[variable];
+}
+
+/**
+ * Where keys lie: ANIME_KEYS_DIR, else beside the folder of all data.
+ * @throws Error when that is in the folder of all data
+ */
+function keysFolder(dataDir: string): string {
+  const keysDir = path.resolve(process.env['INIT_CWD'] ?? '', given('ANIME_KEYS_DIR') ?? `${dataDir}-keys`);
+  const fault = keysFolderFault(keysDir, [dataDir]);
+  if (fault !== undefined) throw new Error(`ANIME_KEYS_DIR must be outside the data: ${fault}.`);
+  return keysDir;
 }
 
 async function startServers({ options, undo }: Launch): Promise<{ natsUrl: string; databaseUrl: string }> {

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { JobCancelOrderedV1, JobCancelRequestedV1, JobFailedV1, SchedulerTermStartedV1 } from '@anime/contracts';
+import { JobCancelOrderedV1, JobCancelRequestedV2, JobFailedV1, SchedulerTermStartedV1 } from '@anime/contracts';
 import { currentTraceparent, uuidv7 } from '@anime/event-store';
 import { recordSpans } from '@anime/event-store/testing';
 import { ProblemError } from '@anime/problem-details';
@@ -158,7 +158,7 @@ describe('a reactor', () => {
       { orderingKey: (event) => event.aggregateId, concurrency: 3, backoffMs: [20] },
     );
     studio.serve([worker.row]);
-    for (let i = 0; i < 30; i += 1) await studio.append(JobCancelRequestedV1, {}, jobs[i % 3]);
+    for (let i = 0; i < 30; i += 1) await studio.append(JobCancelRequestedV2, { reason: null }, jobs[i % 3]);
     await settled(studio);
     for (const [i, job] of jobs.entries()) {
       expect(done.filter(([key]) => key === job).map(([, position]) => position)).toEqual(
@@ -226,7 +226,9 @@ describe('a reactor', () => {
       );
       studio.serve([worker.row], { logger: { debug: log, info: log, warn: log, error: log } });
       const traceId = 'a'.repeat(32);
-      await studio.append(JobCancelRequestedV1, {}, uuidv7(), { traceparent: `00-${traceId}-${'b'.repeat(16)}-01` });
+      await studio.append(JobCancelRequestedV2, { reason: null }, uuidv7(), {
+        traceparent: `00-${traceId}-${'b'.repeat(16)}-01`,
+      });
       await settled(studio);
       await eventually(() => logged.some(([message]) => message === 'parked'), { what: 'it says that it parked' });
       const [published, ...made] = record.spans();

@@ -83,7 +83,22 @@ export function baseConfig(defaultPort: number) {
 
 /** For services that read or write blobs. */
 export const blobsConfig = {
-  ANIME_BLOBS_DIR: folder('.anime/blobs').describe('the folder of the blobs, one for all services of a machine'),
+  ANIME_BLOBS: z
+    .enum(['fs', 'nats'])
+    .default('fs')
+    .describe(
+      'where blobs are: fs (ANIME_BLOBS_DIR) or nats (for services that share no folder), the same for all services',
+    ),
+  ANIME_BLOBS_DIR: folder('.anime/blobs').describe(
+    'the folder of the blobs, one for all services of a machine; only with ANIME_BLOBS=fs',
+  ),
+};
+
+/** For services that seal personal text, or show it. */
+export const subjectKeysConfig = {
+  ANIME_KEYS_DIR: folder('.anime-keys').describe(
+    'the folder of the keys that seal personal text, one for all gateways; outside the data folders and their backups',
+  ),
 };
 
 /** For services that use PostgreSQL. */

@@ -93,6 +93,16 @@ describe('provision', () => {
     await manager.streams.update('ANIME_PROGRESS', { max_msgs_per_subject: 2048 });
   });
 
+  it('takes how many servers keep the log, and no number that cannot elect a leader', async () => {
+    const { url } = await nats.server();
+    const three = await anime(['provision', '--nats', url, '--replicas', '3']);
+    expect(three.err).toContain('stream ANIME_EVENTS: num_replicas is 1, needed is 3');
+    expect(await anime(['provision', '--nats', url, '--replicas', '2'])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/Allowed choices are 1, 3, 5/),
+    });
+  });
+
   it('refuses a server without JetStream in one clear sentence', async () => {
     const refused = await anime(['provision', '--nats', (await old.server()).url]);
     expect(refused.code).toBe(1);
@@ -223,10 +233,14 @@ describe('jobs', () => {
   let server: Server;
   let gateway: string;
   const seen: string[] = [];
+  const bodies: string[] = [];
 
   beforeAll(async () => {
     server = createServer((request, response) => {
       seen.push(`${request.method} ${request.url}`);
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => bodies.push(Buffer.concat(chunks).toString()));
       const [status, body] = request.url?.startsWith('/api/anime/jobs?')
         ? [200, { jobs: [SUMMARY], nextCursor: 'more', position: 7 }]
         : request.url?.endsWith('/cancel')
@@ -257,6 +271,13 @@ describe('jobs', () => {
     const cancelled = await anime(['jobs', 'cancel', ID, '--json', '--gateway', gateway]);
     expect(JSON.parse(cancelled.out)).toEqual({ jobId: ID, position: 9 });
     expect(seen.at(-1)).toBe(`POST /api/anime/jobs/${ID}/cancel`);
+    expect(bodies.at(-1)).toBe('{}');
+  });
+
+  it('cancel passes a reason on', async () => {
+    const cancelled = await anime(['jobs', 'cancel', ID, '--reason', 'too dark', '--gateway', gateway]);
+    expect(cancelled).toMatchObject({ code: 0, out: expect.stringContaining('is in the log') });
+    expect(bodies.at(-1)).toBe('{"reason":"too dark"}');
   });
 
   it("show fails with the gateway's reason and the next step", async () => {

@@ -1,4 +1,3 @@
-import { FsBlobStore } from '@anime/blob-store';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { attemptMetrics } from './adapters/attempt-metrics.js';
 import type { ComfyuiExecutorConfig } from './config.js';
@@ -10,7 +9,7 @@ export function composeComfyuiExecutor(config: ComfyuiExecutorConfig): RunServic
   const service = new ServiceParts({ name: 'comfyui-executor', moduleUrl: import.meta.url, config });
   const { log, logger, metrics, readiness, instance } = service;
   const observe = attemptMetrics(metrics);
-  const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
+  const blobs = service.openBlobs(config);
   const executors = config.COMFYUI_URLS.map(
     (server) =>
       new Executor({

@@ -1,4 +1,3 @@
-import { FsBlobStore } from '@anime/blob-store';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { filingMetrics } from './adapters/filing-metrics.js';
 import { LibraryFolder } from './adapters/library/library-folder.js';
@@ -14,7 +13,7 @@ export function composeFileOrganizer(config: FileOrganizerConfig, retries = RETR
   const table = consumers(
     {
       log,
-      blobs: new FsBlobStore(config.ANIME_BLOBS_DIR),
+      blobs: service.openBlobs(config),
       library,
       onFiled: filingMetrics(metrics),
       now: () => new Date().toISOString(),

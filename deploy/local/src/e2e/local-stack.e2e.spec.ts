@@ -23,7 +23,7 @@ class Launcher {
     stdout: 'pipe' | number = 'pipe', // or an open file
   ) {
     const env = { ...process.env };
-    for (const name of ['NATS_URL', 'DATABASE_URL', 'COMFYUI_URLS', 'HOST']) delete env[name];
+    for (const name of ['NATS_URL', 'DATABASE_URL', 'COMFYUI_URLS', 'HOST', 'ANIME_BLOBS']) delete env[name];
     Object.assign(env, added);
     this.process = spawn(process.execPath, [ENTRY, ...args], { env, stdio: ['ignore', stdout, 'pipe'] });
     for (const stream of [this.process.stdout, this.process.stderr])
@@ -176,6 +176,20 @@ describe('npm start', () => {
     expect(await launcher.exit).toBe(0);
   }, 120_000);
 
+  it('makes a picture without a folder of blobs when they are in NATS', async () => {
+    const ownDir = path.join(dataDir, 'blobs in nats');
+    const launcher = launch(['start', '--free-ports', '--data-dir', ownDir], { ANIME_BLOBS: 'nats' });
+    const client = createGatewayClient(await launcher.up());
+    const job = await unwrap(
+      client.POST('/api/anime/generate/image', { params: { query: { wait: 60 } }, body: IMAGE }),
+    );
+    expect(job.status).toBe('completed');
+    expect(await readdir(ownDir)).toContain('library');
+    expect(await readdir(ownDir)).not.toContain('blobs');
+    launcher.process.kill('SIGINT');
+    expect(await launcher.exit).toBe(0);
+  }, 120_000);
+
   it('runs although nothing that it says can be written, as on a full disk', async () => {
     const full = await open('/dev/full', 'w');
     const launcher = launch(['start', '--free-ports', '--data-dir', dataDir], {}, full.fd);
@@ -188,6 +202,14 @@ describe('npm start', () => {
     launcher.process.kill('SIGINT');
     expect(await launcher.exit).toBe(0);
   }, 120_000);
+
+  it('refuses keys in the folder of the data, and starts nothing', async () => {
+    const launcher = launch(['start', '--data-dir', dataDir], { ANIME_KEYS_DIR: path.join(dataDir, 'keys') });
+    expect(await launcher.exit).toBe(1);
+    expect(launcher.output).toContain('ANIME_KEYS_DIR must be outside the data');
+    expect(await readdir(dataDir)).not.toContain('keys');
+    expect(await processesOf(dataDir)).toEqual([]);
+  });
 
   it('names a port that is taken and the way out, without a stack trace', async () => {
     const occupier = createServer().listen(8335, '127.0.0.1');

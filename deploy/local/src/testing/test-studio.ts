@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +25,8 @@ export interface TestStudioOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A PostgreSQL of its own, to be killed; else a database in the one of the whole run. */
   readonly ownPostgres?: boolean;
+  /** Of the event log on disk; default as in a real studio. */
+  readonly compression?: 's2' | 'none';
 }
 
 /** A whole studio of real processes for one test file: each can be killed and started again. */
@@ -37,6 +39,7 @@ export class TestStudio implements AsyncDisposable {
   readonly #simulators: ServiceProcess[] = [];
   #log: JetStreamLog | undefined;
   readonly answers = new AnswerCheck();
+  /** All data; its own PostgreSQL's too, where that can be. */
   dir = '';
 
   static async start(options: TestStudioOptions = {}): Promise<TestStudio> {
@@ -80,6 +83,11 @@ export class TestStudio implements AsyncDisposable {
     return path.join(this.dir, 'library');
   }
 
+  /** Outside of the data, as they must be. */
+  get keysDir(): string {
+    return `${this.dir}-keys`;
+  }
+
   service(name: ServiceName): ServiceProcess {
     return present(this.#services.get(name), name);
   }
@@ -100,6 +108,7 @@ export class TestStudio implements AsyncDisposable {
         DATABASE_URL: this.databaseUrl,
         NATS_SYNCED: '1',
         ANIME_BLOBS_DIR: path.join(this.dir, 'blobs'),
+        ANIME_KEYS_DIR: this.keysDir,
         ANIME_LIBRARY_DIR: this.libraryDir,
         COMFYUI_URLS: this.#simulators.map(({ url }) => url).join(','),
         ...env,
@@ -187,18 +196,26 @@ export class TestStudio implements AsyncDisposable {
     return JSON.parse(stdout) as { rebuilt: string; position: number; sha256: string };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Stops everything in order; what it wrote stays until it is disposed of. */
+  async stop(): Promise<void> {
     for (let undo = this.#made.pop(); undo !== undefined; undo = this.#made.pop()) await undo();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    if (this.dir === '') return; // nothing was made
+    for (const folder of [this.dir, this.keysDir]) await rm(folder, { recursive: true, force: true });
   }
 
   async #start(options: TestStudioOptions): Promise<void> {
     this.dir = await mkdtemp(path.join(tmpdir(), 'anime-studio-'));
-    this.#made.push(() => rm(this.dir, { recursive: true, force: true }));
-    const nats = await startNatsServer({ syncAlways: false });
+    await chmod(this.dir, 0o711); // as root, PostgreSQL is another user's process
+    const nats = await startNatsServer({ syncAlways: false, dataDir: path.join(this.dir, 'nats') });
     this.#nats = nats;
     this.#made.push(() => nats.stop());
     await this.#startDatabase(options.ownPostgres === true);
-    await provision({ natsUrl: nats.url });
+    const { compression } = options;
+    await provision({ natsUrl: nats.url, ...(compression === undefined ? {} : { compression }) });
     this.#log = openLog({ natsUrl: nats.url, name: 'test' });
     this.#made.push(() => this.log.close());
     for (let n = 1; n <= (options.simulators ?? 1); n += 1) await this.#startSimulator(n, options.stepDelayMs ?? 15);
@@ -227,7 +244,7 @@ export class TestStudio implements AsyncDisposable {
   async #startDatabase(own: boolean): Promise<void> {
     if (own) {
       // Durable: kill -9 must not lose what was committed.
-      const postgres = await startPostgres();
+      const postgres = await startPostgres({ dataDir: path.join(this.dir, 'postgres') });
       this.#postgres = postgres;
       this.#made.push(() => postgres.stop());
       this.#databaseUrl = postgres.url();

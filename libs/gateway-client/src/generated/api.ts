@@ -120,7 +120,7 @@ export interface paths {
         put?: never;
         /**
          * Ask for a job to be cancelled
-         * @description Takes no body. The job ends as `cancelled` unless it has ended before the wish is seen.
+         * @description The body may be left out. The job ends as `cancelled` unless it has ended before the wish is seen. A reason is shown in the trail of the job.
          */
         post: operations["cancelJob"];
         delete?: never;
@@ -175,6 +175,10 @@ export interface components {
             jobId: string;
             /** @description place in the event log */
             position: number;
+        };
+        CancelRequest: {
+            /** @description why, for people; stored sealed with the key of whoever asks */
+            reason?: string;
         };
         Executor: {
             /** @description lower-case UUID */
@@ -407,8 +411,9 @@ export interface components {
             causationId: string | null;
             /** @description term of the deciding orchestrator */
             epoch: number | null;
+            /** @description the event's data; personal text in it, as the reason of a cancel, is a `SealedText` */
             data: {
-                [key: string]: unknown;
+                [key: string]: components["schemas"]["SealedText"] | unknown;
             };
         };
         JobFile: {
@@ -522,7 +527,7 @@ export interface components {
             /** @description path of the request */
             instance: string;
             /** @enum {string} */
-            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
+            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
             /** @description true when the same request may succeed later */
             retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
@@ -547,6 +552,13 @@ export interface components {
             running: components["schemas"]["JobSummary"][];
             /** @description how far the read-model had come */
             position: number;
+        };
+        SealedText: {
+            /** @description whose key sealed it */
+            subject: string;
+            text: string | null;
+            /** @description why there is no text: its key was erased or lost; its key cannot be read just now; it or its key was changed */
+            unavailable: ("key-gone" | "key-unreachable" | "damaged") | null;
         };
         ServiceInstance: {
             /** @enum {string} */
@@ -769,7 +781,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `queue-full`: Too many jobs wait already */
+            /** @description `queue-full`: Too many jobs wait already; `rate-limited`: Too many requests */
             429: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -781,7 +793,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "queue-full";
+                        code: "queue-full" | "rate-limited";
                     };
                 };
             };
@@ -950,7 +962,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `queue-full`: Too many jobs wait already */
+            /** @description `queue-full`: Too many jobs wait already; `rate-limited`: Too many requests */
             429: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -962,7 +974,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "queue-full";
+                        code: "queue-full" | "rate-limited";
                     };
                 };
             };
@@ -1131,7 +1143,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `queue-full`: Too many jobs wait already */
+            /** @description `queue-full`: Too many jobs wait already; `rate-limited`: Too many requests */
             429: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1143,7 +1155,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "queue-full";
+                        code: "queue-full" | "rate-limited";
                     };
                 };
             };
@@ -1228,6 +1240,22 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed" | "bad-cursor";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -1333,6 +1361,22 @@ export interface operations {
                     };
                 };
             };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -1435,6 +1479,22 @@ export interface operations {
                     };
                 };
             };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -1496,7 +1556,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CancelRequest"] | null;
+            };
+        };
         responses: {
             /** @description The wish is in the log. */
             202: {
@@ -1577,7 +1641,23 @@ export interface operations {
                     };
                 };
             };
-            /** @description `internal`: Something went wrong that should not */
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `key-damaged`: The key of a sealed text is damaged; `internal`: Something went wrong that should not */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1587,11 +1667,11 @@ export interface operations {
                         /** @constant */
                         status: 500;
                         /** @enum {unknown} */
-                        code: "internal";
+                        code: "key-damaged" | "internal";
                     };
                 };
             };
-            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached; `storage-failed`: A file could not be written */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1603,7 +1683,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "newer-contract" | "log-full" | "log-unavailable";
+                        code: "newer-contract" | "log-full" | "log-unavailable" | "storage-failed";
                     };
                 };
             };
@@ -1643,6 +1723,22 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -1723,6 +1819,22 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
