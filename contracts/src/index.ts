@@ -3,6 +3,7 @@ export * from './envelope.js';
 export * from './catalogue.js';
 export * from './subjects.js';
 export * from './durables.js';
+export * from './comfy-servers.js';
 export * from './problems.js';
 export * from './values/primitives.js';
 export * from './values/body.js';

@@ -3,10 +3,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startNatsServer, startPostgres } from '@anime/embedded-servers';
 import { SERVICES, type ServiceName } from '@anime/contracts';
+import { PROVISION_USER } from '@anime/event-store';
 import { keysFolderFault } from '@anime/sealed-fields';
 import { hideLogins } from '@anime/problem-details';
 import { StackChild, type ChildOptions } from './child-process.js';
 import { StackLock } from './stack-lock.js';
+import { StackUsers, type NatsUser } from './stack-users.js';
 import { superviseServer } from './supervise-server.js';
 import { SupervisedProcess } from './supervised-process.js';
 import { sentenceOf, waitUntilReady, type Check } from './wait-until-ready.js';
@@ -66,6 +68,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
+/** NATS_URL of a user. */
+type NatsUrlOf = (user: NatsUser) => string;
+
 /** What the parts of the start share. */
 interface Launch {
   readonly options: StackOptions;
@@ -103,11 +108,11 @@ async function start(
   });
   const launch: Launch = { options, undo, program };
 
-  const { natsUrl, databaseUrl } = await startServers(launch);
-  await provision(launch, natsUrl);
+  const natsUrlOf = await startNats(launch);
+  const databaseUrl = await startDatabase(launch);
+  await provision(launch, natsUrlOf(PROVISION_USER));
   const { comfyui, simulated } = await startComfyUi(launch);
-  const urls = await startServices(launch, {
-    NATS_URL: natsUrl,
+  const urls = await startServices(launch, natsUrlOf, {
     DATABASE_URL: databaseUrl,
     // The embedded server syncs every write; of an external one only its owner can say so.
     NATS_SYNCED: given('NATS_URL') === undefined ? '1' : given('NATS_SYNCED'),
@@ -152,22 +157,25 @@ function keysFolder(dataDir: string): string {
   return keysDir;
 }
 
-async function startServers({ options, undo }: Launch): Promise<{ natsUrl: string; databaseUrl: string }> {
-  let natsUrl = given('NATS_URL');
-  let databaseUrl = given('DATABASE_URL');
-  if (natsUrl === undefined) {
-    options.onStep('starting nats-server');
-    const nats = await startNatsServer({ dataDir: path.join(options.dataDir, 'nats') });
-    undo.push(superviseServer('nats-server', nats, options.onTrouble));
-    natsUrl = nats.url;
-  }
-  if (databaseUrl === undefined) {
-    options.onStep('starting PostgreSQL');
-    const postgres = await startPostgres({ dataDir: path.join(options.dataDir, 'postgres') });
-    undo.push(superviseServer('PostgreSQL', postgres, options.onTrouble));
-    databaseUrl = postgres.url();
-  }
-  return { natsUrl, databaseUrl };
+/** The nats-server that was given, with the login that was given; else an embedded one with a user for each service. */
+async function startNats({ options, undo }: Launch): Promise<NatsUrlOf> {
+  const natsUrl = given('NATS_URL');
+  if (natsUrl !== undefined) return () => natsUrl;
+  options.onStep('starting nats-server');
+  const users = new StackUsers(given('ANIME_STUDIO'), given('COMFYUI_URLS'));
+  const nats = await startNatsServer({ dataDir: path.join(options.dataDir, 'nats'), extraConfig: users.configuration });
+  undo.push(superviseServer('nats-server', nats, options.onTrouble));
+  users.writeLogins(nats.url, path.join(options.dataDir, 'nats-logins'));
+  return (user) => users.urlFor(nats.url, user);
+}
+
+async function startDatabase({ options, undo }: Launch): Promise<string> {
+  const databaseUrl = given('DATABASE_URL');
+  if (databaseUrl !== undefined) return databaseUrl;
+  options.onStep('starting PostgreSQL');
+  const postgres = await startPostgres({ dataDir: path.join(options.dataDir, 'postgres') });
+  undo.push(superviseServer('PostgreSQL', postgres, options.onTrouble));
+  return postgres.url();
 }
 
 async function provision({ options, program }: Launch, natsUrl: string): Promise<void> {
@@ -206,11 +214,13 @@ async function startComfyUi({
 
 async function startServices(
   { options, undo, program }: Launch,
+  natsUrlOf: NatsUrlOf,
   env: ChildOptions['env'],
 ): Promise<Record<ServiceName, string>> {
   options.onStep('starting the six services');
   const services = SERVICES.map((name) => {
-    const optionsFor = (PORT?: string) => program(name, `services/${name}/dist/main.js`, { ...env, PORT });
+    const optionsFor = (PORT?: string) =>
+      program(name, `services/${name}/dist/main.js`, { ...env, NATS_URL: natsUrlOf(name), PORT });
     return [name, new SupervisedProcess(optionsFor, options.freePorts ? '0' : undefined)] as const;
   });
   undo.push(async () => {

@@ -48,7 +48,12 @@ export class ServiceParts {
     this.version = packageVersion(moduleUrl);
     this.logger = createLogger(name, { level: config.LOG_LEVEL });
     this.metrics = createMetrics(name);
-    this.log = openLog({ natsUrl: config.NATS_URL, name, ...log });
+    this.log = openLog({
+      natsUrl: config.NATS_URL,
+      name,
+      onDenied: (reason) => this.logger.error({ reason }, 'NATS refuses what this service needs'),
+      ...log,
+    });
     exposeProcess(this.metrics, this.version, () => this.log.state().connected);
     this.#config = config;
     this.readiness.add('log', logCheck(this.log));

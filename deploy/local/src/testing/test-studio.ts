@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,12 +8,26 @@ import { promisify } from 'node:util';
 import { ENDED_STATUSES, SERVICES, type EventContract, type ServiceName } from '@anime/contracts';
 import type { Job } from '@anime/contracts/http';
 import { startNatsServer, startPostgres, type NatsServer, type PostgresServer } from '@anime/embedded-servers';
-import { openLog, provision, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
+import {
+  executorIdOf,
+  natsUrlFor,
+  openLog,
+  provision,
+  PROVISION_USER,
+  quoted,
+  renderNatsUsers,
+  studioRights,
+  type JetStreamLog,
+  type RecordedEvent,
+  type UserRights,
+} from '@anime/event-store';
 import { createGatewayClient, unwrap, type GatewayClient } from '@anime/gateway-client';
 import { AnswerCheck } from '@anime/gateway-client/testing';
 import { createTestDatabase, eventually, freePort, spawnService, type ServiceProcess } from '@anime/testing';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+/** The test itself: reads the log, and plants in it what no service may. Whoever gives no login is this user. */
+const TEST_USER: UserRights = { user: 'test', publish: ['>'], subscribe: ['>'] };
 const REBUILD = path.join(ROOT, 'services/gateway/dist/rebuild.js');
 
 export interface TestStudioOptions {
@@ -20,9 +35,13 @@ export interface TestStudioOptions {
   readonly stepDelayMs?: number;
   /** How many simulated ComfyUI servers; default 1. */
   readonly simulators?: number;
+  /** Names of executors that the test starts by itself, which need rights too. */
+  readonly executors?: readonly string[];
   /** Which services to start; default all. */
   readonly services?: readonly ServiceName[];
   readonly env?: Readonly<Record<string, string>>;
+  /** More of nats-server's configuration, e.g. its monitoring. */
+  readonly natsConfig?: string;
   /** A PostgreSQL of its own, to be killed; else a database in the one of the whole run. */
   readonly ownPostgres?: boolean;
   /** Of the event log on disk; default as in a real studio. */
@@ -33,6 +52,7 @@ export interface TestStudioOptions {
 export class TestStudio implements AsyncDisposable {
   readonly #made: (() => PromiseLike<unknown>)[] = [];
   readonly #services = new Map<ServiceName, ServiceProcess>();
+  readonly #passwords = new Map<string, string>();
   #nats: NatsServer | undefined;
   #postgres: PostgresServer | undefined;
   #databaseUrl: string | undefined;
@@ -55,6 +75,11 @@ export class TestStudio implements AsyncDisposable {
 
   get nats(): NatsServer {
     return present(this.#nats);
+  }
+
+  /** NATS_URL of a service, or of `provision`: with its login, so that it may do what its user may. */
+  natsUrl(user: ServiceName | typeof PROVISION_USER): string {
+    return natsUrlFor(this.nats.url, user, this.#password(user));
   }
 
   /** Only with `ownPostgres`. */
@@ -104,7 +129,7 @@ export class TestStudio implements AsyncDisposable {
       entry: path.join(ROOT, 'services', name, 'dist', 'main.js'),
       cwd: this.dir,
       env: {
-        NATS_URL: this.nats.url,
+        NATS_URL: this.natsUrl(name),
         DATABASE_URL: this.databaseUrl,
         NATS_SYNCED: '1',
         ANIME_BLOBS_DIR: path.join(this.dir, 'blobs'),
@@ -191,7 +216,7 @@ export class TestStudio implements AsyncDisposable {
    * @throws when a row or a column differs
    */
   async rebuildAndCompare(): Promise<{ readonly rebuilt: string; readonly position: number; readonly sha256: string }> {
-    const env = { ...process.env, NATS_URL: this.nats.url, DATABASE_URL: this.databaseUrl };
+    const env = { ...process.env, NATS_URL: this.natsUrl('gateway'), DATABASE_URL: this.databaseUrl };
     const { stdout } = await promisify(execFile)(process.execPath, [REBUILD, '--check-parity'], { env });
     return JSON.parse(stdout) as { rebuilt: string; position: number; sha256: string };
   }
@@ -210,12 +235,16 @@ export class TestStudio implements AsyncDisposable {
   async #start(options: TestStudioOptions): Promise<void> {
     this.dir = await mkdtemp(path.join(tmpdir(), 'anime-studio-'));
     await chmod(this.dir, 0o711); // as root, PostgreSQL is another user's process
-    const nats = await startNatsServer({ syncAlways: false, dataDir: path.join(this.dir, 'nats') });
+    const extraConfig = `${this.#users(options)}${options.natsConfig ?? ''}`;
+    const nats = await startNatsServer({ syncAlways: false, extraConfig, dataDir: path.join(this.dir, 'nats') });
     this.#nats = nats;
     this.#made.push(() => nats.stop());
     await this.#startDatabase(options.ownPostgres === true);
     const { compression } = options;
-    await provision({ natsUrl: nats.url, ...(compression === undefined ? {} : { compression }) });
+    await provision({
+      natsUrl: this.natsUrl(PROVISION_USER),
+      ...(compression === undefined ? {} : { compression }),
+    });
     this.#log = openLog({ natsUrl: nats.url, name: 'test' });
     this.#made.push(() => this.log.close());
     for (let n = 1; n <= (options.simulators ?? 1); n += 1) await this.#startSimulator(n, options.stepDelayMs ?? 15);
@@ -224,6 +253,20 @@ export class TestStudio implements AsyncDisposable {
         this.#services.set(name, await this.startService(name, options.env));
       }),
     );
+  }
+
+  /** nats-server's users: those of the product, and the test. */
+  #users({ simulators = 1, executors = [] }: TestStudioOptions): string {
+    const unnamed = Array.from({ length: simulators }, (_, i) => `comfyui-${i + 1}`);
+    const executorIds = [...unnamed, ...executors].map((name) => executorIdOf('studio', name));
+    const users = [...studioRights({ executorIds }), TEST_USER];
+    return `${renderNatsUsers(users, (user) => quoted(this.#password(user)))}no_auth_user: ${TEST_USER.user}\n`;
+  }
+
+  #password(user: string): string {
+    const password = this.#passwords.get(user) ?? randomBytes(16).toString('hex');
+    this.#passwords.set(user, password);
+    return password;
   }
 
   async #startSimulator(n: number, stepDelayMs: number): Promise<void> {
