@@ -846,6 +846,8 @@ export interface components {
             retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
             requestId: string;
+            /** @description W3C id of the trace that the request belongs to; stands in the logs as `trace_id` */
+            traceId?: string;
             /** @description each field that is wrong */
             errors?: {
                 /** @description JSON pointer into the body, or `path/<name>`, `query/<name>`, `header/<name>` */
