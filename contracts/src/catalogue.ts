@@ -1,3 +1,5 @@
+import { ApiKeyIssuedV1 } from './events/api-key/issued.v1.js';
+import { ApiKeyRevokedV1 } from './events/api-key/revoked.v1.js';
 import { DeadLetterOrganizerParkedV1 } from './events/dead-letter/organizer-parked.v1.js';
 import { DeadLetterScorerParkedV1 } from './events/dead-letter/scorer-parked.v1.js';
 import { ExecutorLostV1 } from './events/executor/lost.v1.js';
@@ -110,4 +112,6 @@ export const CATALOGUE: ContractCatalogue = createCatalogue([
   JobCancelledV1,
   DeadLetterScorerParkedV1,
   DeadLetterOrganizerParkedV1,
+  ApiKeyIssuedV1,
+  ApiKeyRevokedV1,
 ]);

@@ -26,6 +26,7 @@ export { listDurables, type ListedDurable } from './provision/list-durables.js';
 export { checkServerVersion } from './provision/server-check.js';
 export {
   DUPLICATE_WINDOW_MS,
+  KEY_USE_BUCKET,
   LEASE_TTL_MS,
   LEASES_BUCKET,
   type DurableShape,

@@ -2,6 +2,7 @@ export * from './consumer-table.js';
 export { defineReactor } from './define-reactor.js';
 export { followLive } from './follow-live.js';
 export { JetStreamStrategy, type JetStreamStrategyOptions } from './jetstream-strategy.js';
+export { KvEntries } from './kv-entries.js';
 export { KvLease, type KvLeaseOptions } from './kv-lease.js';
 export {
   messageFilter,

@@ -1,5 +1,13 @@
 import { fileURLToPath } from 'node:url';
-import { baseConfig, blobsConfig, databaseConfig, folder, readConfig, wholeNumber } from '@anime/service-runtime';
+import {
+  accessConfig,
+  baseConfig,
+  blobsConfig,
+  databaseConfig,
+  folder,
+  readConfig,
+  wholeNumber,
+} from '@anime/service-runtime';
 import { z } from 'zod';
 
 /** The gateway's port when PORT does not say (architecture §5). */
@@ -12,6 +20,7 @@ const GatewayConfigSchema = z.object({
   ...baseConfig(GATEWAY_PORT),
   ...blobsConfig,
   ...databaseConfig,
+  ...accessConfig,
   ANIME_WORKFLOWS_DIR: folder(BUILT_IN_WORKFLOWS).describe('the folder of the workflow templates'),
   ANIME_QUEUE_LIMIT: wholeNumber(1)
     .default(10_000)

@@ -1,3 +1,4 @@
+import { keyRingRow, type KeyRing } from '@anime/api-keys';
 import { WorkflowRegisteredV1 } from '@anime/contracts';
 import { isEvent } from '@anime/event-store';
 import type { ConsumerTable } from '@anime/messaging';
@@ -16,6 +17,7 @@ const REBUILD = 'npm run rebuild -w @anime/gateway';
 export function consumers(
   database: Database,
   templates: TemplateRegistry,
+  keys: KeyRing,
   registerTemplates: () => void,
 ): ConsumerTable {
   return [
@@ -38,5 +40,6 @@ export function consumers(
         if (caughtUp) templates.markCaughtUp();
       },
     },
+    keyRingRow(keys),
   ];
 }

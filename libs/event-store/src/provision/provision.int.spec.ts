@@ -14,7 +14,7 @@ let count = 0;
 interface Fresh {
   readonly nc: NatsConnection;
   readonly manager: JetStreamManager;
-  readonly names: Pick<Topology, 'stream' | 'root' | 'progressStream' | 'progressRoot' | 'leasesBucket'>;
+  readonly names: Pick<Topology, 'stream' | 'root' | 'progressStream' | 'progressRoot' | 'leasesBucket' | 'keyUseBucket'>;
 }
 
 /** Names that nothing on the server has yet. */
@@ -27,6 +27,7 @@ async function fresh(): Promise<Fresh> {
     progressStream: `P${count}`,
     progressRoot: `p${count}`,
     leasesBucket: `L${count}`,
+    keyUseBucket: `U${count}`,
   };
   return { nc, manager: await jetstreamManager(nc), names };
 }
@@ -38,6 +39,7 @@ describe('provision', () => {
       `stream ${names.stream}`,
       `stream ${names.progressStream}`,
       `stream KV_${names.leasesBucket}`,
+      `stream KV_${names.keyUseBucket}`,
       'durable quality-scorer',
       'durable file-organizer',
     ];

@@ -32,7 +32,15 @@ const NEEDED_OF_ALL_STREAMS = {
 
 describe('the settings that are needed', () => {
   const streams = streamSettings(
-    topology({ stream: 'E', root: 'e', progressStream: 'P', progressRoot: 'p', leasesBucket: 'L', replicas: 3 }),
+    topology({
+      stream: 'E',
+      root: 'e',
+      progressStream: 'P',
+      progressRoot: 'p',
+      leasesBucket: 'L',
+      keyUseBucket: 'U',
+      replicas: 3,
+    }),
   ).map(neededOfStream);
 
   it('of the log keep every event for ever, in one order, and know a repeat for ten minutes', () => {
@@ -77,7 +85,21 @@ describe('the settings that are needed', () => {
       deny_delete: true,
       allow_rollup_hdrs: true,
     });
-    expect(streams).toHaveLength(3);
+  });
+
+  it('of the uses of keys are those of a key-value bucket with one value a key, kept for ever', () => {
+    expect(streams[3]).toStrictEqual({
+      ...NEEDED_OF_ALL_STREAMS,
+      name: 'KV_U',
+      description: expect.any(String),
+      subjects: ['$KV.U.>'],
+      discard: 'new',
+      max_age: 0,
+      max_msgs_per_subject: 1,
+      deny_delete: true,
+      allow_rollup_hdrs: true,
+    });
+    expect(streams).toHaveLength(4);
   });
 
   it('of a durable hand every message over, at once, until it is acknowledged', () => {

@@ -13,6 +13,9 @@ import { nanos } from '@nats-io/transport-node';
 export const LEASES_BUCKET = 'ANIME_LEASES';
 export const LEASE_TTL_MS = 5_000;
 
+/** KV bucket of when each API key was last used: one entry a key, and nothing depends on it. */
+export const KEY_USE_BUCKET = 'ANIME_KEY_USE';
+
 /** Within this time a repeat of a message id is recognised by the server. */
 export const DUPLICATE_WINDOW_MS = 10 * 60_000;
 
@@ -23,6 +26,7 @@ export interface Topology {
   readonly progressStream: string;
   readonly progressRoot: string;
   readonly leasesBucket: string;
+  readonly keyUseBucket: string;
   readonly durables: readonly DurableContract[];
   /** Copies of each stream in a cluster: 1, 3 or 5. */
   readonly replicas: number;
@@ -35,6 +39,7 @@ export function topology(options: Partial<Topology> = {}): Topology {
     progressStream: options.progressStream ?? PROGRESS_STREAM,
     progressRoot: options.progressRoot ?? PROGRESS_ROOT,
     leasesBucket: options.leasesBucket ?? LEASES_BUCKET,
+    keyUseBucket: options.keyUseBucket ?? KEY_USE_BUCKET,
     durables: options.durables ?? DURABLES,
     replicas: options.replicas ?? 1,
   };
@@ -149,6 +154,21 @@ export function streamSettings(names: Topology): readonly StreamSettings[] {
       max_age: nanos(LEASE_TTL_MS),
       max_msgs_per_subject: 1,
       duplicate_window: nanos(LEASE_TTL_MS),
+      deny_delete: true,
+      allow_direct: true,
+      allow_rollup_hdrs: true,
+      num_replicas: names.replicas,
+    },
+    {
+      ...UNLIMITED,
+      name: `KV_${names.keyUseBucket}`,
+      description: 'when each API key was last used',
+      subjects: [`$KV.${names.keyUseBucket}.>`],
+      storage: 'file',
+      retention: 'limits',
+      discard: 'new',
+      max_age: 0,
+      max_msgs_per_subject: 1,
       deny_delete: true,
       allow_direct: true,
       allow_rollup_hdrs: true,

@@ -146,6 +146,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/anime/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List all API keys, newest first
+         * @description Revoked and expired ones too. Read from the log: a key stands here as soon as it was issued.
+         */
+        get: operations["listKeys"];
+        put?: never;
+        /**
+         * Issue an API key
+         * @description The answer holds the key, this once: it is stored nowhere. So no Idempotency-Key can bring it back: when the answer was lost, revoke the key (the list shows it) and issue another.
+         */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/keys/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke an API key
+         * @description Takes no body. From the answer on the key opens nothing here, and on other gateways within a second. A key that is revoked already is answered in the same way.
+         */
+        post: operations["revokeKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/anime/system": {
         parameters: {
             query?: never;
@@ -272,6 +316,28 @@ export interface components {
             frames?: number;
             /** @description frames a second */
             fps?: number;
+        };
+        IssueKeyRequest: {
+            /** @description what the key allows; `admin` includes all others */
+            scopes: ("jobs:read" | "jobs:write" | "story:write" | "review" | "admin")[];
+            /** @description whom it acts as, e.g. the actor of the key that it replaces; a new one when absent */
+            actor?: string;
+            /** @description from when on it opens nothing; never when absent */
+            expiresAt?: string;
+        };
+        IssuedKey: {
+            /** @description names the key; it opens nothing */
+            id: string;
+            /** @description an API key; it is shown this once */
+            key: string;
+            /** @description the first characters of the key */
+            hint: string;
+            /** @description whom the key acts as; stands in the events of its commands */
+            actor: string;
+            scopes: ("jobs:read" | "jobs:write" | "story:write" | "review" | "admin")[];
+            expiresAt: string | null;
+            /** @description place in the event log */
+            position: number;
         };
         Job: {
             /** @description lower-case UUID */
@@ -490,6 +556,28 @@ export interface components {
             /** @description place in the event log */
             position: number;
         };
+        KeyList: {
+            keys: components["schemas"]["ListedKey"][];
+            /** @description false: it cannot be read just now, and every `lastUsedAt` is null */
+            lastUseKnown: boolean;
+        };
+        ListedKey: {
+            /** @description names the key; it opens nothing */
+            id: string;
+            /** @description the first characters of the key */
+            hint: string;
+            /** @description whom the key acts as; stands in the events of its commands */
+            actor: string;
+            scopes: ("jobs:read" | "jobs:write" | "story:write" | "review" | "admin")[];
+            /** @description UTC instant with milliseconds */
+            issuedAt: string;
+            /** @description actor that issued it, or `service:gateway` from its command line */
+            issuedBy: string;
+            expiresAt: string | null;
+            revokedAt: string | null;
+            /** @description to the minute; null when it was never used */
+            lastUsedAt: string | null;
+        };
         MetricResult: {
             /** @constant */
             status: "measured";
@@ -522,7 +610,7 @@ export interface components {
             /** @description path of the request */
             instance: string;
             /** @enum {string} */
-            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "storage-failed";
+            code: "bad-json" | "validation-failed" | "bad-cursor" | "unauthenticated" | "key-invalid" | "scope-missing" | "not-found" | "job-not-found" | "key-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "storage-failed";
             /** @description true when the same request may succeed later */
             retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
@@ -544,6 +632,12 @@ export interface components {
             /** @description `assigned`, `running` or `executed`, oldest request first; at most 200 */
             running: components["schemas"]["JobSummary"][];
             /** @description how far the read-model had come */
+            position: number;
+        };
+        RevokedKey: {
+            /** @description names the key; it opens nothing */
+            id: string;
+            /** @description place in the event log */
             position: number;
         };
         ServiceInstance: {
@@ -692,6 +786,38 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
                     };
                 };
             };
@@ -876,6 +1002,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `template-not-found`: There is no such workflow template */
             404: {
                 headers: {
@@ -1057,6 +1215,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `template-not-found`: There is no such workflow template */
             404: {
                 headers: {
@@ -1229,6 +1419,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -1243,7 +1465,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `read-model-unavailable`: The read-model cannot be reached */
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1255,7 +1477,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "read-model-unavailable";
+                        code: "read-model-unavailable" | "log-unavailable";
                     };
                 };
             };
@@ -1314,6 +1536,38 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
                     };
                 };
             };
@@ -1419,6 +1673,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `job-not-found`: There is no such job */
             404: {
                 headers: {
@@ -1516,6 +1802,38 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
                     };
                 };
             };
@@ -1644,6 +1962,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -1658,7 +2008,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `read-model-unavailable`: The read-model cannot be reached */
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1670,7 +2020,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "read-model-unavailable";
+                        code: "read-model-unavailable" | "log-unavailable";
                     };
                 };
             };
@@ -1687,6 +2037,411 @@ export interface operations {
                         status: 504;
                         /** @enum {unknown} */
                         code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every key that was ever issued. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    createKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IssueKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description The key is in the log and opens this gateway. */
+            201: {
+                headers: {
+                    /** @description no cache may keep the key */
+                    "Cache-Control": "no-store";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedKey"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "log-full" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path: {
+                /** @description names the key; it opens nothing */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key is revoked, for ever. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedKey"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `key-not-found`: There is no such API key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "key-not-found";
+                    };
+                };
+            };
+            /** @description `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable";
                     };
                 };
             };
@@ -1724,6 +2479,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -1735,6 +2522,22 @@ export interface operations {
                         status: 500;
                         /** @enum {unknown} */
                         code: "internal";
+                    };
+                };
+            };
+            /** @description `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "log-unavailable";
                     };
                 };
             };

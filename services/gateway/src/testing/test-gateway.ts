@@ -52,7 +52,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     ANIME_BLOBS_DIR: join(folder, 'blobs'),
     ...options.env,
   });
-  const service = await runService(composeGateway(config));
+  const service = await runService(composeGateway(config).options);
   const gateway: TestGateway = {
     url: service.url,
     client: createGatewayClient(service.url, { fetch: check.fetch }),

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { originAllowed } from '@anime/api-keys';
 import { Uuid } from '@anime/contracts';
 import { problemJson, ProblemError, PROBLEM_MEDIA_TYPE, toProblem, type FieldError } from '@anime/problem-details';
 import { WebSocketServer } from 'ws';
 import { parseToken, type Place } from '../../domain/viewing/resume.js';
 import type { Viewers } from '../../viewers/viewers.js';
-import { originAllowed } from './origin.js';
 
 /** Where viewers connect: `/api/anime/jobs/{id}/progress?resume=<token>`. */
 export const PROGRESS_PATH = 'api/anime/jobs/:id/progress';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { originAllowed } from './origin.js';
+import { hasLocalUser, originAllowed } from './local-user.js';
 
 describe('who may connect to a relay on loopback', () => {
   it.each([
@@ -34,5 +34,24 @@ describe('who may connect to a relay on other addresses', () => {
     expect(originAllowed('http://studio.lan:8331', 'studio.lan:8329', '0.0.0.0')).toBe(true);
     expect(originAllowed('http://other.lan:8331', 'studio.lan:8329', '0.0.0.0')).toBe(false);
     expect(originAllowed('http://other.lan:8331', undefined, '0.0.0.0')).toBe(false);
+  });
+});
+
+describe('the user of this machine', () => {
+  it.each(['127.0.0.1', '::1', 'localhost', '127.3.2.1'])('is there on %s, unless told otherwise', (HOST) => {
+    expect(hasLocalUser({ HOST })).toBe(true);
+    expect(hasLocalUser({ HOST, ANIME_LOCAL_USER: true })).toBe(true);
+    expect(hasLocalUser({ HOST, ANIME_LOCAL_USER: false })).toBe(false);
+  });
+
+  it.each(['0.0.0.0', '::', '10.0.0.5', 'studio.lan', 'localhost.example.org'])('cannot be on %s', (HOST) => {
+    expect(hasLocalUser({ HOST })).toBe(false);
+    expect(hasLocalUser({ HOST, ANIME_LOCAL_USER: false })).toBe(false);
+    expect(() => hasLocalUser({ HOST, ANIME_LOCAL_USER: true })).toThrow(
+      expect.objectContaining({
+        code: 'configuration-invalid',
+        errors: [expect.objectContaining({ path: 'ANIME_LOCAL_USER' })],
+      }),
+    );
   });
 });
