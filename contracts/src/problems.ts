@@ -57,6 +57,8 @@ export const PROBLEMS = {
   'log-full': { status: 503, title: 'The event log is full', retryable: true },
   'read-model-unavailable': { status: 503, title: 'The read-model cannot be reached', retryable: true },
   'position-not-reached': { status: 504, title: 'The read-model has not come that far in time', retryable: true },
+  'key-damaged': { status: 500, title: 'The key of a sealed text is damaged', retryable: false },
+  'seal-broken': { status: 500, title: 'A sealed text is not as it was sealed', retryable: false },
   'storage-failed': { status: 503, title: 'A file could not be written', retryable: true },
 } as const satisfies Record<string, ProblemKind>;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ApiKeyHint, ApiKeyText, KeyScopes } from '../values/api-key.js';
 import { Instant, Uuid } from '../values/primitives.js';
-import { PlainText, Position } from './fields.js';
+import { PlainText, Position, SealedText } from './fields.js';
 
 /** Longest name of a key, in UTF-16 units. */
 export const LABEL_LIMIT = 200;
@@ -16,6 +16,10 @@ export const KeyParams = z.strictObject({ id: KeyId });
 export const IssueKeyRequest = z
   .strictObject({
     scopes: KeyScopes.meta({ description: 'what the key allows; `admin` includes all others' }),
+    label: PlainText.min(1)
+      .max(LABEL_LIMIT)
+      .optional()
+      .meta({ description: 'what people call it; sealed for its actor' }),
     actor: Uuid.optional().meta({
       description: 'whom it acts as, e.g. the actor of the key that it replaces; a new one when absent',
     }),
@@ -45,6 +49,7 @@ export const ListedKey = z
     hint: ApiKeyHint,
     actor: ActorId,
     scopes: KeyScopes,
+    label: SealedText.nullable(),
     issuedAt: Instant,
     issuedBy: z.string().meta({ description: 'actor that issued it, or `service:gateway` from its command line' }),
     expiresAt: Instant.nullable(),

@@ -7,7 +7,6 @@ import {
   GenerateVideoRequest,
   JobAcknowledged,
 } from './generate.js';
-import { IssuedKey, IssueKeyRequest, KeyList, KeyParams, RevokedKey } from './keys.js';
 import { Job, JobPage, JobTrail, Queue } from './job.js';
 import {
   AfterQuery,
@@ -18,13 +17,11 @@ import {
   SubmitHeaders,
   SubmitQuery,
 } from './parameters.js';
+import { KEY_ROUTES } from './key-routes.js';
+import { APPEND_PROBLEMS, BODY_PROBLEMS, READ_PROBLEMS } from './problem-sets.js';
 import { buildOpenApi, type OpenApiDocument } from './openapi.js';
 import { defineRoute, type Route, type RouteAnswer, type RouteHeader } from './route.js';
 import { SystemStatus } from './system.js';
-
-const BODY_PROBLEMS = ['bad-json', 'validation-failed', 'body-too-large', 'unsupported-media-type'] as const;
-const APPEND_PROBLEMS = ['event-too-large', 'append-conflict', 'log-full', 'log-unavailable'] as const;
-const READ_PROBLEMS = ['validation-failed', 'read-model-unavailable', 'position-not-reached'] as const;
 
 const SUBMIT_PROBLEMS: readonly ProblemCode[] = [
   ...BODY_PROBLEMS,
@@ -156,51 +153,7 @@ export const ROUTES = {
     answers: { 200: { description: 'The queue.', schema: Queue } },
     problems: READ_PROBLEMS,
   }),
-  createKey: defineRoute({
-    operationId: 'createKey',
-    method: 'post',
-    path: '/api/anime/keys',
-    tag: 'keys',
-    summary: 'Issue an API key',
-    scope: 'admin',
-    description:
-      'The answer holds the key, this once: it is stored nowhere. So no Idempotency-Key can bring it back: when the answer was lost, revoke the key (the list shows it) and issue another.',
-    headers: CommandHeaders,
-    body: IssueKeyRequest,
-    answers: {
-      201: {
-        description: 'The key is in the log and opens this gateway.',
-        schema: IssuedKey,
-        headers: { 'Cache-Control': { description: 'no cache may keep the key', schema: z.literal('no-store') } },
-      },
-    },
-    problems: [...BODY_PROBLEMS, ...APPEND_PROBLEMS],
-  }),
-  listKeys: defineRoute({
-    operationId: 'listKeys',
-    method: 'get',
-    path: '/api/anime/keys',
-    tag: 'keys',
-    summary: 'List all API keys, newest first',
-    scope: 'admin',
-    description: 'Revoked and expired ones too. Read from the log: a key stands here as soon as it was issued.',
-    answers: { 200: { description: 'Every key that was ever issued.', schema: KeyList } },
-    problems: ['validation-failed', 'log-unavailable'],
-  }),
-  revokeKey: defineRoute({
-    operationId: 'revokeKey',
-    method: 'post',
-    path: '/api/anime/keys/{id}/revoke',
-    tag: 'keys',
-    summary: 'Revoke an API key',
-    scope: 'admin',
-    description:
-      'Takes no body. From the answer on the key opens nothing here, and on other gateways within a second. A key that is revoked already is answered in the same way.',
-    params: KeyParams,
-    headers: CommandHeaders,
-    answers: { 200: { description: 'The key is revoked, for ever.', schema: RevokedKey } },
-    problems: [...BODY_PROBLEMS, 'key-not-found', 'newer-contract', ...APPEND_PROBLEMS],
-  }),
+  ...KEY_ROUTES,
   getSystem: defineRoute({
     operationId: 'getSystem',
     method: 'get',

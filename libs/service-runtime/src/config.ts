@@ -86,6 +86,13 @@ export const blobsConfig = {
   ANIME_BLOBS_DIR: folder('.anime/blobs').describe('the folder of the blobs, one for all services of a machine'),
 };
 
+/** For services that seal personal text, or show it. */
+export const subjectKeysConfig = {
+  ANIME_KEYS_DIR: folder('.anime-keys').describe(
+    'the folder of the keys that seal personal text, one for all gateways; outside the data folders and their backups',
+  ),
+};
+
 /** For services that people call. */
 export const accessConfig = {
   ANIME_LOCAL_USER: Flag.optional().describe(

@@ -1,28 +1,25 @@
-import { Doorkeeper, hasLocalUser, KeyRing, watchKeyRing } from '@anime/api-keys';
 import { FsBlobStore } from '@anime/blob-store';
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
-import { deriveId, KEY_USE_BUCKET, studioId, type JetStreamLog } from '@anime/event-store';
-import { followLive, KvEntries, subscribeLive } from '@anime/messaging';
-import { ProblemError } from '@anime/problem-details';
+import type { JetStreamLog } from '@anime/event-store';
+import { followLive, subscribeLive } from '@anime/messaging';
+import { FileSubjectKeys } from '@anime/sealed-fields';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { knowCaller } from './adapters/http/know-caller.js';
+import { composeAccess } from './access.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
 import { KeysController } from './adapters/http/keys.controller.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
-import { KeyUse } from './adapters/nats/key-use.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
 import { JobsReadModel } from './adapters/postgres/jobs-read-model.js';
 import { JobCommands } from './commands/job-commands.js';
-import { KeyCommands } from './commands/key-commands.js';
 import { QueueLimit } from './commands/queue-limit.js';
 import { isTemporary, registerTemplate } from './commands/register-template.js';
 import type { GatewayConfig } from './config.js';
 import { consumers } from './consumers.js';
 import { JobQueries } from './queries/job-queries.js';
-import { KeyQueries } from './queries/key-queries.js';
 import { SystemQuery } from './queries/system-query.js';
 import { TemplateRegistration } from './templates/template-registration.js';
 import { TemplateRegistry } from './templates/template-registry.js';
@@ -48,8 +45,6 @@ export interface ComposedGateway {
  * @throws ProblemError `configuration-invalid`
  */
 export function composeGateway(config: GatewayConfig): ComposedGateway {
-  const actor = deriveId(studioId(config.ANIME_STUDIO), 'actor', 'local');
-  const local = hasLocalUser(config) ? { actor, scopes: ['admin'] as const, keyId: null } : undefined;
   const service = new ServiceParts({
     name: 'gateway',
     moduleUrl: import.meta.url,
@@ -86,15 +81,8 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
     endInReadModel: (jobId) => queries.end(jobId),
   });
 
-  const ring = new KeyRing();
-  const doorkeeper = new Doorkeeper({ ring, local, now });
-  const use = new KeyUse({
-    entries: new KvEntries(log, KEY_USE_BUCKET),
-    now,
-    clock: () => performance.now(),
-    onError: (reason) => logger.debug({ reason }, 'when a key was last used could not be written or read'),
-  });
-  void watchKeyRing(ring, log, stopping.signal);
+  const subjectKeys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
+  const access = composeAccess({ config, service, subjectKeys, now, stopping: stopping.signal });
 
   readiness.add('durability', () => durability(log, config.NATS_SYNCED));
   readiness.add('read-model', () => database.check());
@@ -114,38 +102,23 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
   );
   const system = new SystemQuery({ log, reads, live, own: () => service.status() });
   const options = service.options({
-    table: consumers(database, templates, ring, () => void registration.run(stopping.signal)),
+    table: consumers(database, templates, access.ring, () => void registration.run(stopping.signal)),
     controllers: [GenerateController, JobsController, KeysController, SystemController],
     providers: [
       { provide: JobCommands, useValue: commands },
       { provide: JobQueries, useValue: queries },
-      { provide: KeyCommands, useValue: new KeyCommands({ log, now }) },
-      { provide: KeyQueries, useValue: new KeyQueries(ring, use) },
+      ...access.providers,
       { provide: SystemQuery, useValue: system },
     ],
     configure: (app) => {
-      knowCaller(app, doorkeeper, ({ keyId }) => {
-        if (keyId !== null) use.used(keyId);
-      });
+      knowCaller(app, access.doorkeeper, access.onCaller);
       serveDocumentation(app);
     },
     // Requests that wait for something are answered and not cut off.
     onStopping: () => stopping.abort(),
     onDrain: () => database.close(),
   });
-  const admission = ring.known().then(() => {
-    if (local === undefined && !ring.hasAdmin(now())) throw noKeys(config.HOST);
-  });
-  // Whoever runs the gateway looks at it; a test that does not may go on.
-  admission.catch(() => undefined);
-  return { options, admission };
-}
-
-function noKeys(host: string): ProblemError {
-  const message = `it listens on ${host} and takes only requests with an API key, and there is none with the scope admin: make the first one with \`npm run -s keys -w @anime/gateway -- create --admin\`, and start it again`;
-  return new ProblemError('configuration-invalid', 'the gateway could be used by nobody', {
-    errors: [{ path: 'HOST', message }],
-  });
+  return { options, admission: access.admission };
 }
 
 /** Whether "accepted" survives a power cut: a cluster's replicas see to it, a single server only when it syncs each write. */

@@ -6,6 +6,7 @@ import {
   databaseConfig,
   folder,
   readConfig,
+  subjectKeysConfig,
   wholeNumber,
 } from '@anime/service-runtime';
 import { z } from 'zod';
@@ -21,6 +22,7 @@ const GatewayConfigSchema = z.object({
   ...blobsConfig,
   ...databaseConfig,
   ...accessConfig,
+  ...subjectKeysConfig,
   ANIME_WORKFLOWS_DIR: folder(BUILT_IN_WORKFLOWS).describe('the folder of the workflow templates'),
   ANIME_QUEUE_LIMIT: wholeNumber(1)
     .default(10_000)

@@ -3,9 +3,10 @@ import { parseArgs } from 'node:util';
 import { KeyScopes, SCOPES, Uuid, type Scope } from '@anime/contracts';
 import { openLog } from '@anime/event-store';
 import { messageOf } from '@anime/problem-details';
-import { baseConfig, readConfig } from '@anime/service-runtime';
+import { FileSubjectKeys } from '@anime/sealed-fields';
+import { baseConfig, readConfig, subjectKeysConfig } from '@anime/service-runtime';
 import { z } from 'zod';
-import { KeyCommands } from './commands/key-commands.js';
+import { KeyCommands, type IssueKey } from './commands/key-commands.js';
 
 const HELP = `Issues an API key on the machine of the gateway, without a key: for the first one, or when the last one is lost.
 
@@ -13,10 +14,11 @@ npm run -s keys -w @anime/gateway -- create --admin
 npm run -s keys -w @anime/gateway -- create --scopes jobs:read,jobs:write
   --admin            the key may do everything
   --scopes <words>   what it may do, with commas: ${SCOPES.join(', ')}
+  --label <text>     what people call it
   --actor <uuid>     whom it acts as, e.g. the actor of the key that it replaces; a new one when absent
   --help             this text
 
-Reads NATS_URL as the gateway does, which may go on running. Prints the key, and nothing else, to standard output: this once.
+Reads NATS_URL and ANIME_KEYS_DIR as the gateway does, which may go on running. Prints the key, and nothing else, to standard output: this once.
 All else is done through the gateway: npm run anime -- keys --help
 Exit codes: 0 done; 1 could not be done; 2 the command line is not right; 78 a variable is not usable
 `;
@@ -39,10 +41,14 @@ export async function runKeysCommand(args: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const { NATS_URL } = readConfig(z.object({ NATS_URL: baseConfig(0).NATS_URL }));
+  const { NATS_URL, ANIME_KEYS_DIR } = readConfig(z.object({ NATS_URL: baseConfig(0).NATS_URL, ...subjectKeysConfig }));
   const log = openLog({ natsUrl: NATS_URL, name: 'gateway-keys', graceMs: 5_000 });
   try {
-    const commands = new KeyCommands({ log, now: () => new Date().toISOString() });
+    const commands = new KeyCommands({
+      log,
+      subjectKeys: new FileSubjectKeys(ANIME_KEYS_DIR),
+      now: () => new Date().toISOString(),
+    });
     const issued = await commands.issue(wanted, { actor: ACTOR });
     process.stderr.write(
       `Issued key ${issued.id} (${issued.hint}…) with ${issued.scopes.join(', ')}; it acts as ${issued.actor}.\n` +
@@ -63,7 +69,7 @@ export async function runKeysCommand(args: readonly string[]): Promise<number> {
 /** @returns what is wrong, or undefined when help was asked for */
 function read(
   args: readonly string[],
-): { readonly scopes: readonly Scope[]; readonly actor?: string } | string | undefined {
+): IssueKey | string | undefined {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],

@@ -3,6 +3,7 @@ import type { Scope } from '@anime/contracts';
 import type { IssuedKey, RevokedKey } from '@anime/contracts/http';
 import { appendDecision, deriveId, handleCommand, uuidv7, type EventLog } from '@anime/event-store';
 import { isProblem, ProblemError } from '@anime/problem-details';
+import type { SubjectKeys } from '@anime/sealed-fields';
 import { apiKeyDecider, decideApiKey } from '../domain/api-key/api-key.decide.js';
 import { NO_KEY } from '../domain/api-key/api-key.state.js';
 import { lookAtLog } from '../time-limit.js';
@@ -11,6 +12,8 @@ import { eventMeta, type Origin } from './origin.js';
 /** A key that somebody wants. */
 export interface IssueKey {
   readonly scopes: readonly Scope[];
+  /** What people call it, in the clear: it is sealed before anything else sees it. */
+  readonly label?: string | undefined;
   /** Whom it acts as; a new one when absent. */
   readonly actor?: string | undefined;
   readonly expiresAt?: string | undefined;
@@ -18,6 +21,7 @@ export interface IssueKey {
 
 export interface KeyCommandsDeps {
   readonly log: EventLog;
+  readonly subjectKeys: Pick<SubjectKeys, 'seal'>;
   /** `ce-time` of the next event. */
   readonly now: () => string;
 }
@@ -32,10 +36,10 @@ export class KeyCommands {
 
   /**
    * Issues a key. The answer is the only place where it ever stands.
-   * @throws ProblemError `validation-failed` when it would have expired already, and what an append throws
+   * @throws ProblemError `validation-failed` when it would have expired already, and what sealing and an append throw
    */
-  async issue({ scopes, actor = uuidv7(), expiresAt = undefined }: IssueKey, origin: Origin): Promise<IssuedKey> {
-    const { log, now } = this.#deps;
+  async issue({ scopes, label, actor = uuidv7(), expiresAt }: IssueKey, origin: Origin): Promise<IssuedKey> {
+    const { log, now, subjectKeys } = this.#deps;
     const [id, key, time] = [uuidv7(), newKey(), now()];
     const hint = hintOfKey(key);
     const issued = {
@@ -43,7 +47,7 @@ export class KeyCommands {
       hash: hashOfKey(key),
       hint,
       scopes: [...scopes],
-      label: null,
+      label: label === undefined ? null : await subjectKeys.seal(actor, label),
       expiresAt: expiresAt ?? null,
     };
     const decision = decideApiKey({ kind: 'IssueKey', key: issued, now: time }, NO_KEY);

@@ -50,6 +50,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     PORT: '0',
     LOG_LEVEL: 'silent',
     ANIME_BLOBS_DIR: join(folder, 'blobs'),
+    ANIME_KEYS_DIR: join(folder, 'keys'),
     ...options.env,
   });
   const service = await runService(composeGateway(config).options);

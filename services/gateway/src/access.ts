@@ -1,0 +1,87 @@
+import { Doorkeeper, hasLocalUser, KeyRing, watchKeyRing, type Caller } from '@anime/api-keys';
+import { deriveId, KEY_USE_BUCKET, studioId } from '@anime/event-store';
+import { KvEntries } from '@anime/messaging';
+import { ProblemError } from '@anime/problem-details';
+import type { SubjectKeys } from '@anime/sealed-fields';
+import type { ServiceParts } from '@anime/service-runtime';
+import type { Provider } from '@nestjs/common';
+import { KeyUse } from './adapters/nats/key-use.js';
+import { KeyCommands } from './commands/key-commands.js';
+import type { GatewayConfig } from './config.js';
+import { KeyQueries } from './queries/key-queries.js';
+
+export interface AccessDeps {
+  readonly config: Pick<GatewayConfig, 'HOST' | 'ANIME_LOCAL_USER' | 'ANIME_STUDIO'>;
+  readonly service: Pick<ServiceParts, 'log' | 'logger' | 'readiness'>;
+  readonly subjectKeys: SubjectKeys;
+  /** The time, as an instant. */
+  readonly now: () => string;
+  readonly stopping: AbortSignal;
+}
+
+/** Who may do what: the part of the composition that knows about keys. */
+export interface Access {
+  readonly ring: KeyRing;
+  readonly doorkeeper: Doorkeeper;
+  /** To be told of each caller that is let in. */
+  readonly onCaller: (caller: Caller) => void;
+  readonly providers: readonly Provider[];
+  /**
+   * Resolves once the gateway may serve; rejects with `configuration-invalid` when nobody could use it, as it needs keys and
+   * the log has none. Waits while the log is away: until then the gateway takes no key.
+   */
+  readonly admission: Promise<void>;
+}
+
+/** @throws ProblemError `configuration-invalid` */
+export function composeAccess({ config, service, subjectKeys, now, stopping }: AccessDeps): Access {
+  const { log, logger, readiness } = service;
+  const actor = deriveId(studioId(config.ANIME_STUDIO), 'actor', 'local');
+  const local: Caller | undefined = hasLocalUser(config) ? { actor, scopes: ['admin'], keyId: null } : undefined;
+  const ring = new KeyRing();
+  const use = new KeyUse({
+    entries: new KvEntries(log, KEY_USE_BUCKET),
+    now,
+    clock: () => performance.now(),
+    onError: (reason) => logger.debug({ reason }, 'when a key was last used could not be written or read'),
+  });
+  void watchKeyRing(ring, log, stopping);
+  readiness.add('api keys', () => {
+    if (local !== undefined || !ring.caughtUp || ring.hasAdmin(now())) return { ok: true, reason: null };
+    return { ok: true, reason: `none has the scope admin: ${REPAIR}` };
+  });
+  const admission = ring.known().then(() => {
+    if (local === undefined && !ring.hasAdmin(now())) throw noKeys(config.HOST);
+  });
+  // Whoever runs the gateway looks at it; a test that does not may go on.
+  admission.catch(() => undefined);
+  return {
+    ring,
+    doorkeeper: new Doorkeeper({ ring, local, now }),
+    onCaller: ({ keyId }) => {
+      if (keyId !== null) use.used(keyId);
+    },
+    providers: [
+      { provide: KeyCommands, useValue: new KeyCommands({ log, subjectKeys, now }) },
+      {
+        provide: KeyQueries,
+        useValue: new KeyQueries({
+          ring,
+          use,
+          subjectKeys,
+          onFault: (fault) => logger.error({ err: fault }, 'the label of a key cannot be opened'),
+        }),
+      },
+    ],
+    admission,
+  };
+}
+
+const REPAIR = 'npm run -s keys -w @anime/gateway -- create --admin';
+
+function noKeys(host: string): ProblemError {
+  const message = `it listens on ${host} and takes only requests with an API key, and no key has the scope admin: make one with \`${REPAIR}\`, then start it again`;
+  return new ProblemError('configuration-invalid', 'nobody could use the gateway', {
+    errors: [{ path: 'HOST', message }],
+  });
+}
