@@ -1,9 +1,13 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ApiKeyIssuedV1, ApiKeyRevokedV1, SCOPES, type Scope } from '@anime/contracts';
 import { ROUTES, type IssuedKey, type KeyList, type Route } from '@anime/contracts/http';
 import { uuidv7 } from '@anime/event-store';
 import { createGatewayClient, unwrap } from '@anime/gateway-client';
 import { AnswerCheck } from '@anime/gateway-client/testing';
+import { FileSubjectKeys } from '@anime/sealed-fields';
 import { createTestDatabase, eventually, useNats, type TestDatabase } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { KeyCommands } from './commands/key-commands.js';
@@ -20,11 +24,14 @@ let gateway: TestGateway;
 /** Of the same studio, and serves the user of its machine too. */
 let local: TestGateway;
 let admin: IssuedKey;
+/** Where the keys of people lie. */
+let folder: string;
 
 beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gateway-keys-'));
   database = await createTestDatabase();
   const options = { natsUrl: (await nats.server()).url, databaseUrl: database.url, check };
-  gateway = await startTestGateway({ ...options, env: { ANIME_LOCAL_USER: '0' } });
+  gateway = await startTestGateway({ ...options, env: { ANIME_LOCAL_USER: '0', ANIME_KEYS_DIR: folder } });
   local = await startTestGateway({ ...options, untilReady: false });
   admin = await issue(['admin']);
   await eventually(async () => (await send('GET', KEYS, admin.key)).status === 200, { what: 'the key is known' });
@@ -33,11 +40,16 @@ afterAll(async () => {
   await gateway[Symbol.asyncDispose]();
   await local[Symbol.asyncDispose]();
   await database[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
 });
 
 /** As the gateway's own binary does. */
 async function issue(scopes: Scope[], given: { actor?: string; expiresAt?: string } = {}): Promise<IssuedKey> {
-  const commands = new KeyCommands({ log: gateway.log, now: () => new Date().toISOString() });
+  const commands = new KeyCommands({
+    log: gateway.log,
+    subjectKeys: new FileSubjectKeys(folder),
+    now: () => new Date().toISOString(),
+  });
   return commands.issue({ scopes, ...given }, { actor: 'service:gateway' });
 }
 const create = async (scopes: readonly Scope[], more: object = {}): Promise<IssuedKey> => {
@@ -232,6 +244,9 @@ describe('a key', () => {
     [{ scopes: ['admin'], actor: 'me' }, '/actor'],
     [{ scopes: ['admin'], expiresAt: 'tomorrow' }, '/expiresAt'],
     [{ scopes: ['admin'], key: 'anime_mine' }, '/key'],
+    [{ scopes: ['admin'], label: '' }, '/label'],
+    [{ scopes: ['admin'], label: 'x'.repeat(201) }, '/label'],
+    [{ scopes: ['admin'], label: 'a\0b' }, '/label'],
   ])('is not created from %j', async (body, path) => {
     const before = await gateway.log.end();
     expect(await send('POST', KEYS, admin.key, body)).toMatchObject({
@@ -252,6 +267,20 @@ describe('a key', () => {
       what: 'the use is noted',
     });
     expect(lastUsedAt !== null && lastUsedAt >= before).toBe(true);
+  });
+
+  it('has a label that only its list shows, and nobody once its actor’s key is gone', async () => {
+    const label = 'render box of Åsa Öberg';
+    const { id, actor } = await create(['jobs:read'], { label });
+    const listed = async () =>
+      ((await send('GET', KEYS, admin.key)).body as unknown as KeyList).keys.find((each) => each.id === id)?.label;
+    expect(await listed()).toEqual({ subject: actor, text: label, unavailable: null });
+    const event = JSON.stringify(await gateway.log.lastOnSubject(ApiKeyIssuedV1, id));
+    expect(event).toContain('aes-256-gcm');
+    expect(event).not.toContain('Öberg');
+    expect(await readdir(folder)).toContain(`${actor}.key`);
+    await rm(join(folder, `${actor}.key`));
+    expect(await listed()).toEqual({ subject: actor, text: null, unavailable: 'key-gone' });
   });
 
   it('may be sent by the typed client', async () => {

@@ -1,6 +1,7 @@
 // `npm run -s keys -w @anime/gateway -- create --admin`: issues a key by appending its event, for a studio that has none yet.
 import { parseArgs } from 'node:util';
-import { KeyScopes, SCOPES, Uuid, type Scope } from '@anime/contracts';
+import { SCOPES } from '@anime/contracts';
+import { IssueKeyRequest } from '@anime/contracts/http';
 import { openLog } from '@anime/event-store';
 import { messageOf } from '@anime/problem-details';
 import { FileSubjectKeys } from '@anime/sealed-fields';
@@ -67,9 +68,7 @@ export async function runKeysCommand(args: readonly string[]): Promise<number> {
 }
 
 /** @returns what is wrong, or undefined when help was asked for */
-function read(
-  args: readonly string[],
-): IssueKey | string | undefined {
+function read(args: readonly string[]): IssueKey | string | undefined {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -77,6 +76,7 @@ function read(
       options: {
         admin: { type: 'boolean', default: false },
         scopes: { type: 'string' },
+        label: { type: 'string' },
         actor: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -84,11 +84,14 @@ function read(
     if (values.help) return undefined;
     if (positionals.join(' ') !== 'create') return 'The only command here is create.';
     if (values.admin === (values.scopes !== undefined)) return 'Either --admin or --scopes says what the key may do.';
-    const scopes = KeyScopes.safeParse(values.admin ? ['admin'] : values.scopes?.split(','));
-    if (!scopes.success) return `--scopes must be some of ${SCOPES.join(', ')}, with commas, each once.`;
-    if (values.actor === undefined) return { scopes: scopes.data };
-    const actor = Uuid.safeParse(values.actor);
-    return actor.success ? { scopes: scopes.data, actor: actor.data } : '--actor must be a lower-case UUID.';
+    const { label, actor } = values;
+    const wanted = IssueKeyRequest.safeParse({
+      scopes: values.admin ? ['admin'] : values.scopes?.split(','),
+      ...(label === undefined ? {} : { label }),
+      ...(actor === undefined ? {} : { actor }),
+    });
+    if (wanted.success) return wanted.data;
+    return wanted.error.issues.map(({ path, message }) => `--${String(path[0])}: ${message}`).join('\n');
   } catch (error) {
     return messageOf(error);
   }

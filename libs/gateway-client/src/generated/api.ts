@@ -320,6 +320,8 @@ export interface components {
         IssueKeyRequest: {
             /** @description what the key allows; `admin` includes all others */
             scopes: ("jobs:read" | "jobs:write" | "story:write" | "review" | "admin")[];
+            /** @description what people call it; sealed for its actor */
+            label?: string;
             /** @description whom it acts as, e.g. the actor of the key that it replaces; a new one when absent */
             actor?: string;
             /** @description from when on it opens nothing; never when absent */
@@ -569,6 +571,7 @@ export interface components {
             /** @description whom the key acts as; stands in the events of its commands */
             actor: string;
             scopes: ("jobs:read" | "jobs:write" | "story:write" | "review" | "admin")[];
+            label: components["schemas"]["SealedText"] | null;
             /** @description UTC instant with milliseconds */
             issuedAt: string;
             /** @description actor that issued it, or `service:gateway` from its command line */
@@ -610,7 +613,7 @@ export interface components {
             /** @description path of the request */
             instance: string;
             /** @enum {string} */
-            code: "bad-json" | "validation-failed" | "bad-cursor" | "unauthenticated" | "key-invalid" | "scope-missing" | "not-found" | "job-not-found" | "key-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "storage-failed";
+            code: "bad-json" | "validation-failed" | "bad-cursor" | "unauthenticated" | "key-invalid" | "scope-missing" | "not-found" | "job-not-found" | "key-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
             /** @description true when the same request may succeed later */
             retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
@@ -639,6 +642,13 @@ export interface components {
             id: string;
             /** @description place in the event log */
             position: number;
+        };
+        SealedText: {
+            /** @description whose key sealed it */
+            subject: string;
+            text: string | null;
+            /** @description why there is no text: its key was erased or lost; its key cannot be read just now; it or its key was changed */
+            unavailable: ("key-gone" | "key-unreachable" | "damaged") | null;
         };
         ServiceInstance: {
             /** @enum {string} */
@@ -2255,7 +2265,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `internal`: Something went wrong that should not */
+            /** @description `key-damaged`: The key of a sealed text is damaged; `internal`: Something went wrong that should not */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2265,11 +2275,11 @@ export interface operations {
                         /** @constant */
                         status: 500;
                         /** @enum {unknown} */
-                        code: "internal";
+                        code: "key-damaged" | "internal";
                     };
                 };
             };
-            /** @description `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            /** @description `storage-failed`: A file could not be written; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -2281,7 +2291,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "log-full" | "log-unavailable";
+                        code: "storage-failed" | "log-full" | "log-unavailable";
                     };
                 };
             };
