@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addConsumers } from './commands/consumers.js';
 import { addJobs } from './commands/jobs.js';
+import { addKeys } from './commands/keys.js';
 import { addProvision } from './commands/provision.js';
 import { EXIT, EXIT_HELP } from './exit-codes.js';
 import { explain } from './output/explain.js';
@@ -25,7 +26,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
 
 function program(surroundings: Surroundings): Command {
   const root = new Command('anime')
-    .description('The command line of an anime studio: prepares NATS, repairs consumers, looks at jobs.')
+    .description('The command line of an anime studio: prepares NATS, repairs consumers, looks at jobs, issues keys.')
     .usage('<command> [options]      (from the repository: npm run anime -- <command> [options])')
     // Set before the commands are added: they take both over.
     .configureOutput({ writeOut: surroundings.out, writeErr: surroundings.err })
@@ -35,5 +36,6 @@ function program(surroundings: Surroundings): Command {
   addProvision(root, surroundings);
   addConsumers(root, surroundings);
   addJobs(root, surroundings);
+  addKeys(root, surroundings);
   return root;
 }

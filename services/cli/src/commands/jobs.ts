@@ -1,16 +1,11 @@
-import { types } from 'node:util';
-import { createGatewayClient, unwrap, type GatewayClient } from '@anime/gateway-client';
+import { unwrap } from '@anime/gateway-client';
 import { JOB_STATUSES, Uuid, type JobStatus } from '@anime/contracts';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { describeJob, jobsTable } from '../output/job-text.js';
-import { AdvisedError, messageOf } from '../output/explain.js';
+import { AdvisedError } from '../output/explain.js';
 import { json } from '../output/table.js';
-import { DEFAULT_GATEWAY, setting, type Surroundings } from '../surroundings.js';
-
-interface GatewayOptions {
-  readonly gateway?: string;
-  readonly json?: boolean;
-}
+import type { Surroundings } from '../surroundings.js';
+import { useGateway, withGateway, type GatewayOptions } from './gateway-options.js';
 
 interface ListOptions extends GatewayOptions {
   readonly status?: readonly JobStatus[];
@@ -71,28 +66,6 @@ async function list(surroundings: Surroundings, options: ListOptions): Promise<v
   if (options.json === true) return surroundings.out(json(page));
   surroundings.out(page.jobs.length === 0 ? 'There are no such jobs.\n' : jobsTable(page.jobs));
   if (page.nextCursor !== null) surroundings.err(`There are more: add --cursor ${page.nextCursor}\n`);
-}
-
-function withGateway(command: Command): Command {
-  return command
-    .option('--gateway <url>', `address of the gateway (default: ANIME_GATEWAY, else ${DEFAULT_GATEWAY})`)
-    .option('--json', 'print one JSON document instead of text');
-}
-
-async function useGateway<T>(
-  surroundings: Surroundings,
-  options: GatewayOptions,
-  use: (client: GatewayClient) => Promise<T>,
-): Promise<T> {
-  const url = setting(surroundings, options.gateway, 'ANIME_GATEWAY', DEFAULT_GATEWAY);
-  try {
-    return await use(createGatewayClient(url));
-  } catch (error) {
-    // `fetch` rejects with a TypeError when it gets no answer at all, or when the address is none.
-    if (!types.isNativeError(error) || error.name !== 'TypeError') throw error;
-    const advice = 'Is the studio running (npm start)? Give its address with --gateway or ANIME_GATEWAY.';
-    throw new AdvisedError(`The gateway cannot be reached at ${url}: ${messageOf(error)}`, advice, error);
-  }
 }
 
 function jobId(text: string): string {

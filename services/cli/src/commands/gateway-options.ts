@@ -1,0 +1,53 @@
+import { types } from 'node:util';
+import { ApiKeyText } from '@anime/contracts';
+import { createGatewayClient, type GatewayClient } from '@anime/gateway-client';
+import type { Command } from 'commander';
+import { AdvisedError, messageOf } from '../output/explain.js';
+import { DEFAULT_GATEWAY, setting, type Surroundings } from '../surroundings.js';
+
+export interface GatewayOptions {
+  readonly gateway?: string;
+  readonly key?: string;
+  readonly json?: boolean;
+}
+
+/** Adds `--gateway`, `--key` and `--json`. */
+export function withGateway(command: Command): Command {
+  return command
+    .option('--gateway <url>', `address of the gateway (default: ANIME_GATEWAY, else ${DEFAULT_GATEWAY})`)
+    .option(
+      '--key <text>',
+      'your API key; better set ANIME_API_KEY, as a command line stays in the history of the shell',
+    )
+    .option('--json', 'print one JSON document instead of text');
+}
+
+/** Runs a command against the gateway; what stands in its way gets the next step as advice. */
+export async function useGateway<T>(
+  surroundings: Surroundings,
+  options: GatewayOptions,
+  use: (client: GatewayClient) => Promise<T>,
+): Promise<T> {
+  const url = setting(surroundings, options.gateway, 'ANIME_GATEWAY', DEFAULT_GATEWAY);
+  const apiKey = keyOf(surroundings, options);
+  try {
+    return await use(createGatewayClient(url, { apiKey }));
+  } catch (error) {
+    // `fetch` rejects with a TypeError when it gets no answer at all, or when the address is none.
+    if (!types.isNativeError(error) || error.name !== 'TypeError') throw error;
+    const advice = 'Is the studio running (npm start)? Give its address with --gateway or ANIME_GATEWAY.';
+    throw new AdvisedError(`The gateway cannot be reached at ${url}: ${messageOf(error)}`, advice, error);
+  }
+}
+
+/** The key to send, if there is one. What is none is not sent, and not shown either: it may be another secret. */
+function keyOf(surroundings: Surroundings, { key }: GatewayOptions): string | undefined {
+  const given = setting(surroundings, key, 'ANIME_API_KEY', '').trim();
+  if (given === '') return undefined;
+  if (ApiKeyText.safeParse(given).success) return given;
+  const where = key === undefined ? 'What is in ANIME_API_KEY' : 'What --key gives';
+  throw new AdvisedError(
+    `${where} is not an API key.`,
+    'A key is anime_ and 43 characters; npm run anime -- keys create makes one.',
+  );
+}
