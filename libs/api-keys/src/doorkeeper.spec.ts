@@ -2,7 +2,8 @@ import { ApiKeyIssuedV1, SCOPES, type Scope } from '@anime/contracts';
 import { recordAll, testEvent } from '@anime/event-store/testing';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { challengeOf, demandScope, Doorkeeper, TRUST_MS, type Caller } from './doorkeeper.js';
+import type { Caller } from './caller.js';
+import { challengeOf, demandScope, Doorkeeper, TRUST_MS } from './doorkeeper.js';
 import { KeyRing } from './key-ring.js';
 import { hashOfKey, hintOfKey, newKey } from './key-text.js';
 

@@ -1,17 +1,9 @@
 import type { Scope } from '@anime/contracts';
 import { ProblemError } from '@anime/problem-details';
+import type { Caller } from './caller.js';
 import { allows, type KeyRing } from './key-ring.js';
 import { isKeyText } from './key-text.js';
 import { notLocal, type DistinctHeaders } from './local-user.js';
-
-/** Who sends a request. */
-export interface Caller {
-  /** Opaque id (law 11); stands as `ce-actor` in the events of the caller's commands. */
-  readonly actor: string;
-  readonly scopes: readonly Scope[];
-  /** The key that was shown; null for the user of this machine. */
-  readonly keyId: string | null;
-}
 
 /**
  * How long keys are taken while it cannot be known whether they were revoked, because the log is away. Long enough for a
@@ -58,6 +50,12 @@ export class Doorkeeper {
     // No word of what was sent: it may be most of a key.
     if (!isKeyText(key)) throw new ProblemError('key-invalid', `this is not an API key: ${HOW}`);
     return this.#withKey(key);
+  }
+
+  /** Whether who was let in once may stay: its key is neither revoked nor expired, as far as is known. */
+  mayStay({ keyId }: Caller): boolean {
+    const { ring, now } = this.#options;
+    return keyId === null || !ring.caughtUp || ring.valid(keyId, now()) !== undefined;
   }
 
   #withoutKey(headers: DistinctHeaders): Caller {

@@ -1,5 +1,6 @@
-export { challengeOf, demandScope, Doorkeeper, TRUST_MS, type Caller, type DoorkeeperOptions } from './doorkeeper.js';
+export type { Caller } from './caller.js';
+export { challengeOf, demandScope, Doorkeeper, TRUST_MS, type DoorkeeperOptions } from './doorkeeper.js';
 export { allows, KeyRing, type KnownKey } from './key-ring.js';
 export { keyRingRow, watchKeyRing } from './key-row.js';
 export { hashOfKey, hintOfKey, newKey } from './key-text.js';
-export { hasLocalUser, isLoopback, notLocal, originAllowed, type DistinctHeaders } from './local-user.js';
+export { localUser, type DistinctHeaders, type LocalUserConfig } from './local-user.js';

@@ -129,7 +129,8 @@ export class KeyRing {
       const look = (): void => {
         if (isSo()) settle(true);
       };
-      const timer = timeoutMs === undefined ? undefined : setTimeout(() => settle(false), timeoutMs);
+      // Nothing stays up for it: who stops need not wait for what may still come.
+      const timer = timeoutMs === undefined ? undefined : setTimeout(() => settle(false), timeoutMs).unref();
       this.#waiting.add(look);
     });
   }

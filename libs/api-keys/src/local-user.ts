@@ -1,4 +1,6 @@
+import { deriveId, studioId } from '@anime/event-store';
 import { ProblemError } from '@anime/problem-details';
+import type { Caller } from './caller.js';
 
 /** Headers of a request, each with all its values, as Node's `IncomingMessage.headersDistinct` has them. */
 export type DistinctHeaders = Readonly<Partial<Record<string, readonly string[]>>>;
@@ -6,23 +8,27 @@ export type DistinctHeaders = Readonly<Partial<Record<string, readonly string[]>
 /** Only whoever sends a request through something else has these. */
 const PROXY_HEADERS = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'];
 
-/**
- * Whether requests without a key are those of this machine's user, who may do everything. Only on loopback, where nobody
- * else can send any; there unless ANIME_LOCAL_USER=0.
- * @throws ProblemError `configuration-invalid` when it is asked for on an address that others reach
- */
-export function hasLocalUser(config: {
+export interface LocalUserConfig {
   readonly HOST: string;
   readonly ANIME_LOCAL_USER?: boolean | undefined;
-}): boolean {
-  const { HOST, ANIME_LOCAL_USER: wanted } = config;
+  readonly ANIME_STUDIO: string;
+}
+
+/**
+ * Whom requests without a key come from: this machine's user, who may do everything. Only on loopback, where nobody else
+ * can send any; there unless ANIME_LOCAL_USER=0.
+ * @returns undefined when every request needs a key
+ * @throws ProblemError `configuration-invalid` when it is asked for on an address that others reach
+ */
+export function localUser({ HOST, ANIME_LOCAL_USER: wanted, ANIME_STUDIO }: LocalUserConfig): Caller | undefined {
   if (wanted === true && !isLoopback(HOST)) {
     const message = `others reach ${HOST}, so nobody may do everything there without a key: leave it away, or set HOST to 127.0.0.1`;
     throw new ProblemError('configuration-invalid', '1 variable(s) of the environment are not usable', {
       errors: [{ path: 'ANIME_LOCAL_USER', message }],
     });
   }
-  return isLoopback(HOST) && wanted !== false;
+  if (!isLoopback(HOST) || wanted === false) return undefined;
+  return { actor: deriveId(studioId(ANIME_STUDIO), 'actor', 'local'), scopes: ['admin'], keyId: null };
 }
 
 /**
@@ -40,23 +46,8 @@ export function notLocal(headers: DistinctHeaders): string | undefined {
   return foreign === undefined ? undefined : 'it was sent by a page from elsewhere (header Origin)';
 }
 
-/**
- * Whether a browser's page may connect. Browsers let any page open a WebSocket to any address and only tell where the page
- * is from, so this is what keeps foreign pages out of a studio that needs no password on its own machine.
- * @param origin header `Origin`; undefined when the caller is no browser
- * @param host header `Host`
- * @param bound address that the service listens on; beyond loopback, pages of that very host may connect too
- */
-export function originAllowed(origin: string | undefined, host: string | undefined, bound: string): boolean {
-  if (origin === undefined) return true;
-  const page = hostnameOf(origin);
-  if (page === undefined) return false;
-  if (isLoopback(page)) return true;
-  return !isLoopback(bound) && host !== undefined && page === hostnameOf(`http://${host}`);
-}
-
 /** Whether only this machine itself reaches this address. */
-export function isLoopback(hostname: string): boolean {
+function isLoopback(hostname: string): boolean {
   return (
     hostname === 'localhost' ||
     hostname.endsWith('.localhost') ||

@@ -1,5 +1,5 @@
-import { Doorkeeper, hasLocalUser, KeyRing, watchKeyRing, type Caller } from '@anime/api-keys';
-import { deriveId, KEY_USE_BUCKET, studioId } from '@anime/event-store';
+import { Doorkeeper, KeyRing, localUser, watchKeyRing, type Caller } from '@anime/api-keys';
+import { KEY_USE_BUCKET } from '@anime/event-store';
 import { KvEntries } from '@anime/messaging';
 import { ProblemError } from '@anime/problem-details';
 import type { SubjectKeys } from '@anime/sealed-fields';
@@ -36,8 +36,7 @@ export interface Access {
 /** @throws ProblemError `configuration-invalid` */
 export function composeAccess({ config, service, subjectKeys, now, stopping }: AccessDeps): Access {
   const { log, logger, readiness } = service;
-  const actor = deriveId(studioId(config.ANIME_STUDIO), 'actor', 'local');
-  const local: Caller | undefined = hasLocalUser(config) ? { actor, scopes: ['admin'], keyId: null } : undefined;
+  const local = localUser(config);
   const ring = new KeyRing();
   const use = new KeyUse({
     entries: new KvEntries(log, KEY_USE_BUCKET),

@@ -14,7 +14,10 @@ let count = 0;
 interface Fresh {
   readonly nc: NatsConnection;
   readonly manager: JetStreamManager;
-  readonly names: Pick<Topology, 'stream' | 'root' | 'progressStream' | 'progressRoot' | 'leasesBucket' | 'keyUseBucket'>;
+  readonly names: Pick<
+    Topology,
+    'stream' | 'root' | 'progressStream' | 'progressRoot' | 'leasesBucket' | 'keyUseBucket'
+  >;
 }
 
 /** Names that nothing on the server has yet. */
