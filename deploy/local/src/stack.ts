@@ -104,6 +104,8 @@ async function start(
     // The embedded server syncs every write; of an external one only its owner can say so.
     NATS_SYNCED: given('NATS_URL') === undefined ? '1' : given('NATS_SYNCED'),
     ANIME_BLOBS_DIR: dir('blobs'),
+    // Beside the data and not in it: whoever copies the data does not copy what opens its sealed texts.
+    ANIME_KEYS_DIR: given('ANIME_KEYS_DIR') ?? `${options.dataDir}-keys`,
     ANIME_LIBRARY_DIR: libraryDir,
     COMFYUI_URLS: comfyui.join(','),
   });

@@ -100,6 +100,7 @@ export class TestStudio implements AsyncDisposable {
         DATABASE_URL: this.databaseUrl,
         NATS_SYNCED: '1',
         ANIME_BLOBS_DIR: path.join(this.dir, 'blobs'),
+        ANIME_KEYS_DIR: path.join(this.dir, 'keys'),
         ANIME_LIBRARY_DIR: this.libraryDir,
         COMFYUI_URLS: this.#simulators.map(({ url }) => url).join(','),
         ...env,

@@ -87,7 +87,7 @@ describe('the settings that are needed', () => {
     });
   });
 
-  it('of the uses of keys are those of a key-value bucket with one value a key, kept for ever', () => {
+  it("of the keys' last use are those of a key-value bucket with one value a key, kept for ever", () => {
     expect(streams[3]).toStrictEqual({
       ...NEEDED_OF_ALL_STREAMS,
       name: 'KV_U',

@@ -13,7 +13,7 @@ import { nanos } from '@nats-io/transport-node';
 export const LEASES_BUCKET = 'ANIME_LEASES';
 export const LEASE_TTL_MS = 5_000;
 
-/** KV bucket of when each API key was last used: one entry a key, and nothing depends on it. */
+/** KV bucket of the gateway: when each API key was last used. */
 export const KEY_USE_BUCKET = 'ANIME_KEY_USE';
 
 /** Within this time a repeat of a message id is recognised by the server. */
@@ -143,38 +143,34 @@ export function streamSettings(names: Topology): readonly StreamSettings[] {
       num_replicas: names.replicas,
     },
     {
-      ...UNLIMITED,
-      // The layout of a NATS key-value bucket (ADR-8 of nats-architecture-and-design).
-      name: `KV_${names.leasesBucket}`,
+      ...keyValueBucket(names.leasesBucket, names),
       description: 'who may try to lead or to hold an executor; only a hint',
-      subjects: [`$KV.${names.leasesBucket}.>`],
-      storage: 'file',
-      retention: 'limits',
-      discard: 'new',
       max_age: nanos(LEASE_TTL_MS),
-      max_msgs_per_subject: 1,
       duplicate_window: nanos(LEASE_TTL_MS),
-      deny_delete: true,
-      allow_direct: true,
-      allow_rollup_hdrs: true,
-      num_replicas: names.replicas,
     },
     {
-      ...UNLIMITED,
-      name: `KV_${names.keyUseBucket}`,
+      ...keyValueBucket(names.keyUseBucket, names),
       description: 'when each API key was last used',
-      subjects: [`$KV.${names.keyUseBucket}.>`],
-      storage: 'file',
-      retention: 'limits',
-      discard: 'new',
       max_age: 0,
-      max_msgs_per_subject: 1,
-      deny_delete: true,
-      allow_direct: true,
-      allow_rollup_hdrs: true,
-      num_replicas: names.replicas,
     },
   ];
+}
+
+/** The layout of a NATS key-value bucket (ADR-8 of nats-architecture-and-design) that keeps one value a key. */
+function keyValueBucket(bucket: string, { replicas }: Topology): StreamSettings {
+  return {
+    ...UNLIMITED,
+    name: `KV_${bucket}`,
+    subjects: [`$KV.${bucket}.>`],
+    storage: 'file',
+    retention: 'limits',
+    discard: 'new',
+    max_msgs_per_subject: 1,
+    deny_delete: true,
+    allow_direct: true,
+    allow_rollup_hdrs: true,
+    num_replicas: replicas,
+  };
 }
 
 /** Filter and timing of a durable where it differs from the usual: unfiltered, 30 s. */
