@@ -1,19 +1,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiKeyIssuedV1, ApiKeyRevokedV1 } from '@anime/contracts';
-import type { EventLog } from '@anime/event-store';
+import { endOfLog, newerEntry, type EventLog, type LogEntry } from '@anime/event-store';
 import type { ProcessRow } from '@anime/messaging';
 import type { KeyRing } from './key-ring.js';
 
-/** The row of a consumer table that fills a key ring: from the beginning at every start, live from then on. */
-export function keyRingRow(ring: KeyRing): ProcessRow {
+/**
+ * The row of a consumer table that fills a key ring: at first with the events of keys alone, however long the log is, then
+ * live from its end on.
+ */
+export function keyRingRow(ring: KeyRing, log: Pick<EventLog, 'end' | 'read' | 'readKind'>): ProcessRow {
   return {
     kind: 'process',
     name: 'api-keys',
     events: [ApiKeyIssuedV1, ApiKeyRevokedV1],
     maxBatch: 1_000,
     loadCheckpoint: async ({ refused }) => {
-      if (refused !== undefined) ring.restart();
-      return ring.checkpoint;
+      if (refused === undefined && ring.checkpoint.position > 0) return ring.checkpoint;
+      ring.restart();
+      // First the place to go on from, so that nothing falls between; what is read twice changes nothing.
+      const checkpoint = await endOfLog(log);
+      const entries: LogEntry[] = [];
+      for await (const entry of log.readKind('api-key')) {
+        if (entry.status === 'newer') throw newerEntry(entry);
+        entries.push(entry);
+      }
+      ring.take({ entries, checkpoint, caughtUp: false });
+      return checkpoint;
     },
     onBatch: async (batch) => ring.take(batch),
   };

@@ -1,6 +1,6 @@
-import { Doorkeeper, KeyRing, localUser, watchKeyRing, type Caller } from '@anime/api-keys';
+import { Doorkeeper, KeyRing, keyRingRow, localUser, watchKeyRing, type Caller } from '@anime/api-keys';
 import { KEY_USE_BUCKET } from '@anime/event-store';
-import { KvEntries } from '@anime/messaging';
+import { KvEntries, type ProcessRow } from '@anime/messaging';
 import { ProblemError } from '@anime/problem-details';
 import type { SubjectKeys } from '@anime/sealed-fields';
 import type { ServiceParts } from '@anime/service-runtime';
@@ -21,7 +21,8 @@ export interface AccessDeps {
 
 /** Who may do what: the part of the composition that knows about keys. */
 export interface Access {
-  readonly ring: KeyRing;
+  /** Reads the keys. */
+  readonly row: ProcessRow;
   readonly doorkeeper: Doorkeeper;
   /** To be told of each caller that is let in. */
   readonly onCaller: (caller: Caller) => void;
@@ -55,7 +56,7 @@ export function composeAccess({ config, service, subjectKeys, now, stopping }: A
   // Whoever runs the gateway looks at it; a test that does not may go on.
   admission.catch(() => undefined);
   return {
-    ring,
+    row: keyRingRow(ring, log),
     doorkeeper: new Doorkeeper({ ring, local, now }),
     onCaller: ({ keyId }) => {
       if (keyId !== null) use.used(keyId);

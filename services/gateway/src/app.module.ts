@@ -102,7 +102,7 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
   );
   const system = new SystemQuery({ log, reads, live, own: () => service.status() });
   const options = service.options({
-    table: consumers(database, templates, access.ring, () => void registration.run(stopping.signal)),
+    table: consumers(database, templates, access.row, () => void registration.run(stopping.signal)),
     controllers: [GenerateController, JobsController, KeysController, SystemController],
     providers: [
       { provide: JobCommands, useValue: commands },

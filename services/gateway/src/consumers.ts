@@ -1,7 +1,6 @@
-import { keyRingRow, type KeyRing } from '@anime/api-keys';
 import { WorkflowRegisteredV1 } from '@anime/contracts';
 import { isEvent } from '@anime/event-store';
-import type { ConsumerTable } from '@anime/messaging';
+import type { ConsumerTable, ProcessRow } from '@anime/messaging';
 import { projectionRow, type Database } from '@anime/projections';
 import { jobsProjection } from './projections/jobs/jobs.projection.js';
 import type { TemplateRegistry } from './templates/template-registry.js';
@@ -17,7 +16,7 @@ const REBUILD = 'npm run rebuild -w @anime/gateway';
 export function consumers(
   database: Database,
   templates: TemplateRegistry,
-  keys: KeyRing,
+  keys: ProcessRow,
   registerTemplates: () => void,
 ): ConsumerTable {
   return [
@@ -40,6 +39,6 @@ export function consumers(
         if (caughtUp) templates.markCaughtUp();
       },
     },
-    keyRingRow(keys),
+    keys,
   ];
 }

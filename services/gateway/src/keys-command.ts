@@ -43,7 +43,7 @@ export async function runKeysCommand(args: readonly string[]): Promise<number> {
     return 0;
   }
   const { NATS_URL, ANIME_KEYS_DIR } = readConfig(z.object({ NATS_URL: baseConfig(0).NATS_URL, ...subjectKeysConfig }));
-  const log = openLog({ natsUrl: NATS_URL, name: 'gateway-keys', graceMs: 5_000 });
+  const log = openLog({ natsUrl: NATS_URL, name: 'gateway', graceMs: 5_000 });
   try {
     const commands = new KeyCommands({
       log,

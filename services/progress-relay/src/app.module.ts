@@ -1,4 +1,4 @@
-import { Doorkeeper, KeyRing, localUser, watchKeyRing } from '@anime/api-keys';
+import { Doorkeeper, KeyRing, keyRingRow, localUser, watchKeyRing } from '@anime/api-keys';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { ProgressController } from './adapters/http/progress.controller.js';
 import { JobEvents } from './adapters/job-events.js';
@@ -39,7 +39,7 @@ export function composeProgressRelay(config: ProgressRelayConfig, limits: Limits
 
   readiness.add('progress stream', progress.check);
   return service.options({
-    table: consumers(events, viewers, ring),
+    table: consumers(events, viewers, keyRingRow(ring, log)),
     controllers: [ProgressController],
     configure: (app) => openProgressDoor(app.getHttpServer(), viewers, doorkeeper),
     // At the start of a drain: the HTTP server waits for the viewers' connections to end.

@@ -1,11 +1,10 @@
-import { keyRingRow, type KeyRing } from '@anime/api-keys';
-import type { ConsumerTable } from '@anime/messaging';
+import type { ConsumerTable, ProcessRow } from '@anime/messaging';
 import type { JobEvents } from './adapters/job-events.js';
 import { SHOWN_EVENTS } from './domain/job-view/job-view.js';
 import type { Viewers } from './viewers/viewers.js';
 
 /** All that the progress-relay reads of the log, and how. Progress itself is not in the log (`ProgressStream`). */
-export function consumers(events: JobEvents, viewers: Viewers, keys: KeyRing): ConsumerTable {
+export function consumers(events: JobEvents, viewers: Viewers, keys: ProcessRow): ConsumerTable {
   return [
     {
       kind: 'projection',
@@ -24,6 +23,6 @@ export function consumers(events: JobEvents, viewers: Viewers, keys: KeyRing): C
         events.reached(checkpoint);
       },
     },
-    keyRingRow(keys),
+    keys,
   ];
 }
