@@ -328,3 +328,7 @@ it('a key that only looks like one of an actor is none: ids open nothing', async
   expect(await send('GET', '/api/anime/jobs', admin.id)).toMatchObject({ status: 401 });
   expect(await send('GET', '/api/anime/jobs', uuidv7())).toMatchObject({ status: 401 });
 });
+
+it('every route of keys was called', () => {
+  expect(check.uncalled(['keys'])).toEqual([]);
+});

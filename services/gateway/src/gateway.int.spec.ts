@@ -343,6 +343,7 @@ describe('the system', () => {
         consumers: [
           { name: 'jobs', state: 'running', lag: 0 },
           { name: 'template-registry', state: 'running' },
+          { name: 'api-keys', state: 'running' },
         ],
       },
     ]);
@@ -395,6 +396,6 @@ describe('the documentation', () => {
   });
 });
 
-it('every route of the document was called', () => {
-  expect(check.uncalled()).toEqual([]);
+it('every route of the document was called, but those of keys, which have their own spec', () => {
+  expect(check.uncalled(['generate', 'jobs', 'system'])).toEqual([]);
 });

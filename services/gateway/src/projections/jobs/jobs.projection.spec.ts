@@ -33,8 +33,9 @@ function statuses(events: readonly NewEvent[]): JobStatus[] {
 }
 
 describe('the jobs projection', () => {
-  it('reads every contract of the catalogue', () => {
-    expect(jobsProjection.events.map(({ name }) => name).sort()).toEqual([...CATALOGUE.byName.keys()].sort());
+  it('reads every contract of the catalogue, but those of API keys, which are known without PostgreSQL', () => {
+    const others = [...CATALOGUE.byName.values()].filter(({ aggregate }) => aggregate !== 'api-key');
+    expect(jobsProjection.events.map(({ name }) => name).sort()).toEqual(others.map(({ name }) => name).sort());
   });
 
   it('follows a job through its statuses', () => {

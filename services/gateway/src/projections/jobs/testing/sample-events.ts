@@ -1,4 +1,6 @@
 import {
+  ApiKeyIssuedV1,
+  ApiKeyRevokedV1,
   DeadLetterOrganizerParkedV1,
   DeadLetterScorerParkedV1,
   ExecutorLostV1,
@@ -328,5 +330,12 @@ export function otherEvents(name: string, epoch: number): NewEvent[] {
     sample(SchedulerTermStartedV1, deriveId(EXECUTOR, 'scheduler'), { epoch, leader: id }, 0),
     sample(DeadLetterScorerParkedV1, deriveId(id, 'scorer'), parked, 0),
     sample(DeadLetterOrganizerParkedV1, deriveId(id, 'organizer'), { ...parked, consumer: 'file-organizer' }, 0),
+    sample(
+      ApiKeyIssuedV1,
+      deriveId(id, 'key'),
+      { actor: id, hash: HASH, hint: 'anime_Ab3d', scopes: ['jobs:read'], label: null, expiresAt: null },
+      0,
+    ),
+    sample(ApiKeyRevokedV1, deriveId(id, 'key'), {}, 1),
   ];
 }
