@@ -36,6 +36,7 @@ export const PROBLEMS = {
   'headers-too-large': { status: 431, title: 'The head of the request is too large', retryable: false },
   'parameter-invalid': { status: 422, title: 'A parameter is not what the template takes', retryable: false },
   'queue-full': { status: 429, title: 'Too many jobs wait already', retryable: true },
+  'rate-limited': { status: 429, title: 'Too many requests', retryable: true },
   'idempotency-key-reused': { status: 422, title: 'The key was used for another request', retryable: false },
   'event-invalid': { status: 500, title: 'An event does not fit its contract', retryable: false },
   'checkpoint-mismatch': {

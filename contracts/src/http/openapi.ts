@@ -22,6 +22,8 @@ export interface OpenApiDocument {
   };
 }
 
+/** What any operation may answer. */
+const EVERYWHERE: readonly ProblemCode[] = ['rate-limited', 'internal'];
 const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
 const API_KEY = 'apiKey';
@@ -172,7 +174,7 @@ function headersOf(answer: RouteAnswer, components: Components): JsonObject {
 function problemsOf(codes: readonly ProblemCode[], components: Components): JsonObject {
   const problem = components.schema(Problem);
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of [...codes, 'internal' as const]) {
+  for (const code of [...codes, ...EVERYWHERE]) {
     const { status } = PROBLEMS[code];
     const known = byStatus.get(status) ?? [];
     if (!known.includes(code)) byStatus.set(status, [...known, code]);

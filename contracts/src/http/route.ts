@@ -41,7 +41,7 @@ export interface Route<
   readonly body: Body;
   /** By status. */
   readonly answers: Readonly<Record<number, RouteAnswer>>;
-  /** What can go wrong, beside `internal`. */
+  /** What can go wrong, beside `internal` and `rate-limited`. */
   readonly problems: readonly ProblemCode[];
 }
 

@@ -86,10 +86,10 @@ export class Doorkeeper {
   }
 }
 
-/** @throws ProblemError `scope-missing` */
-export function demandScope({ scopes }: Pick<Caller, 'scopes'>, wanted: Scope): void {
-  if (allows(scopes, wanted)) return;
-  throw new ProblemError('scope-missing', `this needs the scope ${wanted}, and the key has ${scopes.join(', ')}`);
+/** Why a caller may not do what asks for a scope; undefined when it may. */
+export function missingScope({ scopes }: Pick<Caller, 'scopes'>, wanted: Scope): ProblemError | undefined {
+  if (allows(scopes, wanted)) return undefined;
+  return new ProblemError('scope-missing', `this needs the scope ${wanted}, and the key has ${scopes.join(', ')}`);
 }
 
 /**

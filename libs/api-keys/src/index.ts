@@ -1,5 +1,5 @@
 export type { Caller } from './caller.js';
-export { challengeOf, demandScope, Doorkeeper, TRUST_MS, type DoorkeeperOptions } from './doorkeeper.js';
+export { challengeOf, Doorkeeper, missingScope, TRUST_MS, type DoorkeeperOptions } from './doorkeeper.js';
 export { allows, KeyRing, type KnownKey } from './key-ring.js';
 export { keyRingRow, watchKeyRing } from './key-row.js';
 export { hashOfKey, hintOfKey, newKey } from './key-text.js';

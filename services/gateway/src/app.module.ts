@@ -1,4 +1,3 @@
-import { FsBlobStore } from '@anime/blob-store';
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
 import type { JetStreamLog } from '@anime/event-store';
 import { followLive, subscribeLive } from '@anime/messaging';
@@ -10,6 +9,7 @@ import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
 import { KeysController } from './adapters/http/keys.controller.js';
+import { limitRequests } from './adapters/http/rate-limit.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
@@ -54,7 +54,7 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
   const { log, logger, readiness } = service;
   const stopping = new AbortController();
   const now = (): string => new Date().toISOString();
-  const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
+  const blobs = service.openBlobs(config);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
 
@@ -110,8 +110,9 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
       ...access.providers,
       { provide: SystemQuery, useValue: system },
     ],
-    configure: (app) => {
+    configure: async (app) => {
       knowCaller(app, access.doorkeeper, access.onCaller);
+      await limitRequests(app, config.ANIME_RATE_LIMIT);
       serveDocumentation(app);
     },
     // Requests that wait for something are answered and not cut off.

@@ -19,6 +19,7 @@ async function fresh() {
     progressRoot: `p${count}`,
     leasesBucket: `L${count}`,
     keyUseBucket: `U${count}`,
+    blobsBucket: `B${count}`,
   };
   return { nc, manager: await jetstreamManager(nc), names };
 }

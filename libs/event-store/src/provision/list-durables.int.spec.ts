@@ -22,6 +22,7 @@ async function fresh() {
     progressRoot: `p${count}`,
     leasesBucket: `L${count}`,
     keyUseBucket: `U${count}`,
+    blobsBucket: `B${count}`,
   });
   for (let i = 0; i < 2; i += 1) await jetstream(nc).publish(`${root}.x`);
   return { nc, stream, manager: await jetstreamManager(nc), target: { natsUrl: (await nats.server()).url, stream } };

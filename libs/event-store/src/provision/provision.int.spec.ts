@@ -16,7 +16,7 @@ interface Fresh {
   readonly manager: JetStreamManager;
   readonly names: Pick<
     Topology,
-    'stream' | 'root' | 'progressStream' | 'progressRoot' | 'leasesBucket' | 'keyUseBucket'
+    'stream' | 'root' | 'progressStream' | 'progressRoot' | 'leasesBucket' | 'keyUseBucket' | 'blobsBucket'
   >;
 }
 
@@ -31,6 +31,7 @@ async function fresh(): Promise<Fresh> {
     progressRoot: `p${count}`,
     leasesBucket: `L${count}`,
     keyUseBucket: `U${count}`,
+    blobsBucket: `B${count}`,
   };
   return { nc, manager: await jetstreamManager(nc), names };
 }
@@ -43,6 +44,7 @@ describe('provision', () => {
       `stream ${names.progressStream}`,
       `stream KV_${names.leasesBucket}`,
       `stream KV_${names.keyUseBucket}`,
+      `stream OBJ_${names.blobsBucket}`,
       'durable quality-scorer',
       'durable file-organizer',
     ];
@@ -77,6 +79,15 @@ describe('provision', () => {
     await jetstream(nc).publish(`${names.root}.x`);
     await expect(manager.streams.deleteMessage(names.stream, 1)).rejects.toThrow();
     await expect(manager.streams.purge(names.stream)).rejects.toThrow();
+  });
+
+  it('lets the operator bound the blobs, so that they leave room for events', async () => {
+    const { nc, manager, names } = await fresh();
+    await provision({ nc, ...names });
+    const { config } = await manager.streams.info(`OBJ_${names.blobsBucket}`);
+    await manager.streams.update(config.name, { ...config, max_bytes: 1_000_000 });
+    expect((await provision({ nc, ...names })).created).toEqual([]);
+    await verifyProvisioned({ nc, ...names });
   });
 
   it('refuses streams and durables that differ, naming each setting with both values, and makes nothing', async () => {

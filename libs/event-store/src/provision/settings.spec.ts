@@ -39,6 +39,7 @@ describe('the settings that are needed', () => {
       progressRoot: 'p',
       leasesBucket: 'L',
       keyUseBucket: 'U',
+      blobsBucket: 'B',
       replicas: 3,
     }),
   ).map(neededOfStream);
@@ -99,7 +100,23 @@ describe('the settings that are needed', () => {
       deny_delete: true,
       allow_rollup_hdrs: true,
     });
-    expect(streams).toHaveLength(4);
+  });
+
+  it('of the blobs keep every chunk until it is purged, and leave their bound to the operator', () => {
+    const { max_bytes: _operators, ...needed } = NEEDED_OF_ALL_STREAMS;
+    expect(streams[4]).toStrictEqual({
+      ...needed,
+      name: 'OBJ_B',
+      description: expect.any(String),
+      subjects: ['$O.B.C.>', '$O.B.M.>', '$O.B.U.>'],
+      discard: 'new',
+      max_age: 0,
+      max_msgs_per_subject: -1,
+      deny_delete: true,
+      deny_purge: false,
+      allow_rollup_hdrs: false,
+    });
+    expect(streams).toHaveLength(5);
   });
 
   it('of a durable hand every message over, at once, until it is acknowledged', () => {

@@ -15,6 +15,8 @@ export const LEASE_TTL_MS = 5_000;
 
 /** KV bucket of the gateway: when each API key was last used. */
 export const KEY_USE_BUCKET = 'ANIME_KEY_USE';
+/** Bucket of the blobs, where services share no folder. */
+export const BLOBS_BUCKET = 'ANIME_BLOBS';
 
 /** Within this time a repeat of a message id is recognised by the server. */
 export const DUPLICATE_WINDOW_MS = 10 * 60_000;
@@ -27,6 +29,7 @@ export interface Topology {
   readonly progressRoot: string;
   readonly leasesBucket: string;
   readonly keyUseBucket: string;
+  readonly blobsBucket: string;
   readonly durables: readonly DurableContract[];
   /** Copies of each stream in a cluster: 1, 3 or 5. */
   readonly replicas: number;
@@ -40,6 +43,7 @@ export function topology(options: Partial<Topology> = {}): Topology {
     progressRoot: options.progressRoot ?? PROGRESS_ROOT,
     leasesBucket: options.leasesBucket ?? LEASES_BUCKET,
     keyUseBucket: options.keyUseBucket ?? KEY_USE_BUCKET,
+    blobsBucket: options.blobsBucket ?? BLOBS_BUCKET,
     durables: options.durables ?? DURABLES,
     replicas: options.replicas ?? 1,
   };
@@ -48,7 +52,8 @@ export function topology(options: Partial<Topology> = {}): Topology {
 export type StreamSettings = Partial<StreamConfig> & { readonly name: string };
 export type DurableSettings = Partial<ConsumerConfig> & { readonly durable_name: string };
 
-const UNLIMITED = { max_msgs: -1, max_bytes: -1, max_msg_size: -1, max_consumers: -1 } as const;
+const UNCOUNTED = { max_msgs: -1, max_msg_size: -1, max_consumers: -1 } as const;
+const UNLIMITED = { ...UNCOUNTED, max_bytes: -1 } as const;
 
 /**
  * What no stream of ours may have: it would acknowledge before it stores, take in, rewrite, copy or drop messages, or
@@ -152,6 +157,26 @@ export function streamSettings(names: Topology): readonly StreamSettings[] {
       ...keyValueBucket(names.keyUseBucket, names),
       description: 'when each API key was last used',
       max_age: 0,
+    },
+    {
+      // The operator may give it `max_bytes`, so that blobs never take the room that events need.
+      ...UNCOUNTED,
+      // The layout of a NATS object store (ADR-20), and the marks of unfinished uploads.
+      name: `OBJ_${names.blobsBucket}`,
+      description: 'blobs, where services share no folder',
+      subjects: [`$O.${names.blobsBucket}.C.>`, `$O.${names.blobsBucket}.M.>`, `$O.${names.blobsBucket}.U.>`],
+      storage: 'file',
+      retention: 'limits',
+      discard: 'new',
+      max_age: 0,
+      max_msgs_per_subject: -1,
+      deny_delete: true,
+      // What is left of an upload that failed is purged.
+      deny_purge: false,
+      allow_direct: true,
+      // A header on one chunk could purge all blobs.
+      allow_rollup_hdrs: false,
+      num_replicas: names.replicas,
     },
   ];
 }

@@ -613,7 +613,7 @@ export interface components {
             /** @description path of the request */
             instance: string;
             /** @enum {string} */
-            code: "bad-json" | "validation-failed" | "bad-cursor" | "unauthenticated" | "key-invalid" | "scope-missing" | "not-found" | "job-not-found" | "key-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
+            code: "bad-json" | "validation-failed" | "bad-cursor" | "unauthenticated" | "key-invalid" | "scope-missing" | "not-found" | "job-not-found" | "key-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
             /** @description true when the same request may succeed later */
             retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
@@ -903,7 +903,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `queue-full`: Too many jobs wait already */
+            /** @description `queue-full`: Too many jobs wait already; `rate-limited`: Too many requests */
             429: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -915,7 +915,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "queue-full";
+                        code: "queue-full" | "rate-limited";
                     };
                 };
             };
@@ -1116,7 +1116,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `queue-full`: Too many jobs wait already */
+            /** @description `queue-full`: Too many jobs wait already; `rate-limited`: Too many requests */
             429: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1128,7 +1128,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "queue-full";
+                        code: "queue-full" | "rate-limited";
                     };
                 };
             };
@@ -1329,7 +1329,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `queue-full`: Too many jobs wait already */
+            /** @description `queue-full`: Too many jobs wait already; `rate-limited`: Too many requests */
             429: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1341,7 +1341,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "queue-full";
+                        code: "queue-full" | "rate-limited";
                     };
                 };
             };
@@ -1458,6 +1458,22 @@ export interface operations {
                         status: 403;
                         /** @enum {unknown} */
                         code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -1595,6 +1611,22 @@ export interface operations {
                     };
                 };
             };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -1726,6 +1758,22 @@ export interface operations {
                         status: 404;
                         /** @enum {unknown} */
                         code: "job-not-found";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -1903,6 +1951,22 @@ export interface operations {
                     };
                 };
             };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -2001,6 +2065,22 @@ export interface operations {
                         status: 403;
                         /** @enum {unknown} */
                         code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -2113,6 +2193,22 @@ export interface operations {
                         status: 403;
                         /** @enum {unknown} */
                         code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -2262,6 +2358,22 @@ export interface operations {
                         status: 415;
                         /** @enum {unknown} */
                         code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -2425,6 +2537,22 @@ export interface operations {
                     };
                 };
             };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -2518,6 +2646,22 @@ export interface operations {
                         status: 403;
                         /** @enum {unknown} */
                         code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { challengeOf, demandScope, type Caller, type Doorkeeper } from '@anime/api-keys';
+import { challengeOf, missingScope, type Caller, type Doorkeeper } from '@anime/api-keys';
 import { API_KEY_PREFIX, Uuid, type Scope } from '@anime/contracts';
 import { problemJson, ProblemError, PROBLEM_MEDIA_TYPE, toProblem, type FieldError } from '@anime/problem-details';
 import { WebSocketServer } from 'ws';
@@ -58,13 +58,14 @@ export function openProgressDoor(server: Server, viewers: Pick<Viewers, 'add'>, 
   });
 }
 
-/** @throws ProblemError `not-found`, `validation-failed`, and what `Doorkeeper.caller` and `demandScope` throw */
+/** @throws ProblemError `not-found`, `validation-failed`, `scope-missing`, and what `Doorkeeper.caller` throws */
 function readWish(request: IncomingMessage, doorkeeper: Doorkeeper): Wish {
   const { pathname, searchParams } = addressOf(request);
   const id = PATH.exec(pathname)?.[1];
   if (id === undefined) throw new ProblemError('not-found', `There is nothing at ${pathname}`);
   const caller = doorkeeper.caller(request.headersDistinct, protocolsOf(request).filter(isKey));
-  demandScope(caller, WANTED);
+  const missing = missingScope(caller, WANTED);
+  if (missing !== undefined) throw missing;
   const errors: FieldError[] = [];
   const jobId = Uuid.safeParse(id);
   if (!jobId.success) errors.push({ path: 'path/id', message: 'must be a lower-case UUID' });
