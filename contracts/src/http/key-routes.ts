@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { IssuedKey, IssueKeyRequest, KeyList, KeyParams, RevokedKey } from './keys.js';
 import { CommandHeaders } from './parameters.js';
-import { APPEND_PROBLEMS, BODY_PROBLEMS } from './problem-sets.js';
+import { APPEND_PROBLEMS, BODY_PROBLEMS, SEAL_PROBLEMS } from './problem-sets.js';
 import { defineRoute, type Route } from './route.js';
 
 /** The operations on API keys. */
@@ -24,7 +24,7 @@ export const KEY_ROUTES = {
         headers: { 'Cache-Control': { description: 'no cache may keep the key', schema: z.literal('no-store') } },
       },
     },
-    problems: [...BODY_PROBLEMS, 'key-damaged', 'storage-failed', ...APPEND_PROBLEMS],
+    problems: [...BODY_PROBLEMS, ...SEAL_PROBLEMS, ...APPEND_PROBLEMS],
   }),
   listKeys: defineRoute({
     operationId: 'listKeys',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ProblemCode } from '../problems.js';
 import {
   CancelAcknowledged,
+  CancelRequest,
   GenerateImageRequest,
   GenerateRequest,
   GenerateVideoRequest,
@@ -18,7 +19,7 @@ import {
   SubmitQuery,
 } from './parameters.js';
 import { KEY_ROUTES } from './key-routes.js';
-import { APPEND_PROBLEMS, BODY_PROBLEMS, READ_PROBLEMS } from './problem-sets.js';
+import { APPEND_PROBLEMS, BODY_PROBLEMS, READ_PROBLEMS, SEAL_PROBLEMS } from './problem-sets.js';
 import { buildOpenApi, type OpenApiDocument } from './openapi.js';
 import { defineRoute, type Route, type RouteAnswer, type RouteHeader } from './route.js';
 import { SystemStatus } from './system.js';
@@ -136,11 +137,21 @@ export const ROUTES = {
     tag: 'jobs',
     summary: 'Ask for a job to be cancelled',
     scope: 'jobs:write',
-    description: 'Takes no body. The job ends as `cancelled` unless it has ended before the wish is seen.',
+    description:
+      'The body may be left out. The job ends as `cancelled` unless it has ended before the wish is seen. A reason is shown in the trail of the job.',
     params: JobParams,
     headers: CommandHeaders,
+    body: CancelRequest.nullish(),
     answers: { 202: { description: 'The wish is in the log.', schema: CancelAcknowledged } },
-    problems: [...BODY_PROBLEMS, 'job-not-found', 'job-ended', 'newer-contract', 'log-full', 'log-unavailable'],
+    problems: [
+      ...BODY_PROBLEMS,
+      'job-not-found',
+      'job-ended',
+      'newer-contract',
+      'log-full',
+      'log-unavailable',
+      ...SEAL_PROBLEMS,
+    ],
   }),
   getQueue: defineRoute({
     operationId: 'getQueue',

@@ -13,7 +13,7 @@ import { KeyQueries } from './queries/key-queries.js';
 export interface AccessDeps {
   readonly config: Pick<GatewayConfig, 'HOST' | 'ANIME_LOCAL_USER' | 'ANIME_STUDIO'>;
   readonly service: Pick<ServiceParts, 'log' | 'logger' | 'readiness'>;
-  readonly subjectKeys: SubjectKeys;
+  readonly subjectKeys: Pick<SubjectKeys, 'seal'>;
   /** The time, as an instant. */
   readonly now: () => string;
   readonly stopping: AbortSignal;
@@ -63,15 +63,7 @@ export function composeAccess({ config, service, subjectKeys, now, stopping }: A
     },
     providers: [
       { provide: KeyCommands, useValue: new KeyCommands({ log, subjectKeys, now }) },
-      {
-        provide: KeyQueries,
-        useValue: new KeyQueries({
-          ring,
-          use,
-          subjectKeys,
-          onFault: (fault) => logger.error({ err: fault }, 'the label of a key cannot be opened'),
-        }),
-      },
+      { provide: KeyQueries, useValue: new KeyQueries(ring, use) },
     ],
     admission,
   };

@@ -10,6 +10,7 @@ import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
 import { KeysController } from './adapters/http/keys.controller.js';
 import { limitRequests } from './adapters/http/rate-limit.js';
+import { SealOpener } from './adapters/http/seal-opener.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
@@ -57,6 +58,7 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
   const blobs = service.openBlobs(config);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
+  const subjectKeys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
 
   const templates = new TemplateRegistry();
   const registration = new TemplateRegistration({
@@ -73,6 +75,7 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
     templates,
     checkpoint: config.ANIME_CHECKPOINT,
     now,
+    keys: subjectKeys,
     queueLimit: new QueueLimit({
       limit: config.ANIME_QUEUE_LIMIT,
       countWaiting: (limit) => reads.waiting(limit),
@@ -81,7 +84,6 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
     endInReadModel: (jobId) => queries.end(jobId),
   });
 
-  const subjectKeys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
   const access = composeAccess({ config, service, subjectKeys, now, stopping: stopping.signal });
 
   readiness.add('durability', () => durability(log, config.NATS_SYNCED));
@@ -108,6 +110,12 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
       { provide: JobCommands, useValue: commands },
       { provide: JobQueries, useValue: queries },
       ...access.providers,
+      {
+        provide: SealOpener,
+        useValue: new SealOpener(subjectKeys, (fault) =>
+          logger.error({ err: fault }, 'a sealed text cannot be opened'),
+        ),
+      },
       { provide: SystemQuery, useValue: system },
     ],
     configure: async (app) => {

@@ -31,6 +31,8 @@ export interface Topology {
   readonly keyUseBucket: string;
   readonly blobsBucket: string;
   readonly durables: readonly DurableContract[];
+  /** Of what lies on disk; `none` lets a test search it. */
+  readonly compression: 's2' | 'none';
   /** Copies of each stream in a cluster: 1, 3 or 5. */
   readonly replicas: number;
 }
@@ -45,6 +47,7 @@ export function topology(options: Partial<Topology> = {}): Topology {
     keyUseBucket: options.keyUseBucket ?? KEY_USE_BUCKET,
     blobsBucket: options.blobsBucket ?? BLOBS_BUCKET,
     durables: options.durables ?? DURABLES,
+    compression: options.compression ?? 's2',
     replicas: options.replicas ?? 1,
   };
 }
@@ -122,7 +125,7 @@ export function streamSettings(names: Topology): readonly StreamSettings[] {
       description: 'domain events of one studio in one total order',
       subjects: [`${names.root}.>`],
       storage: 'file',
-      compression: 's2',
+      compression: names.compression,
       retention: 'limits',
       discard: 'new',
       max_age: 0,

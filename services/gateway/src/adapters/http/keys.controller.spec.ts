@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { KeyCommands } from '../../commands/key-commands.js';
 import { KeyQueries } from '../../queries/key-queries.js';
 import { KeysController } from './keys.controller.js';
+import { SealOpener } from './seal-opener.js';
 
 const NOW = '2026-01-02T03:04:05.678Z';
 const CALLER = { actor: '018f0000-0000-7000-8000-000000000001', scopes: ['admin'], keyId: null } as const;
@@ -12,13 +13,13 @@ const NO_PERSON = { seal: () => Promise.reject(new Error('no label')), open: asy
 /** A gateway whose reader of keys has come as far as the test says. */
 function gateway() {
   const [log, ring] = [new MemoryLog(), new KeyRing()];
-  const queries = new KeyQueries({
-    ring,
-    use: { lastUses: async () => new Map() },
-    subjectKeys: NO_PERSON,
-    onFault: fail,
-  });
-  const controller = new KeysController(new KeyCommands({ log, subjectKeys: NO_PERSON, now: () => NOW }), queries);
+  const queries = new KeyQueries(ring, { lastUses: async () => new Map() });
+  const seals = new SealOpener(NO_PERSON, fail);
+  const controller = new KeysController(
+    new KeyCommands({ log, subjectKeys: NO_PERSON, now: () => NOW }),
+    queries,
+    seals,
+  );
   const readUpTo = (position: number): void =>
     ring.take({ entries: [], checkpoint: { position, eventId: '' }, caughtUp: true });
   return { log, controller, readUpTo };

@@ -4,6 +4,7 @@ import { KeyCommands } from '../../commands/key-commands.js';
 import { KeyQueries } from '../../queries/key-queries.js';
 import { CallerOf, type Caller } from './caller.js';
 import { nestPath, RequestOf } from './read-request.js';
+import { SealOpener } from './seal-opener.js';
 
 type CreateKey = typeof ROUTES.createKey;
 type ListKeys = typeof ROUTES.listKeys;
@@ -14,6 +15,7 @@ export class KeysController {
   constructor(
     @Inject(KeyCommands) private readonly commands: KeyCommands,
     @Inject(KeyQueries) private readonly queries: KeyQueries,
+    @Inject(SealOpener) private readonly seals: SealOpener,
   ) {}
 
   @Post(nestPath(ROUTES.createKey))
@@ -29,8 +31,8 @@ export class KeysController {
   }
 
   @Get(nestPath(ROUTES.listKeys))
-  list(@RequestOf(ROUTES.listKeys) _request: RouteInput<ListKeys>): Promise<KeyList> {
-    return this.queries.list();
+  async list(@RequestOf(ROUTES.listKeys) _request: RouteInput<ListKeys>): Promise<KeyList> {
+    return this.seals.open(await this.queries.list());
   }
 
   @Post(nestPath(ROUTES.revokeKey))
