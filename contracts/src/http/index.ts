@@ -3,6 +3,7 @@ export * from './problem.js';
 export * from './generate.js';
 export * from './job.js';
 export * from './keys.js';
+export * from './project.js';
 export * from './system.js';
 export * from './parameters.js';
 export * from './route.js';

@@ -91,6 +91,7 @@ export function buildOpenApi(routes: readonly Route[], version: string): OpenApi
     tags: [
       { name: 'generate', description: 'commands that make jobs' },
       { name: 'jobs', description: 'jobs and what became of them' },
+      { name: 'projects', description: 'what jobs and files belong to' },
       { name: 'keys', description: 'who may do what' },
       { name: 'system', description: 'the system itself' },
     ],

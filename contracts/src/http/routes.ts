@@ -20,12 +20,15 @@ import {
 } from './parameters.js';
 import { KEY_ROUTES } from './key-routes.js';
 import { APPEND_PROBLEMS, BODY_PROBLEMS, READ_PROBLEMS, SEAL_PROBLEMS } from './problem-sets.js';
+import { PROJECT_ROUTES } from './project-routes.js';
 import { buildOpenApi, type OpenApiDocument } from './openapi.js';
 import { defineRoute, type Route, type RouteAnswer, type RouteHeader } from './route.js';
 import { SystemStatus } from './system.js';
 
 const SUBMIT_PROBLEMS: readonly ProblemCode[] = [
   ...BODY_PROBLEMS,
+  'project-not-found',
+  'project-archived',
   'template-not-found',
   'parameter-invalid',
   'idempotency-key-reused',
@@ -164,6 +167,7 @@ export const ROUTES = {
     answers: { 200: { description: 'The queue.', schema: Queue } },
     problems: READ_PROBLEMS,
   }),
+  ...PROJECT_ROUTES,
   ...KEY_ROUTES,
   getSystem: defineRoute({
     operationId: 'getSystem',

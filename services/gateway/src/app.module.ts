@@ -9,18 +9,23 @@ import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
 import { KeysController } from './adapters/http/keys.controller.js';
+import { ProjectsController } from './adapters/http/projects.controller.js';
 import { limitRequests } from './adapters/http/rate-limit.js';
 import { SealOpener } from './adapters/http/seal-opener.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
 import { JobsReadModel } from './adapters/postgres/jobs-read-model.js';
+import { ProjectsReadModel } from './adapters/postgres/projects-read-model.js';
 import { JobCommands } from './commands/job-commands.js';
-import { QueueLimit } from './commands/queue-limit.js';
+import { ProjectCommands } from './commands/project-commands.js';
+import { QueueLimits } from './commands/queue-limit.js';
 import { isTemporary, registerTemplate } from './commands/register-template.js';
 import type { GatewayConfig } from './config.js';
 import { consumers } from './consumers.js';
+import { projectIdNamed } from './domain/project/project-name.js';
 import { JobQueries } from './queries/job-queries.js';
+import { ProjectQueries } from './queries/project-queries.js';
 import { SystemQuery } from './queries/system-query.js';
 import { TemplateRegistration } from './templates/template-registration.js';
 import { TemplateRegistry } from './templates/template-registry.js';
@@ -53,6 +58,7 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
     log: { ackTimeoutMs: ACK_TIMEOUT_MS, graceMs: GRACE_MS },
   });
   const { log, logger, readiness } = service;
+  const { ANIME_STUDIO: studio } = config;
   const stopping = new AbortController();
   const now = (): string => new Date().toISOString();
   const blobs = service.openBlobs(config);
@@ -63,22 +69,24 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
   const templates = new TemplateRegistry();
   const registration = new TemplateRegistration({
     folder: config.ANIME_WORKFLOWS_DIR,
-    register: (template) => registerTemplate({ log, blobs, studio: config.ANIME_STUDIO, now }, template),
+    register: (template) => registerTemplate({ log, blobs, studio, now }, template),
     isTemporary,
     onRegistered: (data) => templates.add({ data }),
     onFault: (message) => logger.error(message),
   });
 
-  const queries = new JobQueries(reads, log, stopping.signal);
+  const projects = new ProjectCommands({ log, studio, templates, now, clock: () => performance.now() });
+  const queries = new JobQueries(reads, log, stopping.signal, (name) => projectIdNamed(studio, name));
   const commands = new JobCommands({
     log,
     templates,
     checkpoint: config.ANIME_CHECKPOINT,
     now,
+    projects,
     keys: subjectKeys,
-    queueLimit: new QueueLimit({
+    queueLimits: new QueueLimits({
       limit: config.ANIME_QUEUE_LIMIT,
-      countWaiting: (limit) => reads.waiting(limit),
+      countWaiting: (limit, projectId) => reads.waiting(limit, projectId),
       clock: () => performance.now(),
     }),
     endInReadModel: (jobId) => queries.end(jobId),
@@ -105,10 +113,21 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
   const system = new SystemQuery({ log, reads, live, own: () => service.status() });
   const options = service.options({
     table: consumers(database, templates, access.row, () => void registration.run(stopping.signal)),
-    controllers: [GenerateController, JobsController, KeysController, SystemController],
+    controllers: [GenerateController, JobsController, KeysController, ProjectsController, SystemController],
     providers: [
       { provide: JobCommands, useValue: commands },
       { provide: JobQueries, useValue: queries },
+      { provide: ProjectCommands, useValue: projects },
+      {
+        provide: ProjectQueries,
+        useValue: new ProjectQueries({
+          reads: new ProjectsReadModel(database),
+          jobs: reads,
+          log,
+          studio,
+          stopping: stopping.signal,
+        }),
+      },
       ...access.providers,
       {
         provide: SealOpener,

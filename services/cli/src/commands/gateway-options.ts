@@ -1,17 +1,18 @@
 import { types } from 'node:util';
 import { ApiKeyText } from '@anime/contracts';
 import { createGatewayClient, type GatewayClient } from '@anime/gateway-client';
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { AdvisedError, messageOf } from '../output/explain.js';
 import { DEFAULT_GATEWAY, setting, type Surroundings } from '../surroundings.js';
 
+/** What every command that asks the gateway takes. */
 export interface GatewayOptions {
   readonly gateway?: string;
   readonly key?: string;
   readonly json?: boolean;
 }
 
-/** Adds `--gateway`, `--key` and `--json`. */
+/** Adds those options. */
 export function withGateway(command: Command): Command {
   return command
     .option('--gateway <url>', `address of the gateway (default: ANIME_GATEWAY, else ${DEFAULT_GATEWAY})`)
@@ -22,7 +23,11 @@ export function withGateway(command: Command): Command {
     .option('--json', 'print one JSON document instead of text');
 }
 
-/** Runs a command against the gateway; what stands in its way gets the next step as advice. */
+/**
+ * Asks the gateway.
+ * @throws AdvisedError when nothing answers at its address, or what is given as a key is none; GatewayError when it answers
+ *   with a problem
+ */
 export async function useGateway<T>(
   surroundings: Surroundings,
   options: GatewayOptions,
@@ -50,4 +55,13 @@ function keyOf(surroundings: Surroundings, { key }: GatewayOptions): string | un
     `${where} is not an API key.`,
     'A key is anime_ and 43 characters; npm run anime -- keys create makes one.',
   );
+}
+
+/** Reads an option that is a whole number. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
 }

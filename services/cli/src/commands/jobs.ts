@@ -5,11 +5,12 @@ import { describeJob, jobsTable } from '../output/job-text.js';
 import { AdvisedError } from '../output/explain.js';
 import { json } from '../output/table.js';
 import type { Surroundings } from '../surroundings.js';
-import { useGateway, withGateway, type GatewayOptions } from './gateway-options.js';
+import { useGateway, wholeNumber, withGateway, type GatewayOptions } from './gateway-options.js';
 
 interface ListOptions extends GatewayOptions {
   readonly status?: readonly JobStatus[];
   readonly type?: 'image' | 'video';
+  readonly project?: string;
   readonly text?: string;
   readonly limit?: number;
   readonly cursor?: string;
@@ -24,6 +25,7 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
       new Option('--status <words>', `only these, with commas: ${JOB_STATUSES.join(', ')}`).argParser(statuses),
     )
     .addOption(new Option('--type <type>', 'only these').choices(['image', 'video']))
+    .option('--project <name>', 'only those of this project, by slug or id')
     .option('--text <words>', 'only those whose prompt holds this')
     .addOption(new Option('--limit <number>', 'how many').default(20).argParser(wholeNumber(1, 200)))
     .option('--cursor <text>', 'go on with the next page')
@@ -54,10 +56,11 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
 }
 
 async function list(surroundings: Surroundings, options: ListOptions): Promise<void> {
-  const { status, type, text, limit, cursor } = options;
+  const { status, type, project, text, limit, cursor } = options;
   const query = {
     ...(status === undefined ? {} : { status: [...status] }),
     ...(type === undefined ? {} : { type }),
+    ...(project === undefined ? {} : { project }),
     ...(text === undefined ? {} : { text }),
     ...(limit === undefined ? {} : { limit }),
     ...(cursor === undefined ? {} : { cursor }),
@@ -82,12 +85,4 @@ function statuses(text: string): JobStatus[] {
     if (status === undefined) throw new InvalidArgumentError(`${word} is none of ${JOB_STATUSES.join(', ')}.`);
     return status;
   });
-}
-
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
-  };
 }

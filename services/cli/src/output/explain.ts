@@ -33,6 +33,10 @@ function nextStep({ problem }: GatewayError): string {
   switch (problem.code) {
     case 'job-not-found':
       return '\nnpm run anime -- jobs list shows which there are.';
+    case 'project-not-found':
+      return '\nnpm run anime -- projects list --all shows which there are.';
+    case 'precondition-failed':
+      return '\nSend the same command again: it takes in what came first.';
     case 'key-not-found':
       return '\nnpm run anime -- keys list shows which there are.';
     case 'unauthenticated':
