@@ -24,5 +24,7 @@ describe('a CPU profile', () => {
       { where: 'parse zod/v4/core.js:10', share: 0.6 },
       { where: 'append libs/event-store/dist/appender.js:10', share: 0.2 },
     ]);
+    // The first 940 µs are its start: of parse only the second sample counts.
+    expect(topFrames(profile, 1, 0.94)).toEqual([{ where: 'parse zod/v4/core.js:10', share: 30 / 70 }]);
   });
 });

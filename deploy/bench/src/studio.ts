@@ -5,6 +5,7 @@ import { startNatsServer, startPostgres, type NatsServer, type PostgresServer } 
 import { provision } from '@anime/event-store';
 import { spawnService, type ServiceProcess } from '@anime/testing/processes';
 import pg from 'pg';
+import { newProfile, noteStart, profileArgs } from './profile.js';
 import type { BenchContext } from './row.js';
 
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -76,19 +77,19 @@ export class BenchStudio implements AsyncDisposable {
     } = {},
   ): Promise<ServiceProcess> {
     const { dir, profiles } = this.context;
+    const profile = profiles && (await newProfile(profiles, name));
+    const began = performance.now();
     const process = await spawnService({
       name,
       entry,
       cwd: dir,
       args: options.args ?? [],
-      nodeArgs:
-        profiles === undefined
-          ? []
-          : ['--cpu-prof', `--cpu-prof-dir=${profiles}`, `--cpu-prof-name=${name}.cpuprofile`],
+      nodeArgs: profile === undefined ? [] : profileArgs(profile),
       env: options.env ?? {},
       until: options.until ?? 'listening',
     });
     this.#made.defer(async () => void (await process.stop()));
+    if (profile !== undefined) await noteStart(profile, performance.now() - began);
     return process;
   }
 
