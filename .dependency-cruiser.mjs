@@ -12,6 +12,7 @@ const LIBS_BELOW = {
   'workflow-engine': ['problem-details'],
   'blob-store': ['problem-details'],
   'event-store': ['problem-details'],
+  'sealed-fields': ['blob-store', 'problem-details'],
   messaging: ['blob-store', 'event-store', 'problem-details'],
   projections: ['blob-store', 'event-store', 'problem-details'],
   'service-runtime': ['blob-store', 'event-store', 'messaging', 'problem-details', 'projections'],

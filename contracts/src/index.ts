@@ -7,6 +7,7 @@ export * from './problems.js';
 export * from './values/primitives.js';
 export * from './values/body.js';
 export * from './values/sealed.js';
+export * from './values/scope.js';
 export * from './values/graph.js';
 export * from './values/template-manifest.js';
 export * from './values/failure.js';

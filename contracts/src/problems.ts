@@ -32,6 +32,7 @@ export const PROBLEMS = {
   'headers-too-large': { status: 431, title: 'The head of the request is too large', retryable: false },
   'parameter-invalid': { status: 422, title: 'A parameter is not what the template takes', retryable: false },
   'queue-full': { status: 429, title: 'Too many jobs wait already', retryable: true },
+  'rate-limited': { status: 429, title: 'Too many requests', retryable: true },
   'idempotency-key-reused': { status: 422, title: 'The key was used for another request', retryable: false },
   'event-invalid': { status: 500, title: 'An event does not fit its contract', retryable: false },
   'checkpoint-mismatch': {
@@ -53,6 +54,8 @@ export const PROBLEMS = {
   'log-full': { status: 503, title: 'The event log is full', retryable: true },
   'read-model-unavailable': { status: 503, title: 'The read-model cannot be reached', retryable: true },
   'position-not-reached': { status: 504, title: 'The read-model has not come that far in time', retryable: true },
+  'key-damaged': { status: 500, title: 'The key of a sealed text is damaged', retryable: false },
+  'seal-broken': { status: 500, title: 'A sealed text is not as it was sealed', retryable: false },
   'storage-failed': { status: 503, title: 'A file could not be written', retryable: true },
 } as const satisfies Record<string, ProblemKind>;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Uuid } from '../values/primitives.js';
 
 /**
  * Text that every store can hold: PostgreSQL takes neither NUL nor half a surrogate pair, so such a text must stop at
@@ -10,6 +11,19 @@ export const PlainText = z
 
 /** A place in the event log: its first event is 1; 0 stands before it. */
 export const Position = z.int().min(0).meta({ description: 'place in the event log' });
+
+/** Personal text as a reader gets it: opened at the gateway's door, the only place where it is in the clear. */
+export const SealedText = z
+  .strictObject({
+    subject: Uuid.meta({ description: 'whose key sealed it' }),
+    text: z.string().nullable(),
+    unavailable: z.enum(['key-gone', 'key-unreachable', 'damaged']).nullable().meta({
+      description:
+        'why there is no text: its key was erased or lost; its key cannot be read just now; it or its key was changed',
+    }),
+  })
+  .meta({ id: 'SealedText' });
+export type SealedText = z.infer<typeof SealedText>;
 
 /** A number in a query string, where everything arrives as text. */
 export function queryNumber<S extends z.ZodNumber>(schema: S) {

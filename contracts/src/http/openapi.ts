@@ -19,6 +19,8 @@ export interface OpenApiDocument {
   readonly components: { readonly schemas: Readonly<Record<string, JsonObject>> };
 }
 
+/** What any operation may answer. */
+const EVERYWHERE: readonly ProblemCode[] = ['rate-limited', 'internal'];
 const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
 /** Collects the schemas that have an id, so that each stands in the document once. */
@@ -148,7 +150,7 @@ function headersOf(answer: RouteAnswer, components: Components): JsonObject {
 function problemsOf(codes: readonly ProblemCode[], components: Components): JsonObject {
   const problem = components.schema(Problem);
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of [...codes, 'internal' as const]) {
+  for (const code of [...codes, ...EVERYWHERE]) {
     const { status } = PROBLEMS[code];
     const known = byStatus.get(status) ?? [];
     if (!known.includes(code)) byStatus.set(status, [...known, code]);

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { ProblemCode } from '../problems.js';
+import type { Scope } from '../values/scope.js';
 
 export interface RouteHeader {
   readonly description: string;
@@ -31,6 +32,8 @@ export interface Route<
   readonly path: string;
   readonly tag: 'generate' | 'jobs' | 'system';
   readonly summary: string;
+  /** What the caller must be allowed to do. */
+  readonly scope: Scope;
   readonly description?: string;
   readonly params: Params;
   readonly query: Query;
@@ -38,7 +41,7 @@ export interface Route<
   readonly body: Body;
   /** By status. */
   readonly answers: Readonly<Record<number, RouteAnswer>>;
-  /** What can go wrong, beside `internal`. */
+  /** What can go wrong, beside `internal` and `rate-limited`. */
   readonly problems: readonly ProblemCode[];
 }
 

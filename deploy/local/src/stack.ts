@@ -83,7 +83,10 @@ async function start(
 ): Promise<Stack> {
   const dir = (name: string): string => path.join(options.dataDir, name);
   const [logsDir, libraryDir] = [dir('logs'), dir('library')];
-  for (const folder of [logsDir, libraryDir, dir('blobs')]) mkdirSync(folder, { recursive: true });
+  const ANIME_BLOBS = given('ANIME_BLOBS');
+  const blobsDir = ANIME_BLOBS === 'nats' ? undefined : dir('blobs');
+  for (const folder of [logsDir, libraryDir, blobsDir])
+    if (folder !== undefined) mkdirSync(folder, { recursive: true });
   const program: Launch['program'] = (name, entry, env, args = []) => ({
     name,
     entry: path.join(ROOT, entry),
@@ -103,7 +106,8 @@ async function start(
     DATABASE_URL: databaseUrl,
     // The embedded server syncs every write; of an external one only its owner can say so.
     NATS_SYNCED: given('NATS_URL') === undefined ? '1' : given('NATS_SYNCED'),
-    ANIME_BLOBS_DIR: dir('blobs'),
+    ANIME_BLOBS,
+    ANIME_BLOBS_DIR: blobsDir,
     ANIME_LIBRARY_DIR: libraryDir,
     COMFYUI_URLS: comfyui.join(','),
   });

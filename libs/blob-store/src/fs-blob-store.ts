@@ -1,14 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { ProblemError } from '@anime/problem-details';
+import type { ProblemError } from '@anime/problem-details';
 import type { BlobStore, StoredBlob } from './blob-store.js';
+import { checkBlobName, corrupt, isBlobName, isWhole, notFound } from './content.js';
 import { errnoOf, flushFolder, onDisk, storageFailed } from './disk.js';
 
 const READ_CHUNK_BYTES = 256 * 1024;
 /** A put that has not written for this long is taken to be of a process that has died. */
 const STALE_AFTER_MS = 60 * 60 * 1000;
-const SHA256 = /^[0-9a-f]{64}$/;
 
 /**
  * Blobs as files `<dir>/aa/bb/<sha256>`; the services of one machine share the folder. A blob appears by `rename` from
@@ -29,7 +29,8 @@ export class FsBlobStore implements BlobStore {
   async put(source: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob> {
     if (source instanceof Uint8Array) {
       const sha256 = createHash('sha256').update(source).digest('hex');
-      if (await this.#isWhole(sha256, source.byteLength)) {
+      // What cannot be read is written anew.
+      if (await isWhole(this, sha256, source.byteLength).catch(() => false)) {
         // Whoever renamed it may not have flushed the folder yet, and our answer promises durability.
         await this.#flushFolders(sha256);
         return { sha256, size: source.byteLength };
@@ -86,7 +87,7 @@ export class FsBlobStore implements BlobStore {
   }
 
   async has(sha256: string): Promise<{ readonly size: number } | undefined> {
-    if (!SHA256.test(sha256)) return undefined;
+    if (!isBlobName(sha256)) return undefined;
     try {
       return { size: (await stat(this.#fileOf(sha256))).size };
     } catch (error) {
@@ -95,27 +96,13 @@ export class FsBlobStore implements BlobStore {
     }
   }
 
-  /** The name comes from events and requests: nothing but a hash may become a path. */
   #fileOf(sha256: string): string {
-    if (!SHA256.test(sha256))
-      throw new ProblemError('blob-not-found', `${JSON.stringify(sha256)} is not the name of a blob`);
+    checkBlobName(sha256);
     return path.join(this.#folderOf(sha256), sha256);
   }
 
   #folderOf(sha256: string): string {
     return path.join(this.#dir, sha256.slice(0, 2), sha256.slice(2, 4));
-  }
-
-  /** A damaged blob of the right size counts as absent, so that putting the content again repairs it. */
-  async #isWhole(sha256: string, size: number): Promise<boolean> {
-    if ((await this.has(sha256))?.size !== size) return false;
-    try {
-      for await (const _chunk of this.stream(sha256));
-      return true;
-    } catch (error) {
-      if (error instanceof ProblemError) return false;
-      throw error;
-    }
   }
 
   async #writeTemporary(file: string, source: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob> {
@@ -180,11 +167,5 @@ export class FsBlobStore implements BlobStore {
 }
 
 function readFailed(sha256: string, error: unknown): ProblemError {
-  if (errnoOf(error) === 'ENOENT')
-    return new ProblemError('blob-not-found', `There is no blob ${sha256}`, { cause: error });
-  return storageFailed(`Reading blob ${sha256}`, error);
-}
-
-function corrupt(sha256: string): ProblemError {
-  return new ProblemError('blob-corrupt', `The content of blob ${sha256} is not what its name says`);
+  return errnoOf(error) === 'ENOENT' ? notFound(sha256, error) : storageFailed(`Reading blob ${sha256}`, error);
 }

@@ -25,6 +25,7 @@ export type { ProvisionTarget } from './provision/with-manager.js';
 export { listDurables, type ListedDurable } from './provision/list-durables.js';
 export { checkServerVersion } from './provision/server-check.js';
 export {
+  BLOBS_BUCKET,
   DUPLICATE_WINDOW_MS,
   LEASE_TTL_MS,
   LEASES_BUCKET,

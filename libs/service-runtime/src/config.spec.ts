@@ -41,6 +41,7 @@ describe('the configuration', () => {
       LOG_LEVEL: 'info',
       ANIME_STUDIO: 'studio',
       NATS_SYNCED: false,
+      ANIME_BLOBS: 'fs',
       ANIME_BLOBS_DIR: expect.stringMatching(/^\/.*\/\.anime\/blobs$/),
       DATABASE_URL,
       ANIME_LIMIT: 5,

@@ -83,7 +83,15 @@ export function baseConfig(defaultPort: number) {
 
 /** For services that read or write blobs. */
 export const blobsConfig = {
-  ANIME_BLOBS_DIR: folder('.anime/blobs').describe('the folder of the blobs, one for all services of a machine'),
+  ANIME_BLOBS: z
+    .enum(['fs', 'nats'])
+    .default('fs')
+    .describe(
+      'where blobs are: fs (ANIME_BLOBS_DIR) or nats (for services that share no folder), the same for all services',
+    ),
+  ANIME_BLOBS_DIR: folder('.anime/blobs').describe(
+    'the folder of the blobs, one for all services of a machine; only with ANIME_BLOBS=fs',
+  ),
 };
 
 /** For services that use PostgreSQL. */

@@ -1,5 +1,6 @@
+import { FsBlobStore, NatsBlobStore, type BlobStore } from '@anime/blob-store';
 import type { ServiceName, ServiceStatus } from '@anime/contracts';
-import { openLog, uuidv7, type JetStreamLog, type JetStreamLogOptions } from '@anime/event-store';
+import { BLOBS_BUCKET, openLog, uuidv7, type JetStreamLog, type JetStreamLogOptions } from '@anime/event-store';
 import { JetStreamStrategy, startStatusReporter, type ConsumerTable, type StatusReporter } from '@anime/messaging';
 import type { ModuleMetadata } from '@nestjs/common';
 import type { Registry } from 'prom-client';
@@ -50,6 +51,17 @@ export class ServiceParts {
     this.#config = config;
     this.readiness.add('log', logCheck(this.log));
     this.readiness.add('consumers', () => this.#strategy?.check() ?? { ok: false, reason: 'not begun' });
+  }
+
+  /** The blobs where the configuration says. Without their bucket the service is not ready. */
+  openBlobs(config: { readonly ANIME_BLOBS: 'fs' | 'nats'; readonly ANIME_BLOBS_DIR: string }): BlobStore {
+    if (config.ANIME_BLOBS === 'fs') return new FsBlobStore(config.ANIME_BLOBS_DIR);
+    const blobs = new NatsBlobStore(this.log, BLOBS_BUCKET);
+    this.readiness.add('blobs', async () => {
+      await blobs.check(); // a throw is a check that failed, with its message as the reason
+      return { ok: true, reason: null };
+    });
+    return blobs;
   }
 
   /**

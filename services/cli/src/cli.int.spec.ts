@@ -93,6 +93,16 @@ describe('provision', () => {
     await manager.streams.update('ANIME_PROGRESS', { max_msgs_per_subject: 2048 });
   });
 
+  it('takes how many servers keep the log, and no number that cannot elect a leader', async () => {
+    const { url } = await nats.server();
+    const three = await anime(['provision', '--nats', url, '--replicas', '3']);
+    expect(three.err).toContain('stream ANIME_EVENTS: num_replicas is 1, needed is 3');
+    expect(await anime(['provision', '--nats', url, '--replicas', '2'])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/Allowed choices are 1, 3, 5/),
+    });
+  });
+
   it('refuses a server without JetStream in one clear sentence', async () => {
     const refused = await anime(['provision', '--nats', (await old.server()).url]);
     expect(refused.code).toBe(1);

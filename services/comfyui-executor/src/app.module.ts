@@ -1,4 +1,3 @@
-import { FsBlobStore } from '@anime/blob-store';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import type { ComfyuiExecutorConfig } from './config.js';
 import { consumers } from './consumers.js';
@@ -8,7 +7,7 @@ import { Executor } from './executor/executor.js';
 export function composeComfyuiExecutor(config: ComfyuiExecutorConfig): RunServiceOptions {
   const service = new ServiceParts({ name: 'comfyui-executor', moduleUrl: import.meta.url, config });
   const { log, logger, readiness, instance } = service;
-  const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
+  const blobs = service.openBlobs(config);
   const executors = config.COMFYUI_URLS.map(
     (server) => new Executor({ server, studio: config.ANIME_STUDIO, log, blobs, claim: instance, logger }),
   );

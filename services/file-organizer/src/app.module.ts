@@ -1,4 +1,3 @@
-import { FsBlobStore } from '@anime/blob-store';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { LibraryFolder } from './adapters/library/library-folder.js';
 import type { FileOrganizerConfig } from './config.js';
@@ -11,7 +10,7 @@ export function composeFileOrganizer(config: FileOrganizerConfig, retries = RETR
   const library = new LibraryFolder(config.ANIME_LIBRARY_DIR);
 
   const table = consumers(
-    { log, blobs: new FsBlobStore(config.ANIME_BLOBS_DIR), library, now: () => new Date().toISOString() },
+    { log, blobs: service.openBlobs(config), library, now: () => new Date().toISOString() },
     retries,
   );
   readiness.add('library', async () => {

@@ -1,11 +1,12 @@
-import { FsBlobStore } from '@anime/blob-store';
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
 import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
 import { followLive, subscribeLive } from '@anime/messaging';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
+import { knowCaller } from './adapters/http/know-caller.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
+import { limitRequests } from './adapters/http/rate-limit.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
@@ -38,7 +39,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const { log, logger, readiness } = service;
   const stopping = new AbortController();
   const now = (): string => new Date().toISOString();
-  const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
+  const blobs = service.openBlobs(config);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
 
@@ -55,8 +56,6 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const commands = new JobCommands({
     log,
     templates,
-    // Whoever reaches the loopback interface is the one user of this machine; accounts come with authentication.
-    actor: deriveId(studioId(config.ANIME_STUDIO), 'actor', 'local'),
     checkpoint: config.ANIME_CHECKPOINT,
     now,
     queueLimit: new QueueLimit({
@@ -92,7 +91,11 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
       { provide: JobQueries, useValue: queries },
       { provide: SystemQuery, useValue: system },
     ],
-    configure: serveDocumentation,
+    configure: async (app) => {
+      knowCaller(app, { actor: deriveId(studioId(config.ANIME_STUDIO), 'actor', 'local'), scopes: ['admin'] });
+      await limitRequests(app, config.ANIME_RATE_LIMIT);
+      serveDocumentation(app);
+    },
     // Requests that wait for something are answered and not cut off.
     onStopping: () => stopping.abort(),
     onDrain: () => database.close(),

@@ -16,6 +16,9 @@ const GatewayConfigSchema = z.object({
   ANIME_QUEUE_LIMIT: wholeNumber(1)
     .default(10_000)
     .describe('about how many jobs may wait before new ones are refused'),
+  ANIME_RATE_LIMIT: wholeNumber(0)
+    .default(200)
+    .describe('how many requests one caller may send in a second; 0 for no limit'),
   ANIME_CHECKPOINT: z
     .string()
     .min(1)

@@ -1,4 +1,3 @@
-import { FsBlobStore } from '@anime/blob-store';
 import { ApiGraph, ExecutorHeartbeatV1 } from '@anime/contracts';
 import { LEASES_BUCKET, loadBody, promptIdOf, schedulerIdOf, spillBody } from '@anime/event-store';
 import { followLive, KvLease, subscribeSigns } from '@anime/messaging';
@@ -21,7 +20,7 @@ const TICK_MS = 200;
 export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptions {
   const service = new ServiceParts({ name: NAME, moduleUrl: import.meta.url, config });
   const { log, logger, readiness, instance } = service;
-  const blobs = new FsBlobStore(config.ANIME_BLOBS_DIR);
+  const blobs = service.openBlobs(config);
   const database = createDatabase({
     url: config.DATABASE_URL,
     schema: NAME,

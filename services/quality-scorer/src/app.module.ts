@@ -1,4 +1,3 @@
-import { FsBlobStore } from '@anime/blob-store';
 import { createScorer } from '@anime/quality-metrics';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { ModelSession } from './adapters/model-session.js';
@@ -21,7 +20,7 @@ export async function composeQualityScorer(config: QualityScorerConfig, retries 
   const table = consumers(
     {
       log,
-      blobs: new FsBlobStore(config.ANIME_BLOBS_DIR),
+      blobs: service.openBlobs(config),
       scorer: session,
       scorerBuild,
       now: () => new Date().toISOString(),

@@ -23,7 +23,7 @@ class Launcher {
     stdout: 'pipe' | number = 'pipe', // or an open file
   ) {
     const env = { ...process.env };
-    for (const name of ['NATS_URL', 'DATABASE_URL', 'COMFYUI_URLS', 'HOST']) delete env[name];
+    for (const name of ['NATS_URL', 'DATABASE_URL', 'COMFYUI_URLS', 'HOST', 'ANIME_BLOBS']) delete env[name];
     Object.assign(env, added);
     this.process = spawn(process.execPath, [ENTRY, ...args], { env, stdio: ['ignore', stdout, 'pipe'] });
     for (const stream of [this.process.stdout, this.process.stderr])
@@ -172,6 +172,20 @@ describe('npm start', () => {
     expect(launcher.output).not.toMatch(/s%40cret|s@cret/);
     const accepted = await unwrap(createGatewayClient(gateway).POST('/api/anime/generate/image', { body: IMAGE }));
     expect('status' in accepted && accepted.status).toBe('requested');
+    launcher.process.kill('SIGINT');
+    expect(await launcher.exit).toBe(0);
+  }, 120_000);
+
+  it('makes a picture without a folder of blobs when they are in NATS', async () => {
+    const ownDir = path.join(dataDir, 'blobs in nats');
+    const launcher = launch(['start', '--free-ports', '--data-dir', ownDir], { ANIME_BLOBS: 'nats' });
+    const client = createGatewayClient(await launcher.up());
+    const job = await unwrap(
+      client.POST('/api/anime/generate/image', { params: { query: { wait: 60 } }, body: IMAGE }),
+    );
+    expect(job.status).toBe('completed');
+    expect(await readdir(ownDir)).toContain('library');
+    expect(await readdir(ownDir)).not.toContain('blobs');
     launcher.process.kill('SIGINT');
     expect(await launcher.exit).toBe(0);
   }, 120_000);

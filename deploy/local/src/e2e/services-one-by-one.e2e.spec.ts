@@ -29,7 +29,14 @@ describe('the services one by one, as the README says', () => {
   const made: (() => PromiseLike<unknown>)[] = [];
   const env: NodeJS.ProcessEnv = { ...process.env, PORT: '0', LOG_LEVEL: 'warn', NATS_SYNCED: '1' };
   // Neither what Jest set for itself, nor what the machine has: the defaults are what is tested.
-  for (const name of ['NODE_OPTIONS', 'NODE_ENV', 'ANIME_BLOBS_DIR', 'ANIME_LIBRARY_DIR', 'ANIME_WORKFLOWS_DIR'])
+  for (const name of [
+    'NODE_OPTIONS',
+    'NODE_ENV',
+    'ANIME_BLOBS',
+    'ANIME_BLOBS_DIR',
+    'ANIME_LIBRARY_DIR',
+    'ANIME_WORKFLOWS_DIR',
+  ])
     delete env[name];
   let here: string;
   let commands: [ServiceName, string][];

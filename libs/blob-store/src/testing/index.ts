@@ -1,1 +1,1 @@
-export { runBlobStoreConformance } from './blob-store-conformance.js';
+export { runBlobStoreConformance, type BlobPlace } from './blob-store-conformance.js';

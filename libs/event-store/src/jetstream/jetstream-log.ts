@@ -80,6 +80,19 @@ export class JetStreamLog implements EventLog {
     return this.#link.connected();
   }
 
+  /**
+   * The connection, waiting for it no longer than an operation of the log does.
+   * @throws ProblemError `log-unavailable` with the reason
+   */
+  connection(): Promise<NatsConnection> {
+    return this.#link.within(this.#graceMs);
+  }
+
+  /** The outcome of a request over that connection, or an error as soon as the connection is lost. */
+  whileUp<T>(request: Promise<T>): Promise<T> {
+    return this.#link.whileUp(request);
+  }
+
   /** Whether NATS is connected, and if not, why. */
   state(): LinkState {
     return this.#link.state;

@@ -21,6 +21,7 @@ async function fresh() {
     progressStream: `P${count}`,
     progressRoot: `p${count}`,
     leasesBucket: `L${count}`,
+    blobsBucket: `B${count}`,
   });
   for (let i = 0; i < 2; i += 1) await jetstream(nc).publish(`${root}.x`);
   return { nc, stream, manager: await jetstreamManager(nc), target: { natsUrl: (await nats.server()).url, stream } };

@@ -14,7 +14,10 @@ let count = 0;
 interface Fresh {
   readonly nc: NatsConnection;
   readonly manager: JetStreamManager;
-  readonly names: Pick<Topology, 'stream' | 'root' | 'progressStream' | 'progressRoot' | 'leasesBucket'>;
+  readonly names: Pick<
+    Topology,
+    'stream' | 'root' | 'progressStream' | 'progressRoot' | 'leasesBucket' | 'blobsBucket'
+  >;
 }
 
 /** Names that nothing on the server has yet. */
@@ -27,6 +30,7 @@ async function fresh(): Promise<Fresh> {
     progressStream: `P${count}`,
     progressRoot: `p${count}`,
     leasesBucket: `L${count}`,
+    blobsBucket: `B${count}`,
   };
   return { nc, manager: await jetstreamManager(nc), names };
 }
@@ -38,6 +42,7 @@ describe('provision', () => {
       `stream ${names.stream}`,
       `stream ${names.progressStream}`,
       `stream KV_${names.leasesBucket}`,
+      `stream OBJ_${names.blobsBucket}`,
       'durable quality-scorer',
       'durable file-organizer',
     ];
@@ -72,6 +77,15 @@ describe('provision', () => {
     await jetstream(nc).publish(`${names.root}.x`);
     await expect(manager.streams.deleteMessage(names.stream, 1)).rejects.toThrow();
     await expect(manager.streams.purge(names.stream)).rejects.toThrow();
+  });
+
+  it('lets the operator bound the blobs, so that they leave room for events', async () => {
+    const { nc, manager, names } = await fresh();
+    await provision({ nc, ...names });
+    const { config } = await manager.streams.info(`OBJ_${names.blobsBucket}`);
+    await manager.streams.update(config.name, { ...config, max_bytes: 1_000_000 });
+    expect((await provision({ nc, ...names })).created).toEqual([]);
+    await verifyProvisioned({ nc, ...names });
   });
 
   it('refuses streams and durables that differ, naming each setting with both values, and makes nothing', async () => {

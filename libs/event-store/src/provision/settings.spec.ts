@@ -32,7 +32,15 @@ const NEEDED_OF_ALL_STREAMS = {
 
 describe('the settings that are needed', () => {
   const streams = streamSettings(
-    topology({ stream: 'E', root: 'e', progressStream: 'P', progressRoot: 'p', leasesBucket: 'L', replicas: 3 }),
+    topology({
+      stream: 'E',
+      root: 'e',
+      progressStream: 'P',
+      progressRoot: 'p',
+      leasesBucket: 'L',
+      blobsBucket: 'B',
+      replicas: 3,
+    }),
   ).map(neededOfStream);
 
   it('of the log keep every event for ever, in one order, and know a repeat for ten minutes', () => {
@@ -77,7 +85,23 @@ describe('the settings that are needed', () => {
       deny_delete: true,
       allow_rollup_hdrs: true,
     });
-    expect(streams).toHaveLength(3);
+  });
+
+  it('of the blobs keep every chunk until it is purged, and leave their bound to the operator', () => {
+    const { max_bytes: _operators, ...needed } = NEEDED_OF_ALL_STREAMS;
+    expect(streams[3]).toStrictEqual({
+      ...needed,
+      name: 'OBJ_B',
+      description: expect.any(String),
+      subjects: ['$O.B.C.>', '$O.B.M.>', '$O.B.U.>'],
+      discard: 'new',
+      max_age: 0,
+      max_msgs_per_subject: -1,
+      deny_delete: true,
+      deny_purge: false,
+      allow_rollup_hdrs: false,
+    });
+    expect(streams).toHaveLength(4);
   });
 
   it('of a durable hand every message over, at once, until it is acknowledged', () => {

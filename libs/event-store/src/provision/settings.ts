@@ -13,6 +13,9 @@ import { nanos } from '@nats-io/transport-node';
 export const LEASES_BUCKET = 'ANIME_LEASES';
 export const LEASE_TTL_MS = 5_000;
 
+/** Bucket of the blobs, where services share no folder. */
+export const BLOBS_BUCKET = 'ANIME_BLOBS';
+
 /** Within this time a repeat of a message id is recognised by the server. */
 export const DUPLICATE_WINDOW_MS = 10 * 60_000;
 
@@ -23,6 +26,7 @@ export interface Topology {
   readonly progressStream: string;
   readonly progressRoot: string;
   readonly leasesBucket: string;
+  readonly blobsBucket: string;
   readonly durables: readonly DurableContract[];
   /** Copies of each stream in a cluster: 1, 3 or 5. */
   readonly replicas: number;
@@ -35,6 +39,7 @@ export function topology(options: Partial<Topology> = {}): Topology {
     progressStream: options.progressStream ?? PROGRESS_STREAM,
     progressRoot: options.progressRoot ?? PROGRESS_ROOT,
     leasesBucket: options.leasesBucket ?? LEASES_BUCKET,
+    blobsBucket: options.blobsBucket ?? BLOBS_BUCKET,
     durables: options.durables ?? DURABLES,
     replicas: options.replicas ?? 1,
   };
@@ -43,7 +48,8 @@ export function topology(options: Partial<Topology> = {}): Topology {
 export type StreamSettings = Partial<StreamConfig> & { readonly name: string };
 export type DurableSettings = Partial<ConsumerConfig> & { readonly durable_name: string };
 
-const UNLIMITED = { max_msgs: -1, max_bytes: -1, max_msg_size: -1, max_consumers: -1 } as const;
+const UNCOUNTED = { max_msgs: -1, max_msg_size: -1, max_consumers: -1 } as const;
+const UNLIMITED = { ...UNCOUNTED, max_bytes: -1 } as const;
 
 /**
  * What no stream of ours may have: it would acknowledge before it stores, take in, rewrite, copy or drop messages, or
@@ -152,6 +158,26 @@ export function streamSettings(names: Topology): readonly StreamSettings[] {
       deny_delete: true,
       allow_direct: true,
       allow_rollup_hdrs: true,
+      num_replicas: names.replicas,
+    },
+    {
+      // The operator may give it `max_bytes`, so that blobs never take the room that events need.
+      ...UNCOUNTED,
+      // The layout of a NATS object store (ADR-20), and the marks of unfinished uploads.
+      name: `OBJ_${names.blobsBucket}`,
+      description: 'blobs, where services share no folder',
+      subjects: [`$O.${names.blobsBucket}.C.>`, `$O.${names.blobsBucket}.M.>`, `$O.${names.blobsBucket}.U.>`],
+      storage: 'file',
+      retention: 'limits',
+      discard: 'new',
+      max_age: 0,
+      max_msgs_per_subject: -1,
+      deny_delete: true,
+      // What is left of an upload that failed is purged.
+      deny_purge: false,
+      allow_direct: true,
+      // A header on one chunk could purge all blobs.
+      allow_rollup_hdrs: false,
       num_replicas: names.replicas,
     },
   ];

@@ -522,7 +522,7 @@ export interface components {
             /** @description path of the request */
             instance: string;
             /** @enum {string} */
-            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "storage-failed";
+            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
             /** @description true when the same request may succeed later */
             retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
@@ -767,7 +767,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `queue-full`: Too many jobs wait already */
+            /** @description `queue-full`: Too many jobs wait already; `rate-limited`: Too many requests */
             429: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -779,7 +779,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "queue-full";
+                        code: "queue-full" | "rate-limited";
                     };
                 };
             };
@@ -948,7 +948,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `queue-full`: Too many jobs wait already */
+            /** @description `queue-full`: Too many jobs wait already; `rate-limited`: Too many requests */
             429: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -960,7 +960,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "queue-full";
+                        code: "queue-full" | "rate-limited";
                     };
                 };
             };
@@ -1129,7 +1129,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `queue-full`: Too many jobs wait already */
+            /** @description `queue-full`: Too many jobs wait already; `rate-limited`: Too many requests */
             429: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1141,7 +1141,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "queue-full";
+                        code: "queue-full" | "rate-limited";
                     };
                 };
             };
@@ -1226,6 +1226,22 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed" | "bad-cursor";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -1331,6 +1347,22 @@ export interface operations {
                     };
                 };
             };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -1430,6 +1462,22 @@ export interface operations {
                         status: 404;
                         /** @enum {unknown} */
                         code: "job-not-found";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -1575,6 +1623,22 @@ export interface operations {
                     };
                 };
             };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
             /** @description `internal`: Something went wrong that should not */
             500: {
                 headers: {
@@ -1641,6 +1705,22 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };
@@ -1721,6 +1801,22 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
                     };
                 };
             };

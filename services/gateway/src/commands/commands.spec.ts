@@ -28,6 +28,7 @@ import { registerTemplate } from './register-template.js';
 const WORKFLOWS = fileURLToPath(new URL('../../../../workflows', import.meta.url));
 const NOW = '2026-01-01T00:00:00.000Z';
 const ACTOR = deriveId('018f0000-0000-7000-8000-000000000001', 'actor/local');
+const ORIGIN = { actor: ACTOR };
 
 let folder: string;
 let log: MemoryLog;
@@ -111,13 +112,13 @@ describe('the commands of jobs', () => {
     const templates = new TemplateRegistry();
     for (const template of await builtIn()) templates.add({ data: await register(template) });
     templates.markCaughtUp();
-    return new JobCommands({ log, templates, actor: ACTOR, checkpoint, now: () => NOW, queueLimit, endInReadModel });
+    return new JobCommands({ log, templates, checkpoint, now: () => NOW, queueLimit, endInReadModel });
   }
   const FACTS = { time: NOW, correlationId: ACTOR, actor: 'service:orchestrator' };
 
   it('store a request with every parameter resolved and a drawn seed', async () => {
     const jobs = await commands('studio.safetensors');
-    const submitted = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox', width: 512 } });
+    const submitted = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox', width: 512 } }, ORIGIN);
     expect(submitted.position).toBe(await log.end());
     const last = await log.lastOfAggregate('job', submitted.jobId);
     expect(last).toMatchObject({
@@ -140,11 +141,11 @@ describe('the commands of jobs', () => {
   it('with a key ask once, however often and how many at a time they are sent', async () => {
     const jobs = await commands();
     const command = { type: 'image', parameters: { prompt: 'a fox', width: 512 }, idempotencyKey: 'k-1' } as const;
-    const [first, ...others] = await Promise.all([command, command, command].map((each) => jobs.submit(each)));
+    const [first, ...others] = await Promise.all([command, command, command].map((each) => jobs.submit(each, ORIGIN)));
     const { jobId, position, job } = first!;
     expect([first, ...others].filter((each) => each?.replayed === false)).toHaveLength(1);
     await log.append(testEvent(JobCompletedV1, jobId, { attempt: 1, verdict: 'passed' }));
-    const again = await jobs.submit({ ...command, parameters: { width: 512, prompt: 'a fox' } });
+    const again = await jobs.submit({ ...command, parameters: { width: 512, prompt: 'a fox' } }, ORIGIN);
     for (const each of [...others, again]) expect(each).toMatchObject({ jobId, position, job });
     expect(again.replayed).toBe(true);
     const requests = (await entries()).filter((e) => e.status === 'event' && e.event.type === JobRequestedV1.type);
@@ -163,19 +164,19 @@ describe('the commands of jobs', () => {
       return append(event, options);
     };
     const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey } as const;
-    await expect(jobs.submit(command)).rejects.toMatchObject({ code: 'append-conflict' });
+    await expect(jobs.submit(command, ORIGIN)).rejects.toMatchObject({ code: 'append-conflict' });
     expect((await entries()).at(-1)).toMatchObject({ status: 'void' });
   });
 
   it('are answered from the log although their template is gone, when their key has asked before', async () => {
     const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey: 'k-1' } as const;
-    const { jobId } = await (await commands()).submit(command);
+    const { jobId } = await (await commands()).submit(command, ORIGIN);
     const templates = new TemplateRegistry();
     templates.markCaughtUp();
-    const none = { templates, queueLimit, actor: ACTOR, checkpoint: undefined, endInReadModel: async () => undefined };
+    const none = { templates, queueLimit, checkpoint: undefined, endInReadModel: async () => undefined };
     const jobs = new JobCommands({ log, now: () => NOW, ...none });
-    expect(await jobs.submit(command)).toMatchObject({ jobId, replayed: true });
-    await expect(jobs.submit({ ...command, idempotencyKey: 'k-2' })).rejects.toMatchObject({
+    expect(await jobs.submit(command, ORIGIN)).toMatchObject({ jobId, replayed: true });
+    await expect(jobs.submit({ ...command, idempotencyKey: 'k-2' }, ORIGIN)).rejects.toMatchObject({
       code: 'template-not-found',
     });
   });
@@ -188,30 +189,30 @@ describe('the commands of jobs', () => {
   ] as const)('refuse a key that asked for another %s', async (_what, change) => {
     const jobs = await commands();
     const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey: 'k-1' } as const;
-    await jobs.submit(command);
+    await jobs.submit(command, ORIGIN);
     const before = await log.end();
-    await expect(jobs.submit({ ...command, ...change })).rejects.toMatchObject({
+    await expect(jobs.submit({ ...command, ...change }, ORIGIN)).rejects.toMatchObject({
       code: 'idempotency-key-reused',
       status: 422,
       errors: [{ path: 'header/idempotency-key' }],
     });
     expect(await log.end()).toBe(before);
     const other = { ...command, idempotencyKey: 'k-2' } as const;
-    expect(await jobs.submit(other)).toMatchObject({ replayed: false });
+    expect(await jobs.submit(other, ORIGIN)).toMatchObject({ replayed: false });
   });
 
   it('leave a key to a newer build when only that one can read what it asked for', async () => {
     const jobs = await commands();
     await log.append(newerEvent(JobRequestedV1, jobIdOfKey(ACTOR, 'k-1')));
     const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey: 'k-1' } as const;
-    await expect(jobs.submit(command)).rejects.toMatchObject({ code: 'newer-contract' });
+    await expect(jobs.submit(command, ORIGIN)).rejects.toMatchObject({ code: 'newer-contract' });
   });
 
   it('carry the correlation id that the caller gave', async () => {
     const correlationId = uuidv7();
     const { jobId } = await (
       await commands()
-    ).submit({ type: 'image', parameters: { prompt: 'a fox' }, correlationId });
+    ).submit({ type: 'image', parameters: { prompt: 'a fox' } }, { ...ORIGIN, correlationId });
     expect(await log.lastOfAggregate('job', jobId)).toMatchObject({ event: { correlationId } });
   });
 
@@ -219,7 +220,7 @@ describe('the commands of jobs', () => {
     const jobs = await commands();
     const before = await log.end();
     await expect(
-      jobs.submit({ type: 'image', parameters: { prompt: 'a fox', frames: 8, steps: 9_999 } }),
+      jobs.submit({ type: 'image', parameters: { prompt: 'a fox', frames: 8, steps: 9_999 } }, ORIGIN),
     ).rejects.toMatchObject({
       code: 'parameter-invalid',
       errors: [{ path: '/frames' }, { path: '/steps' }],
@@ -229,13 +230,13 @@ describe('the commands of jobs', () => {
 
   it('store the wish to cancel an open job, and refuse that of one that ended or never was', async () => {
     const jobs = await commands();
-    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } });
-    const { position } = await jobs.cancel(jobId);
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
+    const { position } = await jobs.cancel(jobId, ORIGIN);
     expect(await log.lastOfAggregate('job', jobId)).toMatchObject({
       position,
       event: { type: 'job.cancel-requested' },
     });
-    await expect(jobs.cancel(uuidv7())).rejects.toMatchObject({ code: 'job-not-found' });
+    await expect(jobs.cancel(uuidv7(), ORIGIN)).rejects.toMatchObject({ code: 'job-not-found' });
     await log.append({
       ...FACTS,
       id: uuidv7(),
@@ -243,23 +244,23 @@ describe('the commands of jobs', () => {
       aggregateId: jobId,
       data: { attempt: 1, verdict: 'passed' },
     });
-    await expect(jobs.cancel(jobId)).rejects.toMatchObject({ code: 'job-ended' });
+    await expect(jobs.cancel(jobId, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
   });
 
   it('learn from the read-model that a job ended when a later fact hides it in the log', async () => {
     const jobs = await commands(undefined, async () => 'completed');
-    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } });
-    await expect(jobs.cancel(jobId)).rejects.toMatchObject({ code: 'job-ended' });
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
+    await expect(jobs.cancel(jobId, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
   });
 
   it('do not take garbage on a job’s subject for a job, nor a job for garbage', async () => {
     const jobs = await commands();
     const nobody = uuidv7();
     await log.putRaw({ subject: `anime.job.${nobody}.gateway`, data: 'garbage' });
-    await expect(jobs.cancel(nobody)).rejects.toMatchObject({ code: 'job-not-found' });
-    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } });
+    await expect(jobs.cancel(nobody, ORIGIN)).rejects.toMatchObject({ code: 'job-not-found' });
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
     await log.putRaw({ subject: `anime.job.${jobId}.orchestrator.accepted`, data: JobAcceptedV1.name });
-    await jobs.cancel(jobId);
+    await jobs.cancel(jobId, ORIGIN);
     expect(await log.lastOfAggregate('job', jobId)).toMatchObject({ event: { type: 'job.cancel-requested' } });
   });
 
@@ -271,7 +272,7 @@ describe('the commands of jobs', () => {
       await log.append(newerEvent(contract, jobId));
       for (const behind of ['', 'garbage']) {
         if (behind !== '') await log.putRaw({ subject: `anime.job.${jobId}.gateway`, data: behind });
-        await expect(jobs.cancel(jobId)).rejects.toMatchObject({
+        await expect(jobs.cancel(jobId, ORIGIN)).rejects.toMatchObject({
           code: 'newer-contract',
           status: 503,
           message: expect.stringContaining(`${contract.type}.v99`),
@@ -282,18 +283,18 @@ describe('the commands of jobs', () => {
 
   it('go on when what only a newer build can read is not needed to tell that the job is there, or that it has ended', async () => {
     const jobs = await commands();
-    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } });
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
     await log.append(newerEvent(JobScoredV1, jobId));
-    expect(await jobs.cancel(jobId)).toMatchObject({ position: await log.end() });
+    expect(await jobs.cancel(jobId, ORIGIN)).toMatchObject({ position: await log.end() });
     const open = uuidv7();
     await log.append(newerEvent(JobRequestedV1, open));
     await log.append(testEvent(JobCancelRequestedV1, open, {}));
     await log.putRaw({ subject: `anime.job.${open}.gateway`, data: 'garbage' });
-    expect(await jobs.cancel(open)).toMatchObject({ position: await log.end() });
+    expect(await jobs.cancel(open, ORIGIN)).toMatchObject({ position: await log.end() });
     const ended = uuidv7();
     await log.append(newerEvent(JobRequestedV1, ended));
     await log.append(testEvent(JobCompletedV1, ended, { attempt: 1, verdict: 'passed' }));
     await log.append(newerEvent(JobCancelledV1, ended));
-    await expect(jobs.cancel(ended)).rejects.toMatchObject({ code: 'job-ended' });
+    await expect(jobs.cancel(ended, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
   });
 });

@@ -11,13 +11,11 @@ import {
 } from '@anime/contracts';
 import {
   appendDecision,
-  currentTraceparent,
   newerContract,
   uuidv7,
   type Appended,
   type Decision,
   type EventLog,
-  type EventMeta,
   type Expectation,
   type NewerEntry,
 } from '@anime/event-store';
@@ -29,6 +27,7 @@ import { NO_JOB, type JobEnd, type JobState } from '../domain/job/job.state.js';
 import type { TemplateRegistry } from '../templates/template-registry.js';
 import { lookAtLog } from '../time-limit.js';
 import { jobIdOfKey, requestHashOf, storedRequest, type StoredRequest } from './idempotency.js';
+import { eventMeta, type Origin } from './origin.js';
 import type { QueueLimit } from './queue-limit.js';
 
 /** What tells that there is a job, and that it has ended. */
@@ -43,7 +42,6 @@ export interface SubmitJob {
   readonly project?: string | null | undefined;
   /** As the template names them; undefined counts as not given. */
   readonly parameters: Readonly<Record<string, unknown>>;
-  readonly correlationId?: string | undefined;
   /** A word of the caller's for this request: sent again with the same one, it asks for the same job. */
   readonly idempotencyKey?: string | undefined;
 }
@@ -57,8 +55,6 @@ export interface SubmittedJob extends StoredRequest {
 export interface JobCommandsDeps {
   readonly log: EventLog;
   readonly templates: Pick<TemplateRegistry, 'resolve'>;
-  /** Opaque id of the one who asks. */
-  readonly actor: string;
   /** File name of the studio's checkpoint. */
   readonly checkpoint: string | undefined;
   /** `ce-time` of the next event. */
@@ -82,17 +78,17 @@ export class JobCommands {
    * @throws ProblemError `template-not-found`, `parameter-invalid` (naming each parameter), `idempotency-key-reused`,
    *   `queue-full`, and what an append throws
    */
-  async submit(command: SubmitJob): Promise<SubmittedJob> {
+  async submit(command: SubmitJob, origin: Origin): Promise<SubmittedJob> {
     const { idempotencyKey: key } = command;
-    if (key === undefined) return this.#request(uuidv7(), command, undefined);
-    const jobId = jobIdOfKey(this.#deps.actor, key);
+    if (key === undefined) return this.#request(uuidv7(), command, undefined, origin);
+    const jobId = jobIdOfKey(origin.actor, key);
     const requestHash = requestHashOf(command);
     const stored = (): Promise<StoredRequest | undefined> =>
       lookAtLog(storedRequest(this.#deps.log, jobId, requestHash));
     const earlier = await stored();
     if (earlier !== undefined) return { ...earlier, jobId, replayed: true };
     try {
-      return await this.#request(jobId, command, requestHash);
+      return await this.#request(jobId, command, requestHash, origin);
     } catch (error) {
       if (!isProblem(error, 'append-conflict')) throw error;
       const meanwhile = await stored();
@@ -101,7 +97,12 @@ export class JobCommands {
     }
   }
 
-  async #request(jobId: string, command: SubmitJob, requestHash: string | undefined): Promise<SubmittedJob> {
+  async #request(
+    jobId: string,
+    command: SubmitJob,
+    requestHash: string | undefined,
+    origin: Origin,
+  ): Promise<SubmittedJob> {
     const { templates, checkpoint, queueLimit } = this.#deps;
     const manifest = await templates.resolve(command.template, command.type);
     const resolved = resolveParameters(manifest, command.parameters, {
@@ -129,7 +130,7 @@ export class JobCommands {
     // A new id has no events: nothing is loaded, and the expectation makes it create-once.
     const decision = decideJob({ kind: 'RequestJob', job }, NO_JOB);
     const expect = { scope: 'aggregate', lastPosition: 0 } as const;
-    const { position } = await this.#append(decision, jobId, command.correlationId, expect).catch((error: unknown) => {
+    const { position } = await this.#append(decision, jobId, origin, expect).catch((error: unknown) => {
       throw isProblem(error, 'log-unavailable') ? withWayOut(error, jobId, command.idempotencyKey) : error;
     });
     return { jobId, position, job, replayed: false };
@@ -140,9 +141,9 @@ export class JobCommands {
    * expectation, and is refused only when the job has surely ended.
    * @throws ProblemError `job-not-found`, `job-ended`, `newer-contract`, and what an append throws
    */
-  async cancel(jobId: string, correlationId?: string): Promise<Appended> {
+  async cancel(jobId: string, origin: Origin): Promise<Appended> {
     const decision = decideJob({ kind: 'RequestCancel' }, await this.#stateOf(jobId));
-    return this.#append(decision, jobId, correlationId);
+    return this.#append(decision, jobId, origin);
   }
 
   /** The last event decides nearly always (0.2 ms); facts that came after the end hide it there, but not in the read-model. */
@@ -174,30 +175,14 @@ export class JobCommands {
     return state;
   }
 
-  async #append(
-    decision: Decision,
-    jobId: string,
-    correlationId: string | undefined,
-    expect?: Expectation,
-  ): Promise<Appended> {
+  async #append(decision: Decision, jobId: string, origin: Origin, expect?: Expectation): Promise<Appended> {
     const appended = await appendDecision(this.#deps.log, decision, {
       aggregateId: jobId,
-      meta: this.#meta(correlationId),
+      meta: eventMeta(origin, this.#deps.now()),
       expect,
     });
     if (appended === undefined) throw new ProblemError('append-conflict', `job ${jobId} is there already`);
     return appended;
-  }
-
-  #meta(correlationId: string | undefined): EventMeta {
-    const id = uuidv7();
-    return {
-      id,
-      time: this.#deps.now(),
-      correlationId: correlationId ?? id,
-      actor: this.#deps.actor,
-      traceparent: currentTraceparent(),
-    };
   }
 }
 

@@ -10,6 +10,7 @@ import { Controller, Inject, Post, Res } from '@nestjs/common';
 import { JobCommands } from '../../commands/job-commands.js';
 import { JobQueries } from '../../queries/job-queries.js';
 import { jobLinks } from '../../queries/job-links.js';
+import { CallerOf, type Caller } from './caller.js';
 import { nestPath, RequestOf } from './read-request.js';
 import type { Reply } from './reply.js';
 
@@ -32,38 +33,41 @@ export class GenerateController {
   @Post(nestPath(ROUTES.generateImage))
   image(
     @RequestOf(ROUTES.generateImage) request: RouteInput<GenerateImage>,
+    @CallerOf() caller: Caller,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<Job | JobAcknowledged> {
-    return this.#submit({ ...request, type: 'image' }, reply);
+    return this.#submit({ ...request, type: 'image' }, caller, reply);
   }
 
   @Post(nestPath(ROUTES.generateVideo))
   video(
     @RequestOf(ROUTES.generateVideo) request: RouteInput<GenerateVideo>,
+    @CallerOf() caller: Caller,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<Job | JobAcknowledged> {
-    return this.#submit({ ...request, type: 'video' }, reply);
+    return this.#submit({ ...request, type: 'video' }, caller, reply);
   }
 
   @Post(nestPath(ROUTES.generate))
   either(
     @RequestOf(ROUTES.generate) request: RouteInput<Generate>,
+    @CallerOf() caller: Caller,
     @Res({ passthrough: true }) reply: Reply,
   ): Promise<Job | JobAcknowledged> {
     const { type, ...body } = request.body;
-    return this.#submit({ ...request, type, body }, reply);
+    return this.#submit({ ...request, type, body }, caller, reply);
   }
 
-  async #submit({ type, query, headers, body }: Wanted, reply: Reply): Promise<Job | JobAcknowledged> {
+  async #submit(
+    { type, query, headers, body }: Wanted,
+    { actor }: Caller,
+    reply: Reply,
+  ): Promise<Job | JobAcknowledged> {
     const { template, project, ...parameters } = body;
-    const { jobId, position, job, replayed } = await this.commands.submit({
-      type,
-      template,
-      project,
-      parameters,
-      correlationId: headers['x-correlation-id'],
-      idempotencyKey: headers['idempotency-key'],
-    });
+    const { jobId, position, job, replayed } = await this.commands.submit(
+      { type, template, project, parameters, idempotencyKey: headers['idempotency-key'] },
+      { actor, correlationId: headers['x-correlation-id'] },
+    );
     const links = jobLinks(jobId);
     reply.header('location', links.self);
     if (replayed) reply.header('idempotency-replayed', 'true');

@@ -10,6 +10,7 @@ import {
 import { Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
 import { JobCommands } from '../../commands/job-commands.js';
 import { JobQueries } from '../../queries/job-queries.js';
+import { CallerOf, type Caller } from './caller.js';
 import { nestPath, RequestOf } from './read-request.js';
 
 type ListJobs = typeof ROUTES.listJobs;
@@ -42,8 +43,11 @@ export class JobsController {
 
   @Post(nestPath(ROUTES.cancelJob))
   @HttpCode(202)
-  async cancel(@RequestOf(ROUTES.cancelJob) { params, headers }: RouteInput<CancelJob>): Promise<CancelAcknowledged> {
-    const { position } = await this.commands.cancel(params.id, headers['x-correlation-id']);
+  async cancel(
+    @RequestOf(ROUTES.cancelJob) { params, headers }: RouteInput<CancelJob>,
+    @CallerOf() { actor }: Caller,
+  ): Promise<CancelAcknowledged> {
+    const { position } = await this.commands.cancel(params.id, { actor, correlationId: headers['x-correlation-id'] });
     return { jobId: params.id, position };
   }
 

@@ -1,0 +1,89 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { JobCancelRequestedV1 } from '@anime/contracts';
+import { startNatsServer, type NatsServer } from '@anime/embedded-servers';
+import { openLog, provision, uuidv7, type JetStreamLog } from '@anime/event-store';
+import { testEvent } from '@anime/event-store/testing';
+import { eventually, freePort } from '@anime/testing';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+const CONFIG = fileURLToPath(new URL('../../nats/cluster.conf', import.meta.url));
+const HOSTS = ['nats', 'nats-2', 'nats-3'] as const;
+
+/** The very configuration; only hosts, their ports and the folder of the container are others here. */
+async function startCluster(folder: string): Promise<NatsServer[]> {
+  const config = await readFile(CONFIG, 'utf8');
+  const ports = await Promise.all(HOSTS.map(() => freePort()));
+  const servers = HOSTS.map(async (name, i) => {
+    const dataDir = path.join(folder, name);
+    let extraConfig = config.replace('0.0.0.0:6222', `127.0.0.1:${ports[i]}`).replace('/data', `${dataDir}/volume`);
+    HOSTS.forEach((host, j) => {
+      extraConfig = extraConfig.replace(`//${host}:6222`, `//127.0.0.1:${ports[j]}`);
+    });
+    // The file itself switches JetStream on, with a folder for each.
+    return startNatsServer({ name, dataDir, extraConfig, jetstream: false });
+  });
+  return Promise.all(servers);
+}
+
+describe('the cluster of deploy/nats/cluster.conf', () => {
+  let folder: string;
+  let servers: NatsServer[] = [];
+  let log: JetStreamLog;
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'anime-cluster-'));
+    servers = await startCluster(folder);
+    const natsUrl = servers.map(({ url }) => url).join(',');
+    // The servers first elect who keeps the list of streams; until then there is nobody to ask.
+    await eventually(() => provision({ natsUrl, replicas: 3 }).then(() => true), { what: 'the cluster takes streams' });
+    log = openLog({ natsUrl, name: 'test' });
+  }, 60_000);
+  afterAll(async () => {
+    await log?.close();
+    await Promise.all(servers.map((server) => server.stop()));
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Appends one event, again and again until it is taken, as whoever got `log-unavailable` does. @returns its position */
+  const append = async (): Promise<number> => {
+    const event = testEvent(JobCancelRequestedV1, uuidv7(), {});
+    const options = { expect: { scope: 'aggregate', lastPosition: 0 } } as const;
+    const { position } = await eventually(() => log.append(event, options), { what: 'an event is taken' });
+    return position;
+  };
+  /** The server that leads the log's stream. */
+  const leader = async (): Promise<NatsServer> => {
+    const response = (await (await log.connected()).request(`$JS.API.STREAM.INFO.${log.stream}`)).json<StreamInfo>();
+    const server = servers[HOSTS.findIndex((name) => name === response.cluster.leader)];
+    if (server === undefined) throw new Error('nobody leads the stream');
+    return server;
+  };
+
+  it('goes on in the same order when the server that leads is killed, and loses nothing', async () => {
+    const before = [await append(), await append()];
+    const killed = await leader();
+    await killed.kill();
+    const meanwhile = [await append(), await append()];
+    await killed.restart();
+    const positions = [...before, ...meanwhile, await append()];
+    expect(positions).toEqual([1, 2, 3, 4, 5]);
+    const read: number[] = [];
+    for await (const entry of log.read({ after: 0 })) if (entry.status === 'event') read.push(entry.position);
+    expect(read).toEqual(positions);
+  }, 120_000);
+
+  it('takes nothing while two are away, says so, and goes on when they are back', async () => {
+    const [first, second] = servers;
+    await Promise.all([first?.kill(), second?.kill()]);
+    const refused = log.append(testEvent(JobCancelRequestedV1, uuidv7(), {}));
+    await expect(refused).rejects.toMatchObject({ code: 'log-unavailable', retryable: true });
+    await Promise.all([first?.restart(), second?.restart()]);
+    await expect(append()).resolves.toBeGreaterThan(5);
+  }, 120_000);
+});
+
+interface StreamInfo {
+  readonly cluster: { readonly leader?: string };
+}

@@ -1,0 +1,3 @@
+export { FileSubjectKeys } from './file-subject-keys.js';
+export { openSealed, type Opened } from './open-sealed.js';
+export { MAX_SEALED_BYTES, type SubjectKeys } from './subject-keys.js';
