@@ -59,8 +59,9 @@ export class BenchStudio implements AsyncDisposable {
         NATS_SYNCED: '1',
         ANIME_BLOBS_DIR: path.join(dir, 'blobs'),
         ANIME_LIBRARY_DIR: path.join(dir, 'library'),
-        // Never the limit of what is measured.
+        // Both are at work, and neither is what bounds a figure.
         ANIME_QUEUE_LIMIT: '100000000',
+        ANIME_RATE_LIMIT: '100000000',
         COMFYUI_URLS: this.simulators.join(','),
       },
     });

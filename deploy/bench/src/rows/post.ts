@@ -8,7 +8,7 @@ import type { BenchContext, BenchRow, Measured } from '../row.js';
 import { best } from '../statistics.js';
 import { BenchStudio } from '../studio.js';
 
-const MANY = [16, 64] as const;
+const MANY = [16, 64];
 const BARE_HTTP = fileURLToPath(new URL('../raw/bare-http.js', import.meta.url));
 
 interface Windows {
@@ -69,7 +69,7 @@ async function gatewayAlone(context: BenchContext): Promise<Measured[]> {
       note: `bare Fastify and zod, not durable: ${p50(one.bare).toFixed(2)} ms`,
     },
   ];
-  for (const connections of MANY) {
+  for (const connections of context.quick ? MANY.slice(-1) : MANY) {
     const many = await measure(connections);
     figures.push({
       what: `${connections} connections, gateway alone`,

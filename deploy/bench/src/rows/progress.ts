@@ -102,7 +102,8 @@ async function windows(
   await viewers.ask({ kind: 'connect', url, jobs, viewersPerJob });
   const [count, seconds] = context.quick ? [1, 2] : [3, 4];
   const results: Result[] = [];
-  for (let window = 0; window <= count; window += 1) {
+  // The first one only warms up.
+  for (let window = context.quick ? 1 : 0; window <= count; window += 1) {
     context.step(`${jobs.length * viewersPerJob * perSecond} deliveries a second, window ${window} of ${count}`);
     const { published } = await publisher.ask({ natsUrl: studio.nats.url, jobs, perSecond, seconds });
     const expected = published * viewersPerJob;
