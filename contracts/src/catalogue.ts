@@ -9,6 +9,7 @@ import { JobAttemptFailedV1 } from './events/job/attempt-failed.v1.js';
 import { JobAttemptLostV1 } from './events/job/attempt-lost.v1.js';
 import { JobCancelOrderedV1 } from './events/job/cancel-ordered.v1.js';
 import { JobCancelRequestedV1 } from './events/job/cancel-requested.v1.js';
+import { JobCancelRequestedV2 } from './events/job/cancel-requested.v2.js';
 import { JobCancelledV1 } from './events/job/cancelled.v1.js';
 import { JobCompletedV1 } from './events/job/completed.v1.js';
 import { JobExecutedV1 } from './events/job/executed.v1.js';
@@ -85,29 +86,38 @@ export function createCatalogue(
  */
 export const EXECUTOR_ORDERS = [JobAssignedV1, JobCancelOrderedV1, JobAttemptLostV1] as const;
 
-/** Every event of the product. An event is here if and only if its decider exists. */
-export const CATALOGUE: ContractCatalogue = createCatalogue([
-  WorkflowRegisteredV1,
-  ExecutorRegisteredV1,
-  ExecutorLostV1,
-  ExecutorRecoveredV1,
-  SchedulerTermStartedV1,
-  JobRequestedV1,
-  JobCancelRequestedV1,
-  JobAcceptedV1,
-  JobRejectedV1,
-  ...EXECUTOR_ORDERS,
-  JobRetryScheduledV1,
-  JobStartedV1,
-  JobExecutedV1,
-  JobAttemptFailedV1,
-  JobScoredV1,
-  JobOrganisedV1,
-  JobOrganiseFailedV1,
-  JobGatedV1,
-  JobCompletedV1,
-  JobFailedV1,
-  JobCancelledV1,
-  DeadLetterScorerParkedV1,
-  DeadLetterOrganizerParkedV1,
-]);
+/** One step a new version: how what was stored before it reads today. */
+const UPCASTERS: readonly Upcaster[] = [
+  defineUpcaster(JobCancelRequestedV1, JobCancelRequestedV2, () => ({ reason: null })),
+];
+
+/** Every event of the product, old versions too. An event is here if and only if its decider exists. */
+export const CATALOGUE: ContractCatalogue = createCatalogue(
+  [
+    WorkflowRegisteredV1,
+    ExecutorRegisteredV1,
+    ExecutorLostV1,
+    ExecutorRecoveredV1,
+    SchedulerTermStartedV1,
+    JobRequestedV1,
+    JobCancelRequestedV1,
+    JobCancelRequestedV2,
+    JobAcceptedV1,
+    JobRejectedV1,
+    ...EXECUTOR_ORDERS,
+    JobRetryScheduledV1,
+    JobStartedV1,
+    JobExecutedV1,
+    JobAttemptFailedV1,
+    JobScoredV1,
+    JobOrganisedV1,
+    JobOrganiseFailedV1,
+    JobGatedV1,
+    JobCompletedV1,
+    JobFailedV1,
+    JobCancelledV1,
+    DeadLetterScorerParkedV1,
+    DeadLetterOrganizerParkedV1,
+  ],
+  UPCASTERS,
+);

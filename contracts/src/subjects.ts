@@ -6,6 +6,8 @@ export const EVENTS_ROOT = 'anime';
 /** The stream of progress messages (on disk, kept for one hour). */
 export const PROGRESS_STREAM = 'ANIME_PROGRESS';
 export const PROGRESS_ROOT = 'anime-progress';
+/** The first token of messages that are not stored. */
+export const LIVE_ROOT = 'anime-live';
 
 /**
  * The subject of an event: `<root>.<aggregate>.<id>.<producer>`, with the executor's id or `accepted` appended
@@ -25,6 +27,11 @@ export function eventSubject(root: string, contract: EventContract, aggregateId:
       return `${plain}.${executorId}`;
     }
   }
+}
+
+/** Every subject that events of this contract may lie on: what its producer may publish to. */
+export function eventFilter(root: string, contract: EventContract): string {
+  return eventSubject(root, contract, '*', { executorId: '*' });
 }
 
 /** Every event of one aggregate: what a decision's expectation covers. */

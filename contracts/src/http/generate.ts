@@ -66,6 +66,20 @@ export const JobAcknowledged = z
   .meta({ id: 'JobAcknowledged' });
 export type JobAcknowledged = z.infer<typeof JobAcknowledged>;
 
+/** Longest reason for a cancel, in UTF-16 units. */
+export const REASON_LIMIT = 2_000;
+
+/** Body of `POST /api/anime/jobs/{id}/cancel`, which may be left out. */
+export const CancelRequest = z
+  .strictObject({
+    reason: PlainText.min(1)
+      .max(REASON_LIMIT)
+      .optional()
+      .meta({ description: 'why, for people; stored sealed with the key of whoever asks' }),
+  })
+  .meta({ id: 'CancelRequest' });
+export type CancelRequest = z.infer<typeof CancelRequest>;
+
 /** The wish to cancel is in the log. */
 export const CancelAcknowledged = z
   .strictObject({ jobId: Uuid, position: Position })

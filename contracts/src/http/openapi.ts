@@ -91,7 +91,10 @@ function operation(route: Route, components: Components): OpenApiOperation {
     ...(route.body === undefined
       ? {}
       : {
-          requestBody: { required: true, content: { 'application/json': { schema: components.schema(route.body) } } },
+          requestBody: {
+            required: !route.body.safeParse(undefined).success,
+            content: { 'application/json': { schema: components.schema(route.body) } },
+          },
         }),
     responses: { ...answersOf(route, components), ...problemsOf(route.problems, components) },
   };

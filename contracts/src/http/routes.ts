@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ProblemCode } from '../problems.js';
 import {
   CancelAcknowledged,
+  CancelRequest,
   GenerateImageRequest,
   GenerateRequest,
   GenerateVideoRequest,
@@ -23,6 +24,8 @@ import { SystemStatus } from './system.js';
 
 const BODY_PROBLEMS = ['bad-json', 'validation-failed', 'body-too-large', 'unsupported-media-type'] as const;
 const APPEND_PROBLEMS = ['event-too-large', 'append-conflict', 'log-full', 'log-unavailable'] as const;
+/** Of commands that seal what a person wrote. */
+const SEAL_PROBLEMS = ['storage-failed', 'key-damaged'] as const;
 const READ_PROBLEMS = ['validation-failed', 'read-model-unavailable', 'position-not-reached'] as const;
 
 const SUBMIT_PROBLEMS: readonly ProblemCode[] = [
@@ -138,11 +141,21 @@ export const ROUTES = {
     tag: 'jobs',
     summary: 'Ask for a job to be cancelled',
     scope: 'jobs:write',
-    description: 'Takes no body. The job ends as `cancelled` unless it has ended before the wish is seen.',
+    description:
+      'The body may be left out. The job ends as `cancelled` unless it has ended before the wish is seen. A reason is shown in the trail of the job.',
     params: JobParams,
     headers: CommandHeaders,
+    body: CancelRequest.nullish(),
     answers: { 202: { description: 'The wish is in the log.', schema: CancelAcknowledged } },
-    problems: [...BODY_PROBLEMS, 'job-not-found', 'job-ended', 'newer-contract', 'log-full', 'log-unavailable'],
+    problems: [
+      ...BODY_PROBLEMS,
+      'job-not-found',
+      'job-ended',
+      'newer-contract',
+      'log-full',
+      'log-unavailable',
+      ...SEAL_PROBLEMS,
+    ],
   }),
   getQueue: defineRoute({
     operationId: 'getQueue',

@@ -23,11 +23,14 @@ export {
 } from './provision/provision.js';
 export type { ProvisionTarget } from './provision/with-manager.js';
 export { listDurables, type ListedDurable } from './provision/list-durables.js';
+export { PROVISION_USER, studioRights, type RightsOptions, type UserRights } from './permissions/user-rights.js';
+export { natsUrlFor, passwordVariable, quoted, renderNatsUsers } from './permissions/nats-users.js';
 export { checkServerVersion } from './provision/server-check.js';
 export {
   BLOBS_BUCKET,
   DUPLICATE_WINDOW_MS,
   LEASE_TTL_MS,
+  KEY_USE_BUCKET,
   LEASES_BUCKET,
   type DurableShape,
   type Topology,

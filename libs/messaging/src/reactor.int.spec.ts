@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it, jest } from '@jest/globals';
-import { JobCancelOrderedV1, JobCancelRequestedV1, JobFailedV1, SchedulerTermStartedV1 } from '@anime/contracts';
+import { JobCancelOrderedV1, JobCancelRequestedV2, JobFailedV1, SchedulerTermStartedV1 } from '@anime/contracts';
 import { uuidv7 } from '@anime/event-store';
 import { ProblemError } from '@anime/problem-details';
 import { eventually } from '@anime/testing';
@@ -158,7 +158,7 @@ describe('a reactor', () => {
       { orderingKey: (event) => event.aggregateId, concurrency: 3, backoffMs: [20] },
     );
     studio.serve([worker.row]);
-    for (let i = 0; i < 30; i += 1) await studio.append(JobCancelRequestedV1, {}, jobs[i % 3]);
+    for (let i = 0; i < 30; i += 1) await studio.append(JobCancelRequestedV2, { reason: null }, jobs[i % 3]);
     await settled(studio);
     for (const [i, job] of jobs.entries()) {
       expect(done.filter(([key]) => key === job).map(([, position]) => position)).toEqual(
@@ -228,7 +228,7 @@ describe('a reactor', () => {
         return DONE;
       });
       studio.serve([worker.row]);
-      await studio.append(JobCancelRequestedV1, {}, uuidv7(), {
+      await studio.append(JobCancelRequestedV2, { reason: null }, uuidv7(), {
         traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
       });
       await settled(studio);

@@ -94,6 +94,13 @@ export const blobsConfig = {
   ),
 };
 
+/** For services that seal personal text, or show it. */
+export const subjectKeysConfig = {
+  ANIME_KEYS_DIR: folder('.anime-keys').describe(
+    'the folder of the keys that seal personal text, one for all gateways; outside the data folders and their backups',
+  ),
+};
+
 /** For services that use PostgreSQL. */
 export const databaseConfig = {
   DATABASE_URL: z

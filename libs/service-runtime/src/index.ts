@@ -10,6 +10,7 @@ export {
   LOG_LEVELS,
   Port,
   readConfig,
+  subjectKeysConfig,
   wholeNumber,
   type LogLevel,
 } from './config.js';

@@ -1,3 +1,4 @@
+import { PROBLEMS } from '@anime/contracts';
 import { messageOf, PROBLEM_MEDIA_TYPE, ProblemError, problemJson, toProblem } from '@anime/problem-details';
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -61,7 +62,8 @@ export class ProblemFilter implements ExceptionFilter {
       route: request.routeOptions.url,
       code: problem.code,
     };
-    if (problem.status < 500) this.#logger.debug(fields, problem.message);
+    // What is wrong with a request may quote it, and a request may hold personal text (law 11): that is for the answer alone.
+    if (problem.status < 500) this.#logger.debug(fields, PROBLEMS[problem.code].title);
     else if (problem.retryable) this.#logger.warn(fields, problem.message);
     else this.#logger.error({ ...fields, err: problem.cause ?? problem }, problem.message);
   }

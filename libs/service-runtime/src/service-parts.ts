@@ -47,7 +47,12 @@ export class ServiceParts {
     this.version = packageVersion(moduleUrl);
     this.logger = createLogger(name, { level: config.LOG_LEVEL });
     this.metrics = createMetrics(name);
-    this.log = openLog({ natsUrl: config.NATS_URL, name, ...log });
+    this.log = openLog({
+      natsUrl: config.NATS_URL,
+      name,
+      onDenied: (reason) => this.logger.error({ reason }, 'NATS refuses what this service needs'),
+      ...log,
+    });
     this.#config = config;
     this.readiness.add('log', logCheck(this.log));
     this.readiness.add('consumers', () => this.#strategy?.check() ?? { ok: false, reason: 'not begun' });

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addConsumers } from './commands/consumers.js';
 import { addJobs } from './commands/jobs.js';
+import { addNatsUsers } from './commands/nats-users.js';
 import { addProvision } from './commands/provision.js';
 import { EXIT, EXIT_HELP } from './exit-codes.js';
 import { explain } from './output/explain.js';
@@ -34,6 +35,7 @@ function program(surroundings: Surroundings): Command {
     .addHelpText('after', EXIT_HELP);
   addProvision(root, surroundings);
   addConsumers(root, surroundings);
+  addNatsUsers(root, surroundings);
   addJobs(root, surroundings);
   return root;
 }

@@ -1,12 +1,14 @@
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
 import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
 import { followLive, subscribeLive } from '@anime/messaging';
+import { FileSubjectKeys } from '@anime/sealed-fields';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { knowCaller } from './adapters/http/know-caller.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
 import { limitRequests } from './adapters/http/rate-limit.js';
+import { SealOpener } from './adapters/http/seal-opener.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
@@ -42,6 +44,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const blobs = service.openBlobs(config);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
+  const subjectKeys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
 
   const templates = new TemplateRegistry();
   const registration = new TemplateRegistration({
@@ -58,6 +61,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     templates,
     checkpoint: config.ANIME_CHECKPOINT,
     now,
+    keys: subjectKeys,
     queueLimit: new QueueLimit({
       limit: config.ANIME_QUEUE_LIMIT,
       countWaiting: (limit) => reads.waiting(limit),
@@ -89,6 +93,12 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     providers: [
       { provide: JobCommands, useValue: commands },
       { provide: JobQueries, useValue: queries },
+      {
+        provide: SealOpener,
+        useValue: new SealOpener(subjectKeys, (fault) =>
+          logger.error({ err: fault }, 'a sealed text cannot be opened'),
+        ),
+      },
       { provide: SystemQuery, useValue: system },
     ],
     configure: async (app) => {

@@ -37,7 +37,7 @@ async function rebuildJobs(checkParity: boolean): Promise<void> {
     import('./projections/jobs/jobs.projection.js'),
   ]);
   const config = readGatewayConfig();
-  const log = openLog({ natsUrl: config.NATS_URL, name: 'gateway-rebuild' });
+  const log = openLog({ natsUrl: config.NATS_URL, name: 'gateway' });
   const database = gatewayDatabase(config.DATABASE_URL);
   // Progress goes to standard error, so that standard output holds the result alone.
   const bar = new cliProgress.SingleBar(

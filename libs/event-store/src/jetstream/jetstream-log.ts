@@ -18,6 +18,7 @@ import { Appender } from './appender.js';
 import { EntrySource } from './entry-source.js';
 import { Follower } from './follower.js';
 import { logBounds } from './log-bounds.js';
+import { LogReaders } from './log-readers.js';
 import type { NatsCredentials } from './connection-options.js';
 import { NatsLink, type LinkState } from './nats-link.js';
 import { readRange } from './read-range.js';
@@ -25,12 +26,14 @@ import { deliveredMessage, type MessageQuery } from './stored-messages.js';
 
 export interface JetStreamLogOptions {
   readonly natsUrl: string;
-  /** Name of the connection, e.g. the service. */
+  /** The service, or whoever else it is: names the connection and the consumers that read the log. */
   readonly name: string;
   readonly catalogue?: ContractCatalogue;
   readonly stream?: string;
   readonly root?: string;
   readonly credentials?: NatsCredentials | undefined;
+  /** Told what NATS does not permit this user: once when it is met first, and again when it is met after a while. */
+  readonly onDenied?: (reason: string) => void;
   /** How long one acknowledgement may take before the event is sent again; default 2 s. */
   readonly ackTimeoutMs?: number;
   /** How long an operation waits for a connection before `log-unavailable`; default 1 s. */
@@ -55,6 +58,7 @@ export class JetStreamLog implements EventLog {
   readonly catalogue: ContractCatalogue;
   readonly #link: NatsLink;
   readonly #source: EntrySource;
+  readonly #readers: LogReaders;
   readonly #appender: Appender;
   readonly #graceMs: number;
   #refused: { readonly reason: string; readonly until: number } | undefined;
@@ -64,7 +68,9 @@ export class JetStreamLog implements EventLog {
     this.stream = options.stream ?? EVENTS_STREAM;
     this.catalogue = options.catalogue ?? CATALOGUE;
     this.#graceMs = options.graceMs ?? 1_000;
-    this.#link = new NatsLink({ natsUrl: options.natsUrl, name: options.name, credentials: options.credentials });
+    const { natsUrl, name, credentials, onDenied } = options;
+    this.#link = new NatsLink({ natsUrl, name, credentials, ...(onDenied === undefined ? {} : { onDenied }) });
+    this.#readers = new LogReaders(this.#link, this.stream, name);
     this.#source = new EntrySource(this.#link, { stream: this.stream, root: this.root, catalogue: this.catalogue });
     this.#link.onEveryLoss(() => this.#source.reset());
     this.#appender = new Appender(this.#link, {
@@ -103,8 +109,13 @@ export class JetStreamLog implements EventLog {
     return this.#link.close();
   }
 
-  /** Why the log took no event just now, though NATS is there: it is full. Null when it took the last one, or none came for a while. */
+  /**
+   * What is refused though NATS is there: the log is full, or this user lacks a right. Null when it took the last event, or
+   * nothing was refused for a while.
+   */
   refusal(): string | null {
+    const denial = this.#link.denial();
+    if (denial !== null) return denial;
     return this.#refused !== undefined && performance.now() < this.#refused.until ? this.#refused.reason : null;
   }
 
@@ -149,11 +160,11 @@ export class JetStreamLog implements EventLog {
 
   async *read(options: { readonly after: number; readonly to?: number }): AsyncIterable<LogEntry> {
     const nc = await this.#link.within(this.#graceMs);
-    yield* readRange(nc, this.#link, this.#source, options);
+    yield* readRange(nc, this.#link, this.#source, this.#readers, options);
   }
 
   follow(options: FollowOptions): Promise<void> {
-    return new Follower(this.#link, this.#source, options).run();
+    return new Follower(this.#link, this.#source, this.#readers, options).run();
   }
 
   /**

@@ -120,7 +120,7 @@ export interface paths {
         put?: never;
         /**
          * Ask for a job to be cancelled
-         * @description Takes no body. The job ends as `cancelled` unless it has ended before the wish is seen.
+         * @description The body may be left out. The job ends as `cancelled` unless it has ended before the wish is seen. A reason is shown in the trail of the job.
          */
         post: operations["cancelJob"];
         delete?: never;
@@ -175,6 +175,10 @@ export interface components {
             jobId: string;
             /** @description place in the event log */
             position: number;
+        };
+        CancelRequest: {
+            /** @description why, for people; stored sealed with the key of whoever asks */
+            reason?: string;
         };
         Executor: {
             /** @description lower-case UUID */
@@ -407,8 +411,9 @@ export interface components {
             causationId: string | null;
             /** @description term of the deciding orchestrator */
             epoch: number | null;
+            /** @description the event's data; personal text in it, as the reason of a cancel, is a `SealedText` */
             data: {
-                [key: string]: unknown;
+                [key: string]: components["schemas"]["SealedText"] | unknown;
             };
         };
         JobFile: {
@@ -545,6 +550,13 @@ export interface components {
             running: components["schemas"]["JobSummary"][];
             /** @description how far the read-model had come */
             position: number;
+        };
+        SealedText: {
+            /** @description whose key sealed it */
+            subject: string;
+            text: string | null;
+            /** @description why there is no text: its key was erased or lost; its key cannot be read just now; it or its key was changed */
+            unavailable: ("key-gone" | "key-unreachable" | "damaged") | null;
         };
         ServiceInstance: {
             /** @enum {string} */
@@ -1542,7 +1554,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CancelRequest"] | null;
+            };
+        };
         responses: {
             /** @description The wish is in the log. */
             202: {
@@ -1639,7 +1655,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `internal`: Something went wrong that should not */
+            /** @description `key-damaged`: The key of a sealed text is damaged; `internal`: Something went wrong that should not */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1649,11 +1665,11 @@ export interface operations {
                         /** @constant */
                         status: 500;
                         /** @enum {unknown} */
-                        code: "internal";
+                        code: "key-damaged" | "internal";
                     };
                 };
             };
-            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached; `storage-failed`: A file could not be written */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1665,7 +1681,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "newer-contract" | "log-full" | "log-unavailable";
+                        code: "newer-contract" | "log-full" | "log-unavailable" | "storage-failed";
                     };
                 };
             };

@@ -1,5 +1,5 @@
 import { afterEach } from '@jest/globals';
-import { JobCancelRequestedV1, type ContractCatalogue, type EventContract, type EventData } from '@anime/contracts';
+import { JobCancelRequestedV2, type ContractCatalogue, type EventContract, type EventData } from '@anime/contracts';
 import { createDurable, openLog, provision, uuidv7, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
 import { testEvent, type TestMeta } from '@anime/event-store/testing';
 import { useNats, type TestNats } from '@anime/testing';
@@ -80,7 +80,7 @@ export function useReactorStudios(): () => Promise<ReactorStudio> {
         void (await createDurable(name, { natsUrl: url, stream: names.stream, from: 'start', ackWaitMs })),
       append,
       appendMany: async (many, aggregateId) => {
-        for (let i = 0; i < many; i += 1) await append(JobCancelRequestedV1, {}, aggregateId);
+        for (let i = 0; i < many; i += 1) await append(JobCancelRequestedV2, { reason: null }, aggregateId);
       },
       serve: (table, options = {}) => {
         const service = new JetStreamStrategy({
@@ -117,7 +117,7 @@ export function recorder(
     kind: 'reactor',
     name: 'worker',
     durable: DURABLE,
-    events: [JobCancelRequestedV1],
+    events: [JobCancelRequestedV2],
     ackWaitMs: 30_000,
     backoffMs: [50],
     concurrency: 4,

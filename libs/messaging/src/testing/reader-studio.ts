@@ -1,4 +1,4 @@
-import { JobCancelRequestedV1, type EventContract } from '@anime/contracts';
+import { JobCancelRequestedV2, type EventContract } from '@anime/contracts';
 import {
   uuidv7,
   type Batch,
@@ -75,7 +75,7 @@ export interface Reading {
 }
 
 /** Reads for a model, as a projection whose rows are stored. */
-export function read(log: EventLog, model: Model, events: readonly EventContract[] = [JobCancelRequestedV1]): Reading {
+export function read(log: EventLog, model: Model, events: readonly EventContract[] = [JobCancelRequestedV2]): Reading {
   return readRow(log, {
     kind: 'projection',
     name: 'model',
@@ -117,7 +117,7 @@ export function readRow(log: EventLog, row: ProjectionRow | ProcessRow): Reading
 
 /** Appends events that the model counts. */
 export async function put(log: MemoryLog, count = 1): Promise<NewEvent[]> {
-  const events = Array.from({ length: count }, () => eventOf(JobCancelRequestedV1, {}));
+  const events = Array.from({ length: count }, () => eventOf(JobCancelRequestedV2, { reason: null }));
   for (const event of events) await log.append(event);
   return events;
 }

@@ -1,5 +1,5 @@
 import {
-  JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobRejectedV1,
   JobRequestedV1,
   type EventContract,
@@ -40,7 +40,7 @@ export const LINES: Table<LineRow, 'position'> = {
   columns: { position: 'integer', text: 'text' },
 };
 
-const EVENTS = [JobRequestedV1, JobCancelRequestedV1, JobRejectedV1] as const;
+const EVENTS = [JobRequestedV1, JobCancelRequestedV2, JobRejectedV1] as const;
 type TallyEvent = EventOf<(typeof EVENTS)[number]> & RecordedEvent;
 
 export const tally: Projection<TallyEvent> = {
@@ -124,6 +124,6 @@ export const spoken = {
       seedSource: 'given',
       project: null,
     }),
-  cancelRequested: (n: number): NewEvent => event(JobCancelRequestedV1, n, {}),
+  cancelRequested: (n: number): NewEvent => event(JobCancelRequestedV2, n, { reason: null }),
   rejected: (n: number): NewEvent => event(JobRejectedV1, n, { class: 'invalid', message: 'no' }),
 };

@@ -44,10 +44,12 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
     });
   withGateway(jobs.command('cancel <id>'))
     .description('ask for a job to be cancelled')
-    .action(async (id: string, options: GatewayOptions) => {
+    .option('--reason <text>', 'why; stored sealed, shown in the trail of the job')
+    .action(async (id: string, options: GatewayOptions & { readonly reason?: string }) => {
       const path = { id: jobId(id) };
+      const body = options.reason === undefined ? {} : { reason: options.reason };
       const answer = await useGateway(surroundings, options, (client) =>
-        unwrap(client.POST('/api/anime/jobs/{id}/cancel', { params: { path } })),
+        unwrap(client.POST('/api/anime/jobs/{id}/cancel', { params: { path }, body })),
       );
       if (options.json === true) return surroundings.out(json(answer));
       surroundings.out(

@@ -7,6 +7,7 @@ import {
   JobAcceptedV1,
   JobCancelledV1,
   JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobCompletedV1,
   JobFailedV1,
   JobRejectedV1,
@@ -17,6 +18,7 @@ import {
 import { deriveId, uuidv7, workflowIdOf, type LogEntry } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { newerEvent, testEvent } from '@anime/event-store/testing';
+import { FileSubjectKeys } from '@anime/sealed-fields';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { readTemplateFolder, type TemplateFile } from '../templates/template-files.js';
 import { TemplateRegistry } from '../templates/template-registry.js';
@@ -33,10 +35,12 @@ const ORIGIN = { actor: ACTOR };
 let folder: string;
 let log: MemoryLog;
 let blobs: FsBlobStore;
+let keys: FileSubjectKeys;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gateway-'));
   log = new MemoryLog();
   blobs = new FsBlobStore(join(folder, 'blobs'));
+  keys = new FileSubjectKeys(join(folder, 'keys'));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -112,7 +116,7 @@ describe('the commands of jobs', () => {
     const templates = new TemplateRegistry();
     for (const template of await builtIn()) templates.add({ data: await register(template) });
     templates.markCaughtUp();
-    return new JobCommands({ log, templates, checkpoint, now: () => NOW, queueLimit, endInReadModel });
+    return new JobCommands({ log, templates, checkpoint, now: () => NOW, queueLimit, keys, endInReadModel });
   }
   const FACTS = { time: NOW, correlationId: ACTOR, actor: 'service:orchestrator' };
 
@@ -173,7 +177,7 @@ describe('the commands of jobs', () => {
     const { jobId } = await (await commands()).submit(command, ORIGIN);
     const templates = new TemplateRegistry();
     templates.markCaughtUp();
-    const none = { templates, queueLimit, checkpoint: undefined, endInReadModel: async () => undefined };
+    const none = { templates, queueLimit, keys, checkpoint: undefined, endInReadModel: async () => undefined };
     const jobs = new JobCommands({ log, now: () => NOW, ...none });
     expect(await jobs.submit(command, ORIGIN)).toMatchObject({ jobId, replayed: true });
     await expect(jobs.submit({ ...command, idempotencyKey: 'k-2' }, ORIGIN)).rejects.toMatchObject({
@@ -231,12 +235,12 @@ describe('the commands of jobs', () => {
   it('store the wish to cancel an open job, and refuse that of one that ended or never was', async () => {
     const jobs = await commands();
     const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
-    const { position } = await jobs.cancel(jobId, ORIGIN);
+    const { position } = await jobs.cancel(jobId, undefined, ORIGIN);
     expect(await log.lastOfAggregate('job', jobId)).toMatchObject({
       position,
       event: { type: 'job.cancel-requested' },
     });
-    await expect(jobs.cancel(uuidv7(), ORIGIN)).rejects.toMatchObject({ code: 'job-not-found' });
+    await expect(jobs.cancel(uuidv7(), undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-not-found' });
     await log.append({
       ...FACTS,
       id: uuidv7(),
@@ -244,23 +248,49 @@ describe('the commands of jobs', () => {
       aggregateId: jobId,
       data: { attempt: 1, verdict: 'passed' },
     });
-    await expect(jobs.cancel(jobId, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
+    await expect(jobs.cancel(jobId, undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
+  });
+
+  it('seal the reason of a cancel with the key of whoever asks, and store nothing when that cannot be done', async () => {
+    const jobs = await commands();
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
+    await jobs.cancel(jobId, 'too dark', ORIGIN);
+    const last = await log.lastOfAggregate('job', jobId);
+    const reason = last?.status === 'event' ? JobCancelRequestedV2.data.parse(last.event.data).reason : null;
+    expect(reason).toMatchObject({ subject: ACTOR });
+    expect(reason && (await keys.open(reason))).toBe('too dark');
+    expect(JSON.stringify(last)).not.toContain('too dark');
+    const before = await log.end();
+    await writeFile(join(folder, 'keys', `${ACTOR}.key`), 'garbage');
+    await expect(jobs.cancel(jobId, 'still too dark', ORIGIN)).rejects.toMatchObject({ code: 'key-damaged' });
+    expect(await log.end()).toBe(before);
+    expect(await jobs.cancel(jobId, undefined, ORIGIN)).toMatchObject({ position: await log.end() });
+  });
+
+  it('read a cancel that a build before this one stored as one without a reason', async () => {
+    const jobs = await commands();
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
+    await log.append(testEvent(JobCancelRequestedV1, jobId, {}));
+    expect(await log.lastOfAggregate('job', jobId)).toMatchObject({
+      event: { type: 'job.cancel-requested', storedName: 'job.cancel-requested.v1', data: { reason: null } },
+    });
+    expect(await jobs.cancel(jobId, 'too dark', ORIGIN)).toMatchObject({ position: await log.end() });
   });
 
   it('learn from the read-model that a job ended when a later fact hides it in the log', async () => {
     const jobs = await commands(undefined, async () => 'completed');
     const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
-    await expect(jobs.cancel(jobId, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
+    await expect(jobs.cancel(jobId, undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
   });
 
   it('do not take garbage on a job’s subject for a job, nor a job for garbage', async () => {
     const jobs = await commands();
     const nobody = uuidv7();
     await log.putRaw({ subject: `anime.job.${nobody}.gateway`, data: 'garbage' });
-    await expect(jobs.cancel(nobody, ORIGIN)).rejects.toMatchObject({ code: 'job-not-found' });
+    await expect(jobs.cancel(nobody, undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-not-found' });
     const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
     await log.putRaw({ subject: `anime.job.${jobId}.orchestrator.accepted`, data: JobAcceptedV1.name });
-    await jobs.cancel(jobId, ORIGIN);
+    await jobs.cancel(jobId, undefined, ORIGIN);
     expect(await log.lastOfAggregate('job', jobId)).toMatchObject({ event: { type: 'job.cancel-requested' } });
   });
 
@@ -272,7 +302,7 @@ describe('the commands of jobs', () => {
       await log.append(newerEvent(contract, jobId));
       for (const behind of ['', 'garbage']) {
         if (behind !== '') await log.putRaw({ subject: `anime.job.${jobId}.gateway`, data: behind });
-        await expect(jobs.cancel(jobId, ORIGIN)).rejects.toMatchObject({
+        await expect(jobs.cancel(jobId, undefined, ORIGIN)).rejects.toMatchObject({
           code: 'newer-contract',
           status: 503,
           message: expect.stringContaining(`${contract.type}.v99`),
@@ -285,16 +315,16 @@ describe('the commands of jobs', () => {
     const jobs = await commands();
     const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
     await log.append(newerEvent(JobScoredV1, jobId));
-    expect(await jobs.cancel(jobId, ORIGIN)).toMatchObject({ position: await log.end() });
+    expect(await jobs.cancel(jobId, undefined, ORIGIN)).toMatchObject({ position: await log.end() });
     const open = uuidv7();
     await log.append(newerEvent(JobRequestedV1, open));
-    await log.append(testEvent(JobCancelRequestedV1, open, {}));
+    await log.append(testEvent(JobCancelRequestedV2, open, { reason: null }));
     await log.putRaw({ subject: `anime.job.${open}.gateway`, data: 'garbage' });
-    expect(await jobs.cancel(open, ORIGIN)).toMatchObject({ position: await log.end() });
+    expect(await jobs.cancel(open, undefined, ORIGIN)).toMatchObject({ position: await log.end() });
     const ended = uuidv7();
     await log.append(newerEvent(JobRequestedV1, ended));
     await log.append(testEvent(JobCompletedV1, ended, { attempt: 1, verdict: 'passed' }));
     await log.append(newerEvent(JobCancelledV1, ended));
-    await expect(jobs.cancel(ended, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
+    await expect(jobs.cancel(ended, undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
   });
 });

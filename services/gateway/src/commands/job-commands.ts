@@ -20,6 +20,7 @@ import {
   type NewerEntry,
 } from '@anime/event-store';
 import { isProblem, ProblemError } from '@anime/problem-details';
+import type { SubjectKeys } from '@anime/sealed-fields';
 import { resolveParameters } from '@anime/workflow-engine';
 import { decideJob } from '../domain/job/job.decide.js';
 import { evolveJob } from '../domain/job/job.evolve.js';
@@ -61,6 +62,8 @@ export interface JobCommandsDeps {
   readonly now: () => string;
   /** Says no while too many jobs wait. */
   readonly queueLimit: Pick<QueueLimit, 'admit'>;
+  /** Seals what a person wrote with the person's key. */
+  readonly keys: Pick<SubjectKeys, 'seal'>;
   /** How the read-model says that the job ended; undefined when it does not, or cannot be asked. */
   readonly endInReadModel: (jobId: string) => Promise<JobEnd | undefined>;
 }
@@ -138,11 +141,14 @@ export class JobCommands {
 
   /**
    * Asks for a job to be cancelled. The job's order of events is the orchestrator's: this is a wish, so it has no
-   * expectation, and is refused only when the job has surely ended.
-   * @throws ProblemError `job-not-found`, `job-ended`, `newer-contract`, and what an append throws
+   * expectation, and is refused only when the job has surely ended. The reason is personal: it is stored sealed with the
+   * caller's key.
+   * @throws ProblemError `job-not-found`, `job-ended`, `newer-contract`, what sealing throws, and what an append throws
    */
-  async cancel(jobId: string, origin: Origin): Promise<Appended> {
-    const decision = decideJob({ kind: 'RequestCancel' }, await this.#stateOf(jobId));
+  async cancel(jobId: string, text: string | undefined, origin: Origin): Promise<Appended> {
+    const job = await this.#stateOf(jobId);
+    const reason = text === undefined ? null : await this.#deps.keys.seal(origin.actor, text);
+    const decision = decideJob({ kind: 'RequestCancel', reason }, job);
     return this.#append(decision, jobId, origin);
   }
 

@@ -1,4 +1,4 @@
-import { JobAssignedV1, JobCancelRequestedV1, WorkflowRegisteredV1 } from '@anime/contracts';
+import { JobAssignedV1, JobCancelRequestedV2, WorkflowRegisteredV1 } from '@anime/contracts';
 import { uuidv7 } from '@anime/event-store';
 import { describe, expect, it } from '@jest/globals';
 import { OpenWork, type OpenWorkSnapshot } from '../domain/open-work/open-work.js';
@@ -96,7 +96,7 @@ describe('the orchestrator', () => {
     const s = await studio();
     const jobId = await s.request();
     await s.settle();
-    await s.append(JobCancelRequestedV1, jobId, {});
+    await s.append(JobCancelRequestedV2, jobId, { reason: null });
     await s.settle();
     await s.process.decide();
     expect((await s.trail(jobId)).slice(-2)).toEqual(['cancel-requested', 'cancel-ordered']);

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { JobAssignedV1, JobCancelRequestedV1, JobStartedV1, type ContractCatalogue } from '@anime/contracts';
+import { JobAssignedV1, JobCancelRequestedV2, JobStartedV1, type ContractCatalogue } from '@anime/contracts';
 import type { EventLog } from '../../event-log.js';
 import type { LogEntry } from '../../log-entry.js';
 import { collect } from '../collect.js';
@@ -47,7 +47,7 @@ export function readCases(factory: ConformanceFactory): void {
     await log.append(started(1));
     await log.append(cancelRequested(OTHER_JOB));
     expect(await log.lastOfAggregate('job', JOB)).toMatchObject({ position: 3, event: { type: 'job.started' } });
-    expect(await log.lastOnSubject(JobCancelRequestedV1, JOB)).toMatchObject({
+    expect(await log.lastOnSubject(JobCancelRequestedV2, JOB)).toMatchObject({
       position: 1,
       event: { type: 'job.cancel-requested' },
     });

@@ -10,7 +10,7 @@ import {
   JobAttemptLostV1,
   JobCancelledV1,
   JobCancelOrderedV1,
-  JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobCompletedV1,
   JobExecutedV1,
   JobFailedV1,
@@ -29,7 +29,7 @@ import type { EventOf, RecordedEvent } from '@anime/event-store';
 
 const JOB_EVENTS = [
   JobRequestedV1,
-  JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobAcceptedV1,
   JobRejectedV1,
   JobAssignedV1,

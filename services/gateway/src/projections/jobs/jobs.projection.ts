@@ -7,7 +7,7 @@ import {
   JobAcceptedV1,
   JobAssignedV1,
   JobCancelledV1,
-  JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobCompletedV1,
   JobFailedV1,
   JobGatedV1,
@@ -45,7 +45,7 @@ import {
  */
 export const jobsProjection: Projection<JobsEvent> = {
   name: 'jobs',
-  version: 1,
+  version: 2,
   tables: JOBS_TABLES,
   events: JOBS_EVENTS,
 
@@ -173,7 +173,7 @@ function jobAfter(
   attempt: JobAttemptRow | undefined,
   event: Exclude<JobEvent, { readonly type: typeof JobRequestedV1.type }>,
 ): JobRow {
-  if (event.type === JobCancelRequestedV1.type) return { ...job, cancel_requested: true };
+  if (event.type === JobCancelRequestedV2.type) return { ...job, cancel_requested: true };
   if (attemptOf(event) !== undefined && event.type !== JobAssignedV1.type && event.type !== JobGatedV1.type) {
     return attempt?.attempt === job.attempt ? withAttempt(job, attempt) : job;
   }

@@ -6,7 +6,7 @@ import type {
   JobAttemptLostV1,
   JobCancelledV1,
   JobCancelOrderedV1,
-  JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobCompletedV1,
   JobExecutedV1,
   JobAttemptFailedV1,
@@ -25,7 +25,7 @@ import type { EventOf } from '@anime/event-store/pure';
 /** Every event of the job aggregate, whoever writes it. */
 export type JobEvent = EventOf<
   | typeof JobRequestedV1
-  | typeof JobCancelRequestedV1
+  | typeof JobCancelRequestedV2
   | typeof JobAcceptedV1
   | typeof JobRejectedV1
   | typeof JobAssignedV1

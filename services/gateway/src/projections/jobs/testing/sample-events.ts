@@ -11,6 +11,7 @@ import {
   JobCancelledV1,
   JobCancelOrderedV1,
   JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobCompletedV1,
   JobExecutedV1,
   JobFailedV1,
@@ -27,6 +28,7 @@ import {
   type EventContract,
   type EventData,
   type FailureClass,
+  type Sealed,
 } from '@anime/contracts';
 import { deriveId, executorIdOf, promptIdOf, type NewEvent } from '@anime/event-store';
 
@@ -65,6 +67,16 @@ export interface StoryOptions {
   readonly epoch?: number;
 }
 
+/** Of the stored form; what it says does not matter here. */
+export const SEALED: Sealed = {
+  sealed: 'aes-256-gcm',
+  subject: deriveId(EXECUTOR, 'a person'),
+  keyVersion: 1,
+  nonce: 'AAAAAAAAAAAAAAAA',
+  ciphertext: 'q83vEg==',
+  tag: 'AAAAAAAAAAAAAAAAAAAAAA==',
+};
+
 /** The events of one job, by name, each in its usual place; tests pick and reorder them. */
 export function jobEvents(jobId: string, options: StoryOptions = {}) {
   const { prompt = 'a lighthouse at dusk', project = null, type = 'image', graphSize = 0 } = options;
@@ -84,7 +96,9 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
       seedSource: 'drawn',
       project,
     }),
-    cancelRequested: event(JobCancelRequestedV1, {}),
+    /** As builds before wrote it; they knew no reason. */
+    cancelRequestedBefore: event(JobCancelRequestedV1, {}),
+    cancelRequested: event(JobCancelRequestedV2, { reason: SEALED }),
     accepted: event(JobAcceptedV1, {
       type,
       template,
@@ -239,6 +253,7 @@ export const STORIES = {
       job.requested,
       job.accepted,
       job.assigned(1),
+      job.cancelRequestedBefore,
       job.cancelRequested,
       job.cancelOrdered(1),
       job.started(1),
