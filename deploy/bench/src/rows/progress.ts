@@ -51,7 +51,7 @@ export const progress: BenchRow = {
         'more',
       );
     const all = [...ordinary.relay, ...heavy.relay];
-    const missing = ordinary.relay.reduce((sum, { expected, count }) => sum + expected - count, 0);
+    const missing = ordinary.relay.reduce((sum, { expected, count }) => sum + Math.max(0, expected - count), 0);
     return [
       {
         what: 'executor to socket, p99, 10 000 deliveries/s offered',
