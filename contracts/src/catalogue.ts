@@ -4,6 +4,7 @@ import { ExecutorLostV1 } from './events/executor/lost.v1.js';
 import { ExecutorRecoveredV1 } from './events/executor/recovered.v1.js';
 import { ExecutorRegisteredV1 } from './events/executor/registered.v1.js';
 import { JobAcceptedV1 } from './events/job/accepted.v1.js';
+import { JobAcceptedV2 } from './events/job/accepted.v2.js';
 import { JobAssignedV1 } from './events/job/assigned.v1.js';
 import { JobAttemptFailedV1 } from './events/job/attempt-failed.v1.js';
 import { JobAttemptLostV1 } from './events/job/attempt-lost.v1.js';
@@ -19,31 +20,18 @@ import { JobOrganiseFailedV1 } from './events/job/organise-failed.v1.js';
 import { JobOrganisedV1 } from './events/job/organised.v1.js';
 import { JobRejectedV1 } from './events/job/rejected.v1.js';
 import { JobRequestedV1 } from './events/job/requested.v1.js';
+import { JobRequestedV2 } from './events/job/requested.v2.js';
 import { JobRetryScheduledV1 } from './events/job/retry-scheduled.v1.js';
 import { JobScoredV1 } from './events/job/scored.v1.js';
 import { JobStartedV1 } from './events/job/started.v1.js';
 import { SchedulerTermStartedV1 } from './events/scheduler/term-started.v1.js';
 import { WorkflowRegisteredV1 } from './events/workflow/registered.v1.js';
-import type { EventContract, EventData } from './event-contract.js';
-
-/** Turns the data of one version into the data of the next; pure, one step. */
-export interface Upcaster {
-  readonly from: EventContract;
-  readonly to: EventContract;
-  readonly upcast: (data: unknown) => unknown;
-}
-
-/** Declares the step from one version of a type to the next. */
-export function defineUpcaster<From extends EventContract, To extends EventContract>(
-  from: From,
-  to: To,
-  upcast: (data: EventData<From>) => EventData<To>,
-): Upcaster {
-  if (from.type !== to.type || to.version !== from.version + 1) {
-    throw new Error(`an upcaster goes one version up within a type, not from ${from.name} to ${to.name}`);
-  }
-  return { from, to, upcast: (data) => upcast(data as EventData<From>) };
-}
+import { ProjectArchivedV1 } from './events/project/archived.v1.js';
+import { ProjectCreatedV1 } from './events/project/created.v1.js';
+import { ProjectSettingsChangedV1 } from './events/project/settings-changed.v1.js';
+import type { EventContract } from './event-contract.js';
+import type { Upcaster } from './upcaster.js';
+import { UPCASTERS } from './upcasters.js';
 
 /** What a reader knows: every version it can read, and how it brings old ones up to date. */
 export interface ContractCatalogue {
@@ -86,23 +74,23 @@ export function createCatalogue(
  */
 export const EXECUTOR_ORDERS = [JobAssignedV1, JobCancelOrderedV1, JobAttemptLostV1] as const;
 
-/** One step a new version: how what was stored before it reads today. */
-const UPCASTERS: readonly Upcaster[] = [
-  defineUpcaster(JobCancelRequestedV1, JobCancelRequestedV2, () => ({ reason: null })),
-];
-
 /** Every event of the product, old versions too. An event is here if and only if its decider exists. */
 export const CATALOGUE: ContractCatalogue = createCatalogue(
   [
     WorkflowRegisteredV1,
+    ProjectCreatedV1,
+    ProjectSettingsChangedV1,
+    ProjectArchivedV1,
     ExecutorRegisteredV1,
     ExecutorLostV1,
     ExecutorRecoveredV1,
     SchedulerTermStartedV1,
     JobRequestedV1,
+    JobRequestedV2,
     JobCancelRequestedV1,
     JobCancelRequestedV2,
     JobAcceptedV1,
+    JobAcceptedV2,
     JobRejectedV1,
     ...EXECUTOR_ORDERS,
     JobRetryScheduledV1,

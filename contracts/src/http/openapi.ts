@@ -69,6 +69,7 @@ export function buildOpenApi(routes: readonly Route[], version: string): OpenApi
     tags: [
       { name: 'generate', description: 'commands that make jobs' },
       { name: 'jobs', description: 'jobs and what became of them' },
+      { name: 'projects', description: 'what jobs and files belong to' },
       { name: 'system', description: 'the system itself' },
     ],
     paths,

@@ -18,18 +18,16 @@ import {
   SubmitHeaders,
   SubmitQuery,
 } from './parameters.js';
+import { APPEND_PROBLEMS, BODY_PROBLEMS, READ_PROBLEMS, SEAL_PROBLEMS } from './problem-sets.js';
+import { PROJECT_ROUTES } from './project-routes.js';
 import { buildOpenApi, type OpenApiDocument } from './openapi.js';
 import { defineRoute, type Route, type RouteAnswer, type RouteHeader } from './route.js';
 import { SystemStatus } from './system.js';
 
-const BODY_PROBLEMS = ['bad-json', 'validation-failed', 'body-too-large', 'unsupported-media-type'] as const;
-const APPEND_PROBLEMS = ['event-too-large', 'append-conflict', 'log-full', 'log-unavailable'] as const;
-/** Of commands that seal what a person wrote. */
-const SEAL_PROBLEMS = ['storage-failed', 'key-damaged'] as const;
-const READ_PROBLEMS = ['validation-failed', 'read-model-unavailable', 'position-not-reached'] as const;
-
 const SUBMIT_PROBLEMS: readonly ProblemCode[] = [
   ...BODY_PROBLEMS,
+  'project-not-found',
+  'project-archived',
   'template-not-found',
   'parameter-invalid',
   'idempotency-key-reused',
@@ -168,6 +166,7 @@ export const ROUTES = {
     answers: { 200: { description: 'The queue.', schema: Queue } },
     problems: READ_PROBLEMS,
   }),
+  ...PROJECT_ROUTES,
   getSystem: defineRoute({
     operationId: 'getSystem',
     method: 'get',

@@ -7,18 +7,23 @@ import { knowCaller } from './adapters/http/know-caller.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
+import { ProjectsController } from './adapters/http/projects.controller.js';
 import { limitRequests } from './adapters/http/rate-limit.js';
 import { SealOpener } from './adapters/http/seal-opener.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
 import { JobsReadModel } from './adapters/postgres/jobs-read-model.js';
+import { ProjectsReadModel } from './adapters/postgres/projects-read-model.js';
 import { JobCommands } from './commands/job-commands.js';
-import { QueueLimit } from './commands/queue-limit.js';
+import { ProjectCommands } from './commands/project-commands.js';
+import { QueueLimits } from './commands/queue-limit.js';
 import { isTemporary, registerTemplate } from './commands/register-template.js';
 import type { GatewayConfig } from './config.js';
 import { consumers } from './consumers.js';
+import { projectIdNamed } from './domain/project/project-name.js';
 import { JobQueries } from './queries/job-queries.js';
+import { ProjectQueries } from './queries/project-queries.js';
 import { SystemQuery } from './queries/system-query.js';
 import { TemplateRegistration } from './templates/template-registration.js';
 import { TemplateRegistry } from './templates/template-registry.js';
@@ -39,6 +44,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     log: { ackTimeoutMs: ACK_TIMEOUT_MS, graceMs: GRACE_MS },
   });
   const { log, logger, readiness } = service;
+  const { ANIME_STUDIO: studio } = config;
   const stopping = new AbortController();
   const now = (): string => new Date().toISOString();
   const blobs = service.openBlobs(config);
@@ -49,22 +55,24 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const templates = new TemplateRegistry();
   const registration = new TemplateRegistration({
     folder: config.ANIME_WORKFLOWS_DIR,
-    register: (template) => registerTemplate({ log, blobs, studio: config.ANIME_STUDIO, now }, template),
+    register: (template) => registerTemplate({ log, blobs, studio, now }, template),
     isTemporary,
     onRegistered: (data) => templates.add({ data }),
     onFault: (message) => logger.error(message),
   });
 
-  const queries = new JobQueries(reads, log, stopping.signal);
+  const projects = new ProjectCommands({ log, studio, templates, now, clock: () => performance.now() });
+  const queries = new JobQueries(reads, log, stopping.signal, (name) => projectIdNamed(studio, name));
   const commands = new JobCommands({
     log,
     templates,
     checkpoint: config.ANIME_CHECKPOINT,
     now,
+    projects,
     keys: subjectKeys,
-    queueLimit: new QueueLimit({
+    queueLimits: new QueueLimits({
       limit: config.ANIME_QUEUE_LIMIT,
-      countWaiting: (limit) => reads.waiting(limit),
+      countWaiting: (limit, projectId) => reads.waiting(limit, projectId),
       clock: () => performance.now(),
     }),
     endInReadModel: (jobId) => queries.end(jobId),
@@ -89,10 +97,21 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const system = new SystemQuery({ log, reads, live, own: () => service.status() });
   return service.options({
     table: consumers(database, templates, () => void registration.run(stopping.signal)),
-    controllers: [GenerateController, JobsController, SystemController],
+    controllers: [GenerateController, JobsController, ProjectsController, SystemController],
     providers: [
       { provide: JobCommands, useValue: commands },
       { provide: JobQueries, useValue: queries },
+      { provide: ProjectCommands, useValue: projects },
+      {
+        provide: ProjectQueries,
+        useValue: new ProjectQueries({
+          reads: new ProjectsReadModel(database),
+          jobs: reads,
+          log,
+          studio,
+          stopping: stopping.signal,
+        }),
+      },
       {
         provide: SealOpener,
         useValue: new SealOpener(subjectKeys, (fault) =>
@@ -102,7 +121,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
       { provide: SystemQuery, useValue: system },
     ],
     configure: async (app) => {
-      knowCaller(app, { actor: deriveId(studioId(config.ANIME_STUDIO), 'actor', 'local'), scopes: ['admin'] });
+      knowCaller(app, { actor: deriveId(studioId(studio), 'actor', 'local'), scopes: ['admin'] });
       await limitRequests(app, config.ANIME_RATE_LIMIT);
       serveDocumentation(app);
     },

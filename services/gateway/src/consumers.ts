@@ -2,7 +2,7 @@ import { WorkflowRegisteredV1 } from '@anime/contracts';
 import { isEvent } from '@anime/event-store';
 import type { ConsumerTable } from '@anime/messaging';
 import { projectionRow, type Database } from '@anime/projections';
-import { jobsProjection } from './projections/jobs/jobs.projection.js';
+import { PROJECTIONS } from './projections/index.js';
 import type { TemplateRegistry } from './templates/template-registry.js';
 
 /** What a person types when the read-model does not belong to the log. */
@@ -19,7 +19,7 @@ export function consumers(
   registerTemplates: () => void,
 ): ConsumerTable {
   return [
-    projectionRow(jobsProjection, database, REBUILD),
+    ...PROJECTIONS.map((projection) => projectionRow(projection, database, REBUILD)),
     {
       kind: 'process',
       name: 'template-registry',

@@ -39,7 +39,7 @@ describe('bad input', () => {
       'a wrong type',
       'POST',
       IMAGE,
-      { body: { prompt: 7, steps: 'many', project: 'x' } },
+      { body: { prompt: 7, steps: 'many', project: '../x' } },
       400,
       'validation-failed',
       ['/project', '/prompt', '/steps'],

@@ -3,7 +3,7 @@ import {
   ExecutorRegisteredV1,
   JobAssignedV1,
   JobCancelRequestedV2,
-  JobRequestedV1,
+  JobRequestedV2,
   SchedulerTermStartedV1,
   WorkflowRegisteredV1,
   type EventContract,
@@ -60,7 +60,7 @@ describe('the orchestrator as a process', () => {
   async function request(): Promise<string> {
     const jobId = uuidv7();
     const template = { id: 'text-to-image', version: 1 };
-    await append(JobRequestedV1, jobId, {
+    await append(JobRequestedV2, jobId, {
       type: 'image',
       template,
       parameters: { prompt: 'x' },

@@ -48,6 +48,12 @@ export interface TestStudioOptions {
   readonly compression?: 's2' | 'none';
 }
 
+interface Rebuilt {
+  readonly rebuilt: string;
+  readonly position: number;
+  readonly sha256: string;
+}
+
 /** A whole studio of real processes for one test file: each can be killed and started again. */
 export class TestStudio implements AsyncDisposable {
   readonly #made: (() => PromiseLike<unknown>)[] = [];
@@ -145,7 +151,7 @@ export class TestStudio implements AsyncDisposable {
 
   /** Asks for a picture; returns the id of its job. */
   async requestImage(
-    body: { prompt?: string; seed?: number; steps?: number; width?: number; height?: number } = {},
+    body: { prompt?: string; seed?: number; steps?: number; width?: number; height?: number; project?: string } = {},
   ): Promise<string> {
     const answer = await unwrap(
       this.client.POST('/api/anime/generate/image', {
@@ -212,13 +218,14 @@ export class TestStudio implements AsyncDisposable {
   }
 
   /**
-   * Rebuilds the read-model from the log and compares it with the live one.
+   * Rebuilds the read-models from the log and compares each with the live one.
    * @throws when a row or a column differs
    */
-  async rebuildAndCompare(): Promise<{ readonly rebuilt: string; readonly position: number; readonly sha256: string }> {
+  async rebuildAndCompare(): Promise<readonly Rebuilt[]> {
     const env = { ...process.env, NATS_URL: this.natsUrl('gateway'), DATABASE_URL: this.databaseUrl };
     const { stdout } = await promisify(execFile)(process.execPath, [REBUILD, '--check-parity'], { env });
-    return JSON.parse(stdout) as { rebuilt: string; position: number; sha256: string };
+    const lines = stdout.trim().split('\n');
+    return lines.map((line) => JSON.parse(line) as Rebuilt);
   }
 
   /** Stops everything in order; what it wrote stays until it is disposed of. */

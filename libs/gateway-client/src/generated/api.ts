@@ -146,6 +146,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/anime/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List projects, newest first */
+        get: operations["listProjects"];
+        put?: never;
+        /**
+         * Make a project
+         * @description Asked for again with the same body, it is answered as the first time.
+         */
+        post: operations["createProject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/projects/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a project
+         * @description A project that was acknowledged is never answered with 404: the answer waits for the read-model.
+         */
+        get: operations["getProject"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/projects/{id}/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Replace a project's settings
+         * @description Holds for jobs that are asked for from then on. Settings that the project has already are answered with its revision, whatever `If-Match` says.
+         */
+        put: operations["changeProjectSettings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/projects/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a project for new jobs
+         * @description Takes no body. Its jobs go on, its files stay, its slug is not free again.
+         */
+        post: operations["archiveProject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/anime/system": {
         parameters: {
             query?: never;
@@ -179,6 +260,13 @@ export interface components {
         CancelRequest: {
             /** @description why, for people; stored sealed with the key of whoever asks */
             reason?: string;
+        };
+        CreateProjectRequest: {
+            /** @description name in URLs and in the library, for ever: small letters, digits and hyphens */
+            slug: string;
+            /** @description what people call it */
+            title: string & (unknown & unknown);
+            settings?: components["schemas"]["ProjectSettings"];
         };
         Executor: {
             /** @description lower-case UUID */
@@ -214,7 +302,7 @@ export interface components {
             scheduler?: string;
             /** @description file name of the model as ComfyUI lists it */
             checkpoint?: string;
-            /** @description the project that the job belongs to */
+            /** @description slug or id of the project that the job belongs to */
             project?: string | null;
             /** @description name of a workflow template, or name@version; without version the newest */
             template?: string;
@@ -240,7 +328,7 @@ export interface components {
             scheduler?: string;
             /** @description file name of the model as ComfyUI lists it */
             checkpoint?: string;
-            /** @description the project that the job belongs to */
+            /** @description slug or id of the project that the job belongs to */
             project?: string | null;
             /** @description name of a workflow template, or name@version; without version the newest */
             template?: string;
@@ -268,7 +356,7 @@ export interface components {
             scheduler?: string;
             /** @description file name of the model as ComfyUI lists it */
             checkpoint?: string;
-            /** @description the project that the job belongs to */
+            /** @description slug or id of the project that the job belongs to */
             project?: string | null;
             /** @description name of a workflow template, or name@version; without version the newest */
             template?: string;
@@ -527,7 +615,7 @@ export interface components {
             /** @description path of the request */
             instance: string;
             /** @enum {string} */
-            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
+            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "project-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "project-exists" | "project-archived" | "template-changed" | "blob-not-found" | "blob-corrupt" | "precondition-failed" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
             /** @description true when the same request may succeed later */
             retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
@@ -538,6 +626,77 @@ export interface components {
                 path: string;
                 message: string;
             }[];
+        };
+        Project: {
+            /** @description lower-case UUID */
+            id: string;
+            /** @description kebab-case name */
+            slug: string;
+            title: string;
+            settings: components["schemas"]["ProjectSettings"];
+            /** @description UTC instant with milliseconds */
+            createdAt: string;
+            /** @description time of its last change */
+            changedAt: string;
+            /** @description from then on it takes no new jobs */
+            archivedAt: string | null;
+            /** @description position of the project's last change; its `ETag` in quotes */
+            revision: number;
+            /** @description its jobs by status */
+            jobs: {
+                [key: string]: number;
+            };
+            links: {
+                self: string;
+                jobs: string;
+            };
+        };
+        ProjectAcknowledged: {
+            /** @description lower-case UUID */
+            projectId: string;
+            /** @description kebab-case name */
+            slug: string;
+            /** @description place of the event in the log; `?after=` takes it */
+            position: number;
+            links: {
+                self: string;
+                jobs: string;
+            };
+        };
+        ProjectPage: {
+            projects: components["schemas"]["ProjectSummary"][];
+            /** @description for the next page; null on the last */
+            nextCursor: string | null;
+            /** @description how far the read-model had come */
+            position: number;
+        };
+        ProjectSettings: {
+            /** @description file name of the model of jobs that name none */
+            checkpoint?: string;
+            /** @description template of pictures whose request names none */
+            imageTemplate?: string;
+            /** @description template of clips whose request names none */
+            videoTemplate?: string;
+            /** @description of jobs whose request has none, where the template takes one */
+            negativePrompt?: string;
+            /** @description so many jobs of the project may wait, then 429 */
+            waitingLimit?: number;
+        };
+        ProjectSummary: {
+            /** @description lower-case UUID */
+            id: string;
+            /** @description kebab-case name */
+            slug: string;
+            title: string;
+            settings: components["schemas"]["ProjectSettings"];
+            /** @description UTC instant with milliseconds */
+            createdAt: string;
+            /** @description time of its last change */
+            changedAt: string;
+            /** @description from then on it takes no new jobs */
+            archivedAt: string | null;
+            /** @description position of the project's last change; its `ETag` in quotes */
+            revision: number;
         };
         Queue: {
             /** @description jobs of every status, ended ones too */
@@ -707,7 +866,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `template-not-found`: There is no such workflow template */
+            /** @description `project-not-found`: There is no such project; `template-not-found`: There is no such workflow template */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -717,11 +876,11 @@ export interface operations {
                         /** @constant */
                         status: 404;
                         /** @enum {unknown} */
-                        code: "template-not-found";
+                        code: "project-not-found" | "template-not-found";
                     };
                 };
             };
-            /** @description `append-conflict`: Somebody else changed it first */
+            /** @description `project-archived`: The project is archived; `append-conflict`: Somebody else changed it first */
             409: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -733,7 +892,7 @@ export interface operations {
                         /** @constant */
                         status: 409;
                         /** @enum {unknown} */
-                        code: "append-conflict";
+                        code: "project-archived" | "append-conflict";
                     };
                 };
             };
@@ -888,7 +1047,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `template-not-found`: There is no such workflow template */
+            /** @description `project-not-found`: There is no such project; `template-not-found`: There is no such workflow template */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -898,11 +1057,11 @@ export interface operations {
                         /** @constant */
                         status: 404;
                         /** @enum {unknown} */
-                        code: "template-not-found";
+                        code: "project-not-found" | "template-not-found";
                     };
                 };
             };
-            /** @description `append-conflict`: Somebody else changed it first */
+            /** @description `project-archived`: The project is archived; `append-conflict`: Somebody else changed it first */
             409: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -914,7 +1073,7 @@ export interface operations {
                         /** @constant */
                         status: 409;
                         /** @enum {unknown} */
-                        code: "append-conflict";
+                        code: "project-archived" | "append-conflict";
                     };
                 };
             };
@@ -1069,7 +1228,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `template-not-found`: There is no such workflow template */
+            /** @description `project-not-found`: There is no such project; `template-not-found`: There is no such workflow template */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1079,11 +1238,11 @@ export interface operations {
                         /** @constant */
                         status: 404;
                         /** @enum {unknown} */
-                        code: "template-not-found";
+                        code: "project-not-found" | "template-not-found";
                     };
                 };
             };
-            /** @description `append-conflict`: Somebody else changed it first */
+            /** @description `project-archived`: The project is archived; `append-conflict`: Somebody else changed it first */
             409: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1095,7 +1254,7 @@ export interface operations {
                         /** @constant */
                         status: 409;
                         /** @enum {unknown} */
-                        code: "append-conflict";
+                        code: "project-archived" | "append-conflict";
                     };
                 };
             };
@@ -1194,7 +1353,7 @@ export interface operations {
             query?: {
                 /** @description one or more, repeated or with commas */
                 status?: ("requested" | "queued" | "assigned" | "running" | "executed" | "completed" | "failed" | "cancelled" | "rejected")[];
-                /** @description lower-case UUID */
+                /** @description slug or id of a project */
                 project?: string;
                 type?: "image" | "video";
                 /** @description part of the prompt; case does not matter */
@@ -1783,6 +1942,724 @@ export interface operations {
                         status: 504;
                         /** @enum {unknown} */
                         code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    listProjects: {
+        parameters: {
+            query?: {
+                /** @description `true`: only archived ones, `false`: only those that take jobs; all when absent */
+                archived?: "true" | "false";
+                /** @description projects on a page; 50 when absent */
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+                /** @description wait until the read-model has passed this position of the log, else 504 */
+                after?: number;
+                /** @description seconds to wait for `after` (5 when absent) */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of projects. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectPage"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form; `bad-cursor`: The paging cursor is not one of ours */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed" | "bad-cursor";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `read-model-unavailable`: The read-model cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "read-model-unavailable";
+                    };
+                };
+            };
+            /** @description `position-not-reached`: The read-model has not come that far in time */
+            504: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 504;
+                        /** @enum {unknown} */
+                        code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    createProject: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateProjectRequest"];
+            };
+        };
+        responses: {
+            /** @description The project is in the log; jobs can be asked for in it. */
+            201: {
+                headers: {
+                    /** @description where the project can be read */
+                    Location: string;
+                    /** @description the project's revision; `If-Match` takes it */
+                    ETag: string;
+                    /** @description `true`: it was there already, with this title and these settings; nothing was stored */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectAcknowledged"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `template-not-found`: There is no such workflow template */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "template-not-found";
+                    };
+                };
+            };
+            /** @description `project-exists`: A project has that slug already; `project-archived`: The project is archived; `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "project-exists" | "project-archived" | "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `parameter-invalid`: A parameter is not what the template takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 422;
+                        /** @enum {unknown} */
+                        code: "parameter-invalid";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    getProject: {
+        parameters: {
+            query?: {
+                /** @description wait until the read-model has passed this position of the log, else 504 */
+                after?: number;
+                /** @description seconds to wait for `after` (5 when absent) */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description slug or id of a project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The project as it is now. */
+            200: {
+                headers: {
+                    /** @description the project's revision; `If-Match` takes it */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `project-not-found`: There is no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "project-not-found";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "read-model-unavailable" | "log-unavailable";
+                    };
+                };
+            };
+            /** @description `position-not-reached`: The read-model has not come that far in time */
+            504: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 504;
+                        /** @enum {unknown} */
+                        code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    changeProjectSettings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+                /** @description changes only what is as it was when it was read: its `ETag`, else 412 */
+                "if-match"?: string;
+            };
+            path: {
+                /** @description slug or id of a project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectSettings"];
+            };
+        };
+        responses: {
+            /** @description The settings are in the log. */
+            200: {
+                headers: {
+                    /** @description the project's revision; `If-Match` takes it */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectAcknowledged"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `project-not-found`: There is no such project; `template-not-found`: There is no such workflow template */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "project-not-found" | "template-not-found";
+                    };
+                };
+            };
+            /** @description `project-archived`: The project is archived; `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "project-archived" | "append-conflict";
+                    };
+                };
+            };
+            /** @description `precondition-failed`: It was changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 412;
+                        /** @enum {unknown} */
+                        code: "precondition-failed";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `parameter-invalid`: A parameter is not what the template takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 422;
+                        /** @enum {unknown} */
+                        code: "parameter-invalid";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    archiveProject: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path: {
+                /** @description slug or id of a project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The project is archived. */
+            200: {
+                headers: {
+                    /** @description the project's revision; `If-Match` takes it */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectAcknowledged"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `project-not-found`: There is no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "project-not-found";
+                    };
+                };
+            };
+            /** @description `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable";
                     };
                 };
             };

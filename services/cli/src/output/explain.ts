@@ -30,6 +30,8 @@ export function explain(error: unknown): string {
 
 function nextStep({ problem }: GatewayError): string {
   if (problem === undefined) return '\nIs this the address of a gateway?';
+  if (problem.code === 'project-not-found') return '\nnpm run anime -- projects list --all shows which there are.';
+  if (problem.code === 'precondition-failed') return '\nSend the same command again: it takes in what came first.';
   if (problem.code === 'job-not-found') return '\nnpm run anime -- jobs list shows which there are.';
   return problem.retryable ? '\nThis may pass: try again in a moment.' : '';
 }

@@ -1,6 +1,6 @@
 import type { BlobStore } from '@anime/blob-store';
 import {
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobOrganisedV1,
   type ApiGraph,
   type EventData,
@@ -27,7 +27,7 @@ import { outputPaths, type OutputPaths } from '../domain/library/layout.js';
 import { sidecarOf } from '../domain/library/sidecar.js';
 
 export type ExecutedEvent = EventOf<typeof JobExecutedV1> & RecordedEvent;
-type Accepted = EventData<typeof JobAcceptedV1>;
+type Accepted = EventData<typeof JobAcceptedV2>;
 
 export interface OrganiseDependencies {
   readonly log: EventLog;
@@ -144,7 +144,7 @@ function contentOf(bytes: Uint8Array) {
 }
 
 async function readAccepted(log: EventLog, jobId: string): Promise<Accepted> {
-  const accepted = await lastEventOnSubject(log, [JobAcceptedV1], jobId);
+  const accepted = await lastEventOnSubject(log, [JobAcceptedV2], jobId);
   if (accepted === undefined)
     throw new ProblemError('job-not-found', `The log does not say that job ${jobId} was accepted`);
   return accepted.data;

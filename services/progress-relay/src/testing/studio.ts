@@ -2,7 +2,7 @@ import {
   JobAssignedV1,
   JobAttemptLostV1,
   JobCompletedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   JobStartedV1,
   PROGRESS_ROOT,
@@ -72,7 +72,7 @@ export function useRelayStudio(): RelayStudio {
     return (await log.append({ contract, aggregateId: jobId, data, ...meta })).position;
   }
   const request = (jobId: string): Promise<number> =>
-    append(JobRequestedV1, jobId, {
+    append(JobRequestedV2, jobId, {
       type: 'image',
       template: { id: 'text-to-image', version: 1 },
       parameters: {},

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { JobAssignedV1, JobAttemptLostV1, JobRequestedV1 } from '@anime/contracts';
+import { JobAssignedV1, JobAttemptLostV1, JobRequestedV2 } from '@anime/contracts';
 import { uuidv7, type LogEntry } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { collect, testEvent } from '@anime/event-store/testing';
@@ -82,7 +82,7 @@ const REQUESTED = {
 } as const;
 const ATTEMPT = { attempt: 1, executorId: uuidv7(), promptId: uuidv7() } as const;
 const ASSIGNED = { ...ATTEMPT, variant: 'normal', vramGb: 1 } as const;
-const request = (jobId: string) => log.append(testEvent(JobRequestedV1, jobId, REQUESTED));
+const request = (jobId: string) => log.append(testEvent(JobRequestedV2, jobId, REQUESTED));
 const assign = (jobId: string) => log.append(testEvent(JobAssignedV1, jobId, ASSIGNED));
 const comesLive = async (after: number): Promise<void> => viewers.onEntries(await collect(log.read({ after })));
 const statuses = (viewer: TestViewer) =>

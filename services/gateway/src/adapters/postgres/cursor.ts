@@ -2,8 +2,8 @@ import { Instant, Uuid } from '@anime/contracts';
 import { ProblemError } from '@anime/problem-details';
 import { z } from 'zod';
 
-/** The last job of a page; the next page begins behind it. */
-const Cursor = z.strictObject({ requestedAt: Instant, id: Uuid });
+/** The last row of a page, in a list that is sorted by a time and an id; the next page begins behind it. */
+const Cursor = z.strictObject({ at: Instant, id: Uuid });
 export type Cursor = z.infer<typeof Cursor>;
 
 /** A place in the list as an opaque word for URLs: base64url of JSON. */

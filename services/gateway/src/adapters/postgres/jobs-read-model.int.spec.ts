@@ -176,7 +176,7 @@ describe('JobsReadModel', () => {
     'x',
     '%',
     Buffer.from('{"id":1}').toString('base64url'),
-    `${encodeCursor({ requestedAt: '2026-01-01T00:00:00.000Z', id: PROJECT })}=`,
+    `${encodeCursor({ at: '2026-01-01T00:00:00.000Z', id: PROJECT })}=`,
   ])('refuses a cursor that it did not make: %s', async (cursor) => {
     await expect(reads.list({ cursor })).rejects.toMatchObject({ code: 'bad-cursor', status: 400 });
   });

@@ -105,8 +105,8 @@ export class JobsReadModel {
     if (filter.from !== undefined) where.push(`j.requested_at >= ${next(filter.from)}`);
     if (filter.to !== undefined) where.push(`j.requested_at < ${next(filter.to)}`);
     if (filter.cursor !== undefined) {
-      const { requestedAt, id } = decodeCursor(filter.cursor);
-      where.push(`(j.requested_at, j.id) < (${next(requestedAt)}, ${next(id)}::uuid)`);
+      const { at, id } = decodeCursor(filter.cursor);
+      where.push(`(j.requested_at, j.id) < (${next(at)}, ${next(id)}::uuid)`);
     }
     const found = await this.#summaries(
       `${where.join(' and ')} order by j.requested_at desc, j.id desc limit ${limit + 1}`,
@@ -117,9 +117,7 @@ export class JobsReadModel {
     return {
       items,
       nextCursor:
-        found.length > limit && last !== undefined
-          ? encodeCursor({ requestedAt: last.requestedAt, id: last.id })
-          : null,
+        found.length > limit && last !== undefined ? encodeCursor({ at: last.requestedAt, id: last.id }) : null,
     };
   }
 
@@ -137,27 +135,38 @@ export class JobsReadModel {
     const open = JOB_STATUSES.filter((status) => !ENDED_STATUSES.includes(status));
     const running = open.filter((status) => !WAITING.includes(status));
     const [counts, queuedJobs, runningJobs] = await Promise.all([
-      this.#database.query<{ readonly status: JobStatus; readonly count: string }>(
-        `select j.status, count(*) as count from ${this.#table(JOBS)} j group by j.status`,
-      ),
+      this.counts(),
       this.#summaries(
         `j.status = any($1::text[]) order by j.accepted_position nulls last, j.requested_at, j.id limit ${QUEUE_LIMIT}`,
         [WAITING],
       ),
       this.#summaries(`j.status = any($1::text[]) order by j.requested_at, j.id limit ${QUEUE_LIMIT}`, [running]),
     ]);
-    const all = Object.fromEntries(JOB_STATUSES.map((status) => [status, 0])) as Record<JobStatus, number>;
-    for (const { status, count } of counts) all[status] = Number(count);
-    return { counts: all, queued: queuedJobs, running: runningJobs };
+    return { counts, queued: queuedJobs, running: runningJobs };
   }
 
-  /** How many jobs wait; more than `limit` are not counted. */
-  async waiting(limit: number): Promise<number> {
+  /** How many jobs wait, of one project or of all; more than `limit` are not counted. */
+  async waiting(limit: number, projectId?: string): Promise<number> {
+    const ofProject = projectId === undefined ? '' : 'and j.project = $3';
     const rows = await this.#database.query<{ readonly count: string }>(
-      `select count(*) as count from (select 1 from ${this.#table(JOBS)} j where j.status = any($1::text[]) limit $2) w`,
-      [WAITING, limit],
+      `select count(*) as count from (
+        select 1 from ${this.#table(JOBS)} j where j.status = any($1::text[]) ${ofProject} limit $2
+      ) w`,
+      [WAITING, limit, ...(projectId === undefined ? [] : [projectId])],
     );
     return Number(rows[0]?.count ?? 0);
+  }
+
+  /** How many jobs of each status there are, of one project or of all. */
+  async counts(projectId?: string): Promise<Record<JobStatus, number>> {
+    const where = projectId === undefined ? '' : 'where j.project = $1';
+    const counts = await this.#database.query<{ readonly status: JobStatus; readonly count: string }>(
+      `select j.status, count(*) as count from ${this.#table(JOBS)} j ${where} group by j.status`,
+      projectId === undefined ? [] : [projectId],
+    );
+    const all = Object.fromEntries(JOB_STATUSES.map((status) => [status, 0])) as Record<JobStatus, number>;
+    for (const { status, count } of counts) all[status] = Number(count);
+    return all;
   }
 
   /** How far the read-model has read; 0 = nothing yet. */

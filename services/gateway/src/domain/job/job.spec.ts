@@ -1,4 +1,4 @@
-import { JobCancelRequestedV2, JobRequestedV1, type Sealed } from '@anime/contracts';
+import { JobCancelRequestedV2, JobRequestedV2, type Sealed } from '@anime/contracts';
 import type { RecordedEvent } from '@anime/event-store/pure';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -58,7 +58,7 @@ const OPEN = [
 
 describe('a request for a job', () => {
   it('leads to job.requested with everything resolved', () => {
-    expect(decideJob(REQUEST, NO_JOB)).toEqual({ kind: 'event', contract: JobRequestedV1, data: REQUEST.job });
+    expect(decideJob(REQUEST, NO_JOB)).toEqual({ kind: 'event', contract: JobRequestedV2, data: REQUEST.job });
   });
 
   it('has had its effect when the job is there', () => {

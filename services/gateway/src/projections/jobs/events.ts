@@ -4,7 +4,7 @@ import {
   ExecutorLostV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobAttemptFailedV1,
   JobAttemptLostV1,
@@ -18,7 +18,7 @@ import {
   JobOrganisedV1,
   JobOrganiseFailedV1,
   JobRejectedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   JobScoredV1,
   JobStartedV1,
@@ -28,9 +28,9 @@ import {
 import type { EventOf, RecordedEvent } from '@anime/event-store';
 
 const JOB_EVENTS = [
-  JobRequestedV1,
+  JobRequestedV2,
   JobCancelRequestedV2,
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobRejectedV1,
   JobAssignedV1,
   JobCancelOrderedV1,

@@ -4,7 +4,7 @@ import {
   ExecutorLostV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobCancelledV1,
   JobCancelRequestedV2,
@@ -12,14 +12,14 @@ import {
   JobFailedV1,
   JobGatedV1,
   JobRejectedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   SchedulerTermStartedV1,
   WorkflowRegisteredV1,
 } from '@anime/contracts';
 import type { Ineffective, Projection, RowChange, RowRef, Rows } from '@anime/projections';
 import { attemptOf, unknownAttempt, withEvent } from './attempt-state.js';
-import { put, ref } from './changes.js';
+import { put, ref } from '../changes.js';
 import { detailChanges, requestChange, timelineRow } from './details.js';
 import { JOBS_EVENTS, type JobEvent, type JobsEvent } from './events.js';
 import { decidedStatus, endedJob, hasEnded, requestedJob, withAttempt } from './job-state.js';
@@ -158,7 +158,7 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
     if (attempt !== before) changes.push(put(JOB_ATTEMPTS, attempt), ...detailChanges(event));
   }
   const job = rows.get(JOBS, { id });
-  if (event.type === JobRequestedV1.type) {
+  if (event.type === JobRequestedV2.type) {
     return job !== undefined
       ? changes
       : [...changes, put(JOBS, requestedJob(event, event.data)), requestChange(id, event.data)];
@@ -171,7 +171,7 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
 function jobAfter(
   job: JobRow,
   attempt: JobAttemptRow | undefined,
-  event: Exclude<JobEvent, { readonly type: typeof JobRequestedV1.type }>,
+  event: Exclude<JobEvent, { readonly type: typeof JobRequestedV2.type }>,
 ): JobRow {
   if (event.type === JobCancelRequestedV2.type) return { ...job, cancel_requested: true };
   if (attemptOf(event) !== undefined && event.type !== JobAssignedV1.type && event.type !== JobGatedV1.type) {
@@ -179,7 +179,7 @@ function jobAfter(
   }
   if (hasEnded(job)) return job;
   switch (event.type) {
-    case JobAcceptedV1.type: {
+    case JobAcceptedV2.type: {
       if (job.accepted_at !== null) return job;
       const status = decidedStatus(job) === 'requested' ? 'queued' : job.status;
       return {

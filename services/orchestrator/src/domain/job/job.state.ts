@@ -1,7 +1,7 @@
 import type {
   EventData,
   FailureClass,
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobAttemptLostV1,
   JobCancelledV1,
@@ -15,7 +15,7 @@ import type {
   JobOrganisedV1,
   JobOrganiseFailedV1,
   JobRejectedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   JobScoredV1,
   JobStartedV1,
@@ -24,9 +24,9 @@ import type { EventOf } from '@anime/event-store/pure';
 
 /** Every event of the job aggregate, whoever writes it. */
 export type JobEvent = EventOf<
-  | typeof JobRequestedV1
+  | typeof JobRequestedV2
   | typeof JobCancelRequestedV2
-  | typeof JobAcceptedV1
+  | typeof JobAcceptedV2
   | typeof JobRejectedV1
   | typeof JobAssignedV1
   | typeof JobCancelOrderedV1
@@ -69,7 +69,7 @@ export type JobEnd = 'completed' | 'failed' | 'cancelled' | 'rejected';
  * always computed (`stageOf`), never stored.
  */
 export interface JobState {
-  readonly requested?: EventData<typeof JobRequestedV1> & { readonly at: string };
+  readonly requested?: EventData<typeof JobRequestedV2> & { readonly at: string };
   readonly cancelRequested: boolean;
   readonly accepted?: { readonly maxAttempts: number; readonly vramGb: number };
   readonly assignment?: Assignment;

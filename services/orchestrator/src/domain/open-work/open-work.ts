@@ -44,7 +44,7 @@ export interface OpenWorkSnapshot {
 }
 
 /** Raised with every change of the fold or of the snapshot's shape. */
-export const OPEN_WORK_FOLD_VERSION = 2;
+export const OPEN_WORK_FOLD_VERSION = 3;
 
 /** The fold of the whole log that the orchestrator decides from. It holds open jobs only: ended ones are dropped. */
 export class OpenWork {

@@ -5,6 +5,7 @@ import {
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
   JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobAttemptFailedV1,
   JobAttemptLostV1,
@@ -20,6 +21,7 @@ import {
   JobOrganiseFailedV1,
   JobRejectedV1,
   JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   JobScoredV1,
   JobStartedV1,
@@ -79,7 +81,8 @@ export const SEALED: Sealed = {
 
 /** The events of one job, by name, each in its usual place; tests pick and reorder them. */
 export function jobEvents(jobId: string, options: StoryOptions = {}) {
-  const { prompt = 'a lighthouse at dusk', project = null, type = 'image', graphSize = 0 } = options;
+  const { prompt = 'a lighthouse at dusk', type = 'image', graphSize = 0 } = options;
+  const project = options.project == null ? null : { id: options.project, slug: 'demo-film' };
   let minute = options.minute ?? 0;
   const event = <C extends EventContract>(contract: C, data: EventData<C>): NewEvent<C> =>
     sample(contract, jobId, data, (minute += 0.01));
@@ -88,7 +91,7 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
   const run = (attempt: number) => ({ attempt, executorId: EXECUTOR, promptId: promptIdOf(jobId, attempt) });
   const file = { sha256: HASH, node: '9', index: 0 };
   return {
-    requested: event(JobRequestedV1, {
+    requested: event(JobRequestedV2, {
       type,
       template,
       parameters,
@@ -99,7 +102,7 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
     /** As builds before wrote it; they knew no reason. */
     cancelRequestedBefore: event(JobCancelRequestedV1, {}),
     cancelRequested: event(JobCancelRequestedV2, { reason: SEALED }),
-    accepted: event(JobAcceptedV1, {
+    accepted: event(JobAcceptedV2, {
       type,
       template,
       parameters,
@@ -300,6 +303,17 @@ export const STORIES = {
   },
 } as const;
 export type StoryName = keyof typeof STORIES;
+
+/** A job as builds before projects told it: in the versions of then. */
+export function olderEvents(id: string): NewEvent[] {
+  const job = jobEvents(id);
+  const project = deriveId(EXECUTOR, 'project');
+  return [
+    sample(JobRequestedV1, id, { ...job.requested.data, project }, 0),
+    sample(JobAcceptedV1, id, { ...job.accepted.data, project }, 1),
+    job.assigned(1),
+  ];
+}
 
 /** The events that belong to no job. `epoch` is the term that begins. */
 export function otherEvents(name: string, epoch: number): NewEvent[] {

@@ -10,14 +10,14 @@ import {
   rebuild,
   SNAPSHOTS,
   type Database,
+  type Projection,
 } from '@anime/projections';
 import { createTestDatabase, type TestDatabase } from '@anime/testing';
 import fc from 'fast-check';
-import { GATEWAY_MIGRATIONS } from '../../migrations/index.js';
-import { jobsProjection } from './jobs.projection.js';
-import { JOBS_TABLES } from './tables.js';
-import { STORIES, type StoryName } from './testing/sample-events.js';
-import { contractsIn, fillLog, type LogStep } from './testing/sample-log.js';
+import { GATEWAY_MIGRATIONS } from '../migrations/index.js';
+import { PROJECTIONS, READ_MODEL_TABLES } from './index.js';
+import { STORIES, type StoryName } from './jobs/testing/sample-events.js';
+import { contractsIn, fillLog, type LogStep } from './jobs/testing/sample-log.js';
 
 const storyNames = Object.keys(STORIES) as StoryName[];
 const job = fc.nat(11);
@@ -37,8 +37,13 @@ const everyGarbage: LogStep[] = (['no-envelope', 'bad-data', 'wrong-producer', '
 }));
 
 /** Reads the log to its end in batches of these sizes, over and over. */
-async function readInBatches(log: EventLog, database: Database, sizes: readonly number[]): Promise<Checkpoint> {
-  const row = projectionRow(jobsProjection, database, 'rebuild');
+async function readInBatches(
+  projection: Projection,
+  log: EventLog,
+  database: Database,
+  sizes: readonly number[],
+): Promise<Checkpoint> {
+  const row = projectionRow(projection, database, 'rebuild');
   let at = await row.loadCheckpoint();
   const end = await log.end();
   for (let n = 0; at.position < end; n += 1) {
@@ -57,7 +62,7 @@ async function readInBatches(log: EventLog, database: Database, sizes: readonly 
   return at;
 }
 
-describe('the jobs read-model', () => {
+describe.each<Projection>([...PROJECTIONS])('the read-model $name', (projection) => {
   let server: TestDatabase;
   const open: Database[] = [];
   let schemas = 0;
@@ -75,7 +80,7 @@ describe('the jobs read-model', () => {
       url: server.url,
       schema: `gateway_${(schemas += 1)}`,
       migrations: GATEWAY_MIGRATIONS,
-      tables: [...JOBS_TABLES, CHECKPOINTS, SNAPSHOTS],
+      tables: [...READ_MODEL_TABLES, CHECKPOINTS, SNAPSHOTS],
     });
     open.push(database);
     return database;
@@ -84,7 +89,7 @@ describe('the jobs read-model', () => {
   async function hashOf(database: Database): Promise<string> {
     const session = await database.session();
     try {
-      return await hashTables(session, database.schema, JOBS_TABLES);
+      return await hashTables(session, database.schema, projection.tables);
     } finally {
       session.release({ reuse: true });
     }
@@ -114,13 +119,13 @@ describe('the jobs read-model', () => {
           expect([...(await contractsIn(log))].sort()).toEqual([...CATALOGUE.byName.keys()].sort());
 
           const inBatches = emptyDatabase();
-          const checkpoint = await readInBatches(log, inBatches, sizes);
+          const checkpoint = await readInBatches(projection, log, inBatches, sizes);
           const atOnce = emptyDatabase();
-          await readInBatches(log, atOnce, [1_000]);
+          await readInBatches(projection, log, atOnce, [1_000]);
           const live = await hashOf(inBatches);
           expect(await hashOf(atOnce)).toBe(live);
 
-          const rebuilt = await rebuild(jobsProjection, log, inBatches, { checkParity: true, maxBatch: sizes[0] ?? 1 });
+          const rebuilt = await rebuild(projection, log, inBatches, { checkParity: true, maxBatch: sizes[0] ?? 1 });
           expect(rebuilt).toEqual({ checkpoint, hash: live });
           expect(await hashOf(inBatches)).toBe(live);
           await Promise.all([inBatches.close(), atOnce.close()]);

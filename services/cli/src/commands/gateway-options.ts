@@ -1,0 +1,47 @@
+import { types } from 'node:util';
+import { createGatewayClient, type GatewayClient } from '@anime/gateway-client';
+import { InvalidArgumentError, type Command } from 'commander';
+import { AdvisedError, messageOf } from '../output/explain.js';
+import { DEFAULT_GATEWAY, setting, type Surroundings } from '../surroundings.js';
+
+/** What every command that asks the gateway takes. */
+export interface GatewayOptions {
+  readonly gateway?: string;
+  readonly json?: boolean;
+}
+
+/** Adds those options. */
+export function withGateway(command: Command): Command {
+  return command
+    .option('--gateway <url>', `address of the gateway (default: ANIME_GATEWAY, else ${DEFAULT_GATEWAY})`)
+    .option('--json', 'print one JSON document instead of text');
+}
+
+/**
+ * Asks the gateway.
+ * @throws AdvisedError when nothing answers at its address; GatewayError when it answers with a problem
+ */
+export async function useGateway<T>(
+  surroundings: Surroundings,
+  options: GatewayOptions,
+  use: (client: GatewayClient) => Promise<T>,
+): Promise<T> {
+  const url = setting(surroundings, options.gateway, 'ANIME_GATEWAY', DEFAULT_GATEWAY);
+  try {
+    return await use(createGatewayClient(url));
+  } catch (error) {
+    // `fetch` rejects with a TypeError when it gets no answer at all, or when the address is none.
+    if (!types.isNativeError(error) || error.name !== 'TypeError') throw error;
+    const advice = 'Is the studio running (npm start)? Give its address with --gateway or ANIME_GATEWAY.';
+    throw new AdvisedError(`The gateway cannot be reached at ${url}: ${messageOf(error)}`, advice, error);
+  }
+}
+
+/** Reads an option that is a whole number. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
