@@ -14,7 +14,7 @@ export const append: BenchRow = {
   run: async (context) => {
     await using studio = await BenchStudio.start(context);
     await using load = new LoadProcess<AppendAsk, AppendAnswer>('append');
-    const [windows, seconds] = context.quick ? [2, 1] : [5, 2];
+    const [windows, seconds] = context.quick ? [2, 1] : [4, 2];
     const measure = async (inFlight: number) => {
       const answers = { product: [] as AppendAnswer[], raw: [] as AppendAnswer[] };
       // The first pair only warms both up.

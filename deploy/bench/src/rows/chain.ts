@@ -47,7 +47,7 @@ const rate = (answers: readonly JobsAnswer[]) =>
   );
 
 async function toExecuted(context: BenchContext): Promise<Measured[]> {
-  const [windows, single, many] = context.quick ? [1, 20, 50] : [3, 60, 300];
+  const [windows, single, many] = context.quick ? [1, 20, 50] : [3, 40, 200];
   const overhead = await withStudio(context, SERVICES, 1, (load, studio) =>
     pairs(context, load, { ...studio, jobs: single, how: 'one by one', size: 64, until: 'executed' }, windows),
   );
@@ -77,7 +77,7 @@ async function toExecuted(context: BenchContext): Promise<Measured[]> {
 }
 
 async function toCompleted(context: BenchContext): Promise<Measured[]> {
-  const [windows, jobs] = context.quick ? [1, 20] : [2, 80];
+  const [windows, jobs] = context.quick ? [1, 20] : [2, 60];
   const rates = await withStudio(context, SERVICES, 2, (load, studio) =>
     pairs(context, load, { ...studio, jobs, how: 'all at once', size: 512, until: 'completed' }, windows),
   );

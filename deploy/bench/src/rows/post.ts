@@ -40,7 +40,7 @@ async function gatewayAlone(context: BenchContext): Promise<Measured[]> {
   const bare = await studio.program('bare-http', BARE_HTTP);
   await using poster = new LoadProcess<PostAsk, PostAnswer>('post');
   await using appender = new LoadProcess<AppendAsk, AppendAnswer>('append');
-  const [windows, seconds] = context.quick ? [1, 1] : [3, 3];
+  const [windows, seconds] = context.quick ? [1, 1] : [3, 2];
   const measure = async (connections: number): Promise<Windows> => {
     const found: Windows = { gateway: [], raw: [], bare: [] };
     for (let window = 0; window <= windows; window += 1) {

@@ -100,7 +100,7 @@ async function windows(
   await using publisher = new LoadProcess<PublishAsk, PublishAnswer>('publish-progress');
   context.step(`connecting ${jobs.length * viewersPerJob} viewers`);
   await viewers.ask({ kind: 'connect', url, jobs, viewersPerJob });
-  const [count, seconds] = context.quick ? [1, 2] : [3, 4];
+  const [count, seconds] = context.quick ? [1, 2] : [3, 3];
   const results: Result[] = [];
   // The first one only warms up.
   for (let window = context.quick ? 1 : 0; window <= count; window += 1) {
