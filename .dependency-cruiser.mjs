@@ -14,6 +14,7 @@ const LIBS_BELOW = {
   'event-store': ['problem-details'],
   'sealed-fields': ['blob-store', 'problem-details'],
   messaging: ['blob-store', 'event-store', 'problem-details'],
+  'api-keys': ['event-store', 'messaging', 'problem-details'],
   projections: ['blob-store', 'event-store', 'problem-details'],
   'service-runtime': ['blob-store', 'event-store', 'messaging', 'problem-details', 'projections'],
   testing: ['embedded-servers'],

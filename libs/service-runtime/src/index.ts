@@ -1,5 +1,6 @@
 export * from './main.js';
 export {
+  accessConfig,
   baseConfig,
   blobsConfig,
   configurationLines,

@@ -344,6 +344,7 @@ describe('the system', () => {
       { name: 'projects', state: 'running' },
       { name: 'dead-letters', state: 'running' },
       { name: 'template-registry', state: 'running' },
+      { name: 'api-keys', state: 'running' },
     ]);
   });
 

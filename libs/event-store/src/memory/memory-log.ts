@@ -3,6 +3,7 @@ import {
   CATALOGUE,
   EVENTS_ROOT,
   eventSubject,
+  kindFilter,
   type Aggregate,
   type ContractCatalogue,
   type EventContract,
@@ -102,13 +103,20 @@ export class MemoryLog implements EventLog {
     aggregateId: string,
     options: { readonly after?: number } = {},
   ): AsyncIterable<LogEntry> {
-    const filter = aggregateFilter(this.root, aggregate, aggregateId);
-    const subjects = (message: StoredMessage): boolean => matches(message.subject, filter);
-    for (const message of this.#storage.messages.slice(options.after ?? 0).filter(subjects)) yield this.#entry(message);
+    yield* this.#filtered(aggregateFilter(this.root, aggregate, aggregateId), options.after ?? 0);
+  }
+
+  async *readKind(aggregate: Aggregate): AsyncIterable<LogEntry> {
+    yield* this.#filtered(kindFilter(this.root, aggregate), 0);
   }
 
   async *read(options: { readonly after: number; readonly to?: number }): AsyncIterable<LogEntry> {
     for (const message of this.#storage.messages.slice(options.after, options.to)) yield this.#entry(message);
+  }
+
+  *#filtered(filter: string, after: number): Iterable<LogEntry> {
+    const subjects = (message: StoredMessage): boolean => matches(message.subject, filter);
+    for (const message of this.#storage.messages.slice(after).filter(subjects)) yield this.#entry(message);
   }
 
   async follow(options: FollowOptions): Promise<void> {

@@ -57,10 +57,13 @@ export class Viewers implements ProgressSink {
     this.#sweeping = setInterval(() => this.#sweep(), options.limits.sweepMs);
   }
 
-  /** @param from the place that the viewer wants to go on behind; undefined: a new subscription, or a token that is none */
-  add(jobId: string, socket: WebSocket, from: Place | undefined): void {
+  /**
+   * @param from the place that the viewer wants to go on behind; undefined: a new subscription, or a token that is none
+   * @param mayStay asked again and again; once it is false the viewer is closed
+   */
+  add(jobId: string, socket: WebSocket, from: Place | undefined, mayStay: () => boolean = () => true): void {
     const { limits, observer } = this.#options;
-    const viewer = new Viewer(socket, limits, observer);
+    const viewer = new Viewer(socket, limits, observer, mayStay);
     observer.opened();
     const room = this.#enter(jobId, viewer);
     socket.on('close', () => this.#leave(room, viewer));
