@@ -1,7 +1,11 @@
 import { ApiKeyIssuedV1 } from './events/api-key/issued.v1.js';
 import { ApiKeyRevokedV1 } from './events/api-key/revoked.v1.js';
+import { DeadLetterDiscardedV1 } from './events/dead-letter/discarded.v1.js';
 import { DeadLetterOrganizerParkedV1 } from './events/dead-letter/organizer-parked.v1.js';
+import { DeadLetterOrganizerSettledV1 } from './events/dead-letter/organizer-settled.v1.js';
+import { DeadLetterReplayedV1 } from './events/dead-letter/replayed.v1.js';
 import { DeadLetterScorerParkedV1 } from './events/dead-letter/scorer-parked.v1.js';
+import { DeadLetterScorerSettledV1 } from './events/dead-letter/scorer-settled.v1.js';
 import { ExecutorLostV1 } from './events/executor/lost.v1.js';
 import { ExecutorRecoveredV1 } from './events/executor/recovered.v1.js';
 import { ExecutorRegisteredV1 } from './events/executor/registered.v1.js';
@@ -108,6 +112,10 @@ export const CATALOGUE: ContractCatalogue = createCatalogue(
     JobCancelledV1,
     DeadLetterScorerParkedV1,
     DeadLetterOrganizerParkedV1,
+    DeadLetterReplayedV1,
+    DeadLetterScorerSettledV1,
+    DeadLetterOrganizerSettledV1,
+    DeadLetterDiscardedV1,
     ApiKeyIssuedV1,
     ApiKeyRevokedV1,
   ],

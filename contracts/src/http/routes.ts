@@ -8,6 +8,7 @@ import {
   GenerateVideoRequest,
   JobAcknowledged,
 } from './generate.js';
+import { DEAD_LETTER_ROUTES } from './dead-letter-routes.js';
 import { Job, JobPage, JobTrail, Queue } from './job.js';
 import {
   AfterQuery,
@@ -168,6 +169,7 @@ export const ROUTES = {
     problems: READ_PROBLEMS,
   }),
   ...PROJECT_ROUTES,
+  ...DEAD_LETTER_ROUTES,
   ...KEY_ROUTES,
   getSystem: defineRoute({
     operationId: 'getSystem',

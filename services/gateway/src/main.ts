@@ -1,6 +1,6 @@
 import { runMain } from '@anime/service-runtime/main';
 
-await runMain('gateway', async () => {
+await runMain('gateway', import.meta.url, async () => {
   if (process.argv[2] === 'keys') {
     const { runKeysCommand } = await import('./keys-command.js');
     process.exitCode = await runKeysCommand(process.argv.slice(3));

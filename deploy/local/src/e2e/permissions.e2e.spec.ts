@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SERVICES } from '@anime/contracts';
+import { BLOBS_BUCKET } from '@anime/event-store';
 import { createGatewayClient, unwrap } from '@anime/gateway-client';
 import { eventually, freePort } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -56,6 +57,8 @@ describe('a studio whose services may do in NATS only what they need', () => {
     expect((await studio.ended(late)).status).toBe('cancelled');
     await studio.rebuildAndCompare();
     await useKey();
+    const blobs = await (await studio.log.connected()).request(`$JS.API.STREAM.INFO.OBJ_${BLOBS_BUCKET}`);
+    expect(blobs.json<{ state: { messages: number } }>().state.messages).toBeGreaterThan(0);
 
     const { connections } = (await (await fetch(`${monitor}/connz?auth=true`)).json()) as Connections;
     const users = connections

@@ -37,6 +37,8 @@ function nextStep({ problem }: GatewayError): string {
       return '\nnpm run anime -- projects list --all shows which there are.';
     case 'precondition-failed':
       return '\nSend the same command again: it takes in what came first.';
+    case 'dead-letter-not-found':
+      return '\nnpm run anime -- dead-letters list shows which there are.';
     case 'key-not-found':
       return '\nnpm run anime -- keys list shows which there are.';
     case 'unauthenticated':

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { challengeOf, missingScope, type Caller, type Doorkeeper } from '@anime/api-keys';
 import { API_KEY_PREFIX, Uuid, type Scope } from '@anime/contracts';
 import { problemJson, ProblemError, PROBLEM_MEDIA_TYPE, toProblem, type FieldError } from '@anime/problem-details';
+import { traceRequest } from '@anime/service-runtime';
 import { WebSocketServer } from 'ws';
 import { parseToken, type Place } from '../../domain/viewing/resume.js';
 import type { Viewers } from '../../viewers/viewers.js';
@@ -46,14 +47,25 @@ export function openProgressDoor(server: Server, viewers: Pick<Viewers, 'add'>, 
   });
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
-    let wish: Wish;
-    try {
-      wish = readWish(request, doorkeeper);
-    } catch (error) {
-      return refuse(socket, request, toProblem(error));
-    }
-    sockets.handleUpgrade(request, socket, head, (connection) => {
-      viewers.add(wish.jobId, connection, wish.from, () => doorkeeper.mayStay(wish.caller));
+    const { method = 'GET', headers, url = '/' } = request;
+    const route = PATH.test(url.split('?', 1)[0] ?? '') ? `/${PROGRESS_PATH}` : undefined;
+    const traced = traceRequest({ method, headers, url, route });
+    traced.run(() => {
+      let wish: Wish;
+      // Unless the handshake is one.
+      let status = 400;
+      try {
+        wish = readWish(request, doorkeeper);
+      } catch (error) {
+        const problem = toProblem(error);
+        refuse(socket, request, problem, traced.traceId);
+        return traced.end(problem.status);
+      }
+      sockets.handleUpgrade(request, socket, head, (connection) => {
+        status = 101;
+        viewers.add(wish.jobId, connection, wish.from, () => doorkeeper.mayStay(wish.caller));
+      });
+      traced.end(status);
     });
   });
 }
@@ -102,9 +114,9 @@ function addressOf(request: IncomingMessage): URL {
   return new URL(path, base);
 }
 
-function refuse(socket: Duplex, request: IncomingMessage, problem: ProblemError): void {
+function refuse(socket: Duplex, request: IncomingMessage, problem: ProblemError, traceId?: string): void {
   const requestId = randomUUID();
-  const body = JSON.stringify(problemJson(problem, request.url?.split('?')[0] ?? '', requestId));
+  const body = JSON.stringify(problemJson(problem, request.url?.split('?')[0] ?? '', requestId, traceId));
   const challenge = challengeOf(problem, WANTED);
   const more = [
     ...(challenge === undefined ? [] : [`www-authenticate: ${challenge}\r\n`]),

@@ -1,8 +1,6 @@
 import {
   ApiKeyIssuedV1,
   ApiKeyRevokedV1,
-  DeadLetterOrganizerParkedV1,
-  DeadLetterScorerParkedV1,
   ExecutorLostV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
@@ -320,14 +318,6 @@ export function olderEvents(id: string): NewEvent[] {
 /** The events that belong to no job. `epoch` is the term that begins. */
 export function otherEvents(name: string, epoch: number): NewEvent[] {
   const id = deriveId(EXECUTOR, 'others', name);
-  const parked = {
-    consumer: 'quality-scorer',
-    eventId: deriveId(id, 'parked'),
-    eventName: JobExecutedV1.name,
-    aggregateId: id,
-    error: { code: 'undecodable-image', message: 'not a picture: \uD800' },
-    deliveries: 5,
-  };
   const manifest = {
     id: 'text-to-image',
     version: epoch,
@@ -357,8 +347,6 @@ export function otherEvents(name: string, epoch: number): NewEvent[] {
       0,
     ),
     sample(SchedulerTermStartedV1, deriveId(EXECUTOR, 'scheduler'), { epoch, leader: id }, 0),
-    sample(DeadLetterScorerParkedV1, deriveId(id, 'scorer'), parked, 0),
-    sample(DeadLetterOrganizerParkedV1, deriveId(id, 'organizer'), { ...parked, consumer: 'file-organizer' }, 0),
     sample(
       ApiKeyIssuedV1,
       deriveId(id, 'key'),
