@@ -54,7 +54,7 @@ describe("the rights of NATS's users", () => {
   });
 
   it('follow the catalogue: an event that is new there is its producer’s to publish', () => {
-    const WorkflowPraisedV1 = defineEvent({
+    const JobPraisedV1 = defineEvent({
       type: 'workflow.praised',
       version: 1,
       aggregate: 'workflow',
@@ -62,8 +62,8 @@ describe("the rights of NATS's users", () => {
       description: 'a fixture of the tests',
       data: z.strictObject({}),
     });
-    const subject = eventSubject(EVENTS_ROOT, WorkflowPraisedV1, MINE, {});
-    const catalogue = createCatalogue([...CATALOGUE.contracts, WorkflowPraisedV1], [...CATALOGUE.upcasters.values()]);
+    const subject = eventSubject(EVENTS_ROOT, JobPraisedV1, MINE, {});
+    const catalogue = createCatalogue([...CATALOGUE.contracts, JobPraisedV1], [...CATALOGUE.upcasters.values()]);
     expect(mayPublish(of('file-organizer'), subject)).toBe(false);
     expect(mayPublish(of('file-organizer', studioRights({ executorIds: [], catalogue })), subject)).toBe(true);
   });
