@@ -160,6 +160,17 @@ export default {
       to: { path: 'node_modules/@nats-io/' },
     },
     {
+      name: 'telemetry-behind-libs',
+      comment:
+        'Spans and metrics are made in event-store, messaging and service-runtime alone, from the catalogue in contracts.',
+      severity: 'error',
+      from: {
+        path: '^(contracts|libs|services|deploy)/',
+        pathNot: ['^libs/(event-store|messaging|service-runtime)/', TESTS],
+      },
+      to: { path: 'node_modules/(@opentelemetry|prom-client)/' },
+    },
+    {
       name: 'orm-in-adapters',
       comment: "MikroORM only in libs/projections and in services' adapters, migrations and projections.",
       severity: 'error',
@@ -176,7 +187,10 @@ export default {
     },
   ],
   options: {
-    exclude: { path: '(^|/)(dist|\\.anime|\\.nx|fixtures/(boundaries|service))/' },
+    // Of our own folders only: many a package lies in its `dist`.
+    exclude: {
+      path: '^(contracts|libs/[^/]+|services/[^/]+|deploy/[^/]+)/dist/|(^|/)(\\.anime|\\.nx|fixtures/(boundaries|service))/',
+    },
     doNotFollow: { path: 'node_modules' },
     // Type imports are imports: what a file knows is what counts.
     tsPreCompilationDeps: true,

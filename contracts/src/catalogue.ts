@@ -1,5 +1,9 @@
+import { DeadLetterDiscardedV1 } from './events/dead-letter/discarded.v1.js';
 import { DeadLetterOrganizerParkedV1 } from './events/dead-letter/organizer-parked.v1.js';
+import { DeadLetterOrganizerSettledV1 } from './events/dead-letter/organizer-settled.v1.js';
+import { DeadLetterReplayedV1 } from './events/dead-letter/replayed.v1.js';
 import { DeadLetterScorerParkedV1 } from './events/dead-letter/scorer-parked.v1.js';
+import { DeadLetterScorerSettledV1 } from './events/dead-letter/scorer-settled.v1.js';
 import { ExecutorLostV1 } from './events/executor/lost.v1.js';
 import { ExecutorRecoveredV1 } from './events/executor/recovered.v1.js';
 import { ExecutorRegisteredV1 } from './events/executor/registered.v1.js';
@@ -106,6 +110,10 @@ export const CATALOGUE: ContractCatalogue = createCatalogue(
     JobCancelledV1,
     DeadLetterScorerParkedV1,
     DeadLetterOrganizerParkedV1,
+    DeadLetterReplayedV1,
+    DeadLetterScorerSettledV1,
+    DeadLetterOrganizerSettledV1,
+    DeadLetterDiscardedV1,
   ],
   UPCASTERS,
 );

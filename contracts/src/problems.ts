@@ -16,12 +16,14 @@ export const PROBLEMS = {
   'not-found': { status: 404, title: 'There is no such thing', retryable: false },
   'job-not-found': { status: 404, title: 'There is no such job', retryable: false },
   'project-not-found': { status: 404, title: 'There is no such project', retryable: false },
+  'dead-letter-not-found': { status: 404, title: 'There is no such dead letter', retryable: false },
   'template-not-found': { status: 404, title: 'There is no such workflow template', retryable: false },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here', retryable: false },
   'append-conflict': { status: 409, title: 'Somebody else changed it first', retryable: true },
   'job-ended': { status: 409, title: 'The job has already ended', retryable: false },
   'project-exists': { status: 409, title: 'A project has that slug already', retryable: false },
   'project-archived': { status: 409, title: 'The project is archived', retryable: false },
+  'dead-letter-closed': { status: 409, title: 'The dead letter is closed', retryable: false },
   'template-changed': {
     status: 409,
     title: 'A version of a template was changed after it had been registered',
@@ -39,6 +41,8 @@ export const PROBLEMS = {
   'rate-limited': { status: 429, title: 'Too many requests', retryable: true },
   'idempotency-key-reused': { status: 422, title: 'The key was used for another request', retryable: false },
   'event-invalid': { status: 500, title: 'An event does not fit its contract', retryable: false },
+  'event-missing': { status: 500, title: 'An event is not, or no longer, in the log', retryable: false },
+  'event-unhandled': { status: 500, title: 'The consumer has no handler for this event any more', retryable: false },
   'checkpoint-mismatch': {
     status: 500,
     title: 'The read-model does not belong to this log; rebuild it',

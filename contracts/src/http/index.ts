@@ -4,6 +4,8 @@ export * from './generate.js';
 export * from './job.js';
 export * from './project.js';
 export * from './system.js';
+export * from './dead-letter.js';
+export * from './dead-letter-routes.js';
 export * from './parameters.js';
 export * from './route.js';
 export * from './routes.js';

@@ -52,6 +52,9 @@ export const JobAttempt = z
       .strictObject({ code: z.string(), message: z.string() })
       .nullable()
       .meta({ description: 'why the outputs could not be filed' }),
+    organisedAt: Instant.nullable().meta({
+      description: 'when the outputs were filed; beside a failure to do so: by a later replay',
+    }),
     gate: z
       .strictObject({
         verdict: Verdict,

@@ -70,6 +70,7 @@ export function buildOpenApi(routes: readonly Route[], version: string): OpenApi
       { name: 'generate', description: 'commands that make jobs' },
       { name: 'jobs', description: 'jobs and what became of them' },
       { name: 'projects', description: 'what jobs and files belong to' },
+      { name: 'dead-letters', description: 'events that a consumer gave up, and messages without effect' },
       { name: 'system', description: 'the system itself' },
     ],
     paths,

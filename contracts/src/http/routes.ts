@@ -8,6 +8,7 @@ import {
   GenerateVideoRequest,
   JobAcknowledged,
 } from './generate.js';
+import { DEAD_LETTER_ROUTES } from './dead-letter-routes.js';
 import { Job, JobPage, JobTrail, Queue } from './job.js';
 import {
   AfterQuery,
@@ -167,6 +168,7 @@ export const ROUTES = {
     problems: READ_PROBLEMS,
   }),
   ...PROJECT_ROUTES,
+  ...DEAD_LETTER_ROUTES,
   getSystem: defineRoute({
     operationId: 'getSystem',
     method: 'get',

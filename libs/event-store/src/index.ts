@@ -6,7 +6,7 @@ export { newerContract, newerEntry, type NewerEntry } from './newer-contract.js'
 export * from './ids.js';
 export * from './canonical-json.js';
 export * from './body.js';
-export * from './trace-context.js';
+export * from './tracing.js';
 export { classify } from './codec/classify.js';
 export { encodeEvent, type EncodedEvent } from './codec/encode-event.js';
 export { fence, TermTable } from './codec/term-table.js';

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addConsumers } from './commands/consumers.js';
+import { addDeadLetters, addVoids } from './commands/dead-letters.js';
 import { addJobs } from './commands/jobs.js';
 import { addNatsUsers } from './commands/nats-users.js';
 import { addProjects } from './commands/projects.js';
@@ -28,7 +29,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
 function program(surroundings: Surroundings): Command {
   const root = new Command('anime')
     .description(
-      'The command line of an anime studio: prepares NATS, repairs consumers, keeps projects, looks at jobs.',
+      'The command line of an anime studio: prepares NATS, repairs consumers, keeps projects, looks at jobs and dead letters.',
     )
     .usage('<command> [options]      (from the repository: npm run anime -- <command> [options])')
     // Set before the commands are added: they take both over.
@@ -41,5 +42,7 @@ function program(surroundings: Surroundings): Command {
   addNatsUsers(root, surroundings);
   addJobs(root, surroundings);
   addProjects(root, surroundings);
+  addDeadLetters(root, surroundings);
+  addVoids(root, surroundings);
   return root;
 }

@@ -5,6 +5,7 @@ import { FileSubjectKeys } from '@anime/sealed-fields';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { knowCaller } from './adapters/http/know-caller.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
+import { DeadLettersController } from './adapters/http/dead-letters.controller.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
 import { ProjectsController } from './adapters/http/projects.controller.js';
@@ -13,8 +14,10 @@ import { SealOpener } from './adapters/http/seal-opener.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
+import { DeadLettersReadModel } from './adapters/postgres/dead-letters-read-model.js';
 import { JobsReadModel } from './adapters/postgres/jobs-read-model.js';
 import { ProjectsReadModel } from './adapters/postgres/projects-read-model.js';
+import { DeadLetterCommands } from './commands/dead-letter-commands.js';
 import { JobCommands } from './commands/job-commands.js';
 import { ProjectCommands } from './commands/project-commands.js';
 import { QueueLimits } from './commands/queue-limit.js';
@@ -22,6 +25,7 @@ import { isTemporary, registerTemplate } from './commands/register-template.js';
 import type { GatewayConfig } from './config.js';
 import { consumers } from './consumers.js';
 import { projectIdNamed } from './domain/project/project-name.js';
+import { DeadLetterQueries } from './queries/dead-letter-queries.js';
 import { JobQueries } from './queries/job-queries.js';
 import { ProjectQueries } from './queries/project-queries.js';
 import { SystemQuery } from './queries/system-query.js';
@@ -51,6 +55,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
   const subjectKeys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
+  const letters = new DeadLettersReadModel(database);
 
   const templates = new TemplateRegistry();
   const registration = new TemplateRegistration({
@@ -94,10 +99,10 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     onError,
     stopping.signal,
   );
-  const system = new SystemQuery({ log, reads, live, own: () => service.status() });
+  const system = new SystemQuery({ log, reads, letters, live, own: () => service.status() });
   return service.options({
     table: consumers(database, templates, () => void registration.run(stopping.signal)),
-    controllers: [GenerateController, JobsController, ProjectsController, SystemController],
+    controllers: [GenerateController, JobsController, ProjectsController, DeadLettersController, SystemController],
     providers: [
       { provide: JobCommands, useValue: commands },
       { provide: JobQueries, useValue: queries },
@@ -111,6 +116,11 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
           studio,
           stopping: stopping.signal,
         }),
+      },
+      { provide: DeadLetterCommands, useValue: new DeadLetterCommands({ log, keys: subjectKeys, now }) },
+      {
+        provide: DeadLetterQueries,
+        useValue: new DeadLetterQueries({ reads: letters, log, stopping: stopping.signal }),
       },
       {
         provide: SealOpener,

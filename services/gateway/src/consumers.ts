@@ -5,7 +5,7 @@ import { projectionRow, type Database } from '@anime/projections';
 import { PROJECTIONS } from './projections/index.js';
 import type { TemplateRegistry } from './templates/template-registry.js';
 
-/** What a person types when the read-model does not belong to the log. */
+/** What a person types when a read-model does not belong to the log. */
 const REBUILD = 'npm run rebuild -w @anime/gateway';
 
 /**

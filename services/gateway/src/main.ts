@@ -1,6 +1,6 @@
 import { runMain } from '@anime/service-runtime/main';
 
-await runMain('gateway', async () => {
+await runMain('gateway', import.meta.url, async () => {
   const [{ runService }, { readGatewayConfig }, { composeGateway }] = await Promise.all([
     import('@anime/service-runtime'),
     import('./config.js'),

@@ -188,6 +188,11 @@ describe('the API of a whole studio', () => {
         [ask('GET', `/api/anime/jobs/${NOBODY}`), 404, 'job-not-found', []],
         [ask('GET', `/api/anime/jobs/${NOBODY}/events`), 404, 'job-not-found', []],
         [ask('POST', `/api/anime/jobs/${NOBODY}/cancel`), 404, 'job-not-found', []],
+        [ask('GET', `/api/anime/dead-letters/${NOBODY}`), 404, 'dead-letter-not-found', []],
+        [ask('POST', `/api/anime/dead-letters/${NOBODY}/replay`), 404, 'dead-letter-not-found', []],
+        [post(`/api/anime/dead-letters/${NOBODY}/discard`, { reason: 'x' }), 404, 'dead-letter-not-found', []],
+        [ask('GET', '/api/anime/dead-letters?cursor=nonsense'), 400, 'bad-cursor', []],
+        [ask('GET', '/api/anime/void-messages?kind=all'), 400, 'validation-failed', ['query/kind']],
         [ask('GET', '/api/anime/jobs?cursor=nonsense'), 400, 'bad-cursor', []],
         [ask('GET', '/api/anime/jobs?status=asleep&limit=0'), 400, 'validation-failed', []],
       ];

@@ -2,7 +2,7 @@ import { unwrap } from '@anime/gateway-client';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestStudio } from '../testing/test-studio.js';
 
-describe('the read-model of a studio that worked', () => {
+describe('each read-model of a studio that worked', () => {
   let studio: TestStudio;
   beforeAll(async () => {
     studio = await TestStudio.start();
@@ -43,6 +43,7 @@ describe('the read-model of a studio that worked', () => {
     expect(await studio.rebuildAndCompare()).toEqual([
       { rebuilt: 'jobs', ...equal },
       { rebuilt: 'projects', ...equal },
+      { rebuilt: 'dead-letters', ...equal },
     ]);
     // The live gateway goes on from the new tables.
     const after = await studio.requestImage({ seed: 4, steps: 2 });

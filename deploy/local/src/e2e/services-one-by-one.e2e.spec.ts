@@ -35,6 +35,7 @@ describe('the services one by one, as the README says', () => {
     'NODE_ENV',
     'ANIME_BLOBS',
     'ANIME_BLOBS_DIR',
+    'ANIME_KEYS_DIR',
     'ANIME_LIBRARY_DIR',
     'ANIME_WORKFLOWS_DIR',
   ])

@@ -14,6 +14,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Appended, EventLog, Expectation, FollowOptions } from '../event-log.js';
 import type { NewEvent } from '../event.js';
 import type { LogEntry } from '../log-entry.js';
+import { inPublishSpan } from '../publish-span.js';
 import { Appender } from './appender.js';
 import { EntrySource } from './entry-source.js';
 import { Follower } from './follower.js';
@@ -121,7 +122,9 @@ export class JetStreamLog implements EventLog {
 
   async append(event: NewEvent, options: { readonly expect?: Expectation | undefined } = {}): Promise<Appended> {
     try {
-      const appended = await this.#appender.append(event, options.expect);
+      const appended = await inPublishSpan(event, this.stream, this.root, (traced) =>
+        this.#appender.append(traced, options.expect),
+      );
       this.#refused = undefined;
       return appended;
     } catch (error) {

@@ -17,6 +17,7 @@ import { checkpointMismatch } from '../checkpoint-mismatch.js';
 import type { Appended, Checkpoint, EventLog, Expectation, FollowOptions } from '../event-log.js';
 import type { NewEvent } from '../event.js';
 import type { LogEntry } from '../log-entry.js';
+import { inPublishSpan } from '../publish-span.js';
 
 export interface MemoryLogOptions {
   readonly catalogue?: ContractCatalogue;
@@ -59,11 +60,14 @@ export class MemoryLog implements EventLog {
     for (const wake of this.#storage.wakers) wake();
   }
 
-  async append(event: NewEvent, options: { readonly expect?: Expectation | undefined } = {}): Promise<Appended> {
+  append(event: NewEvent, options: { readonly expect?: Expectation | undefined } = {}): Promise<Appended> {
+    return inPublishSpan(event, 'memory', this.root, async (traced) => this.#append(traced, options.expect));
+  }
+
+  #append(event: NewEvent, expect: Expectation | undefined): Appended {
     const encoded = encodeEvent(event, this.root);
     const own = this.#storage.ids.get(event.id);
     if (own !== undefined) return { position: own, duplicate: true };
-    const { expect } = options;
     if (expect !== undefined) {
       const scope =
         expect.scope === 'subject'

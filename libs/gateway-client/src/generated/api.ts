@@ -227,6 +227,103 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/anime/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List events that a consumer gave up, newest first */
+        get: operations["listDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/dead-letters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a dead letter with its event
+         * @description Read from the log itself: as new as the log, and there also while the read-model is away.
+         */
+        get: operations["getDeadLetter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/dead-letters/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a given-up event handled again
+         * @description Takes no body. Its consumer handles the event as if it had just been delivered; the dead letter then is `settled`, or `open` again. While a replay is under way, another one is answered with its position.
+         */
+        post: operations["replayDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/dead-letters/{id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Want nothing more to be done about a given-up event
+         * @description It cannot be replayed after that. The reason is stored sealed with the key of the caller.
+         */
+        post: operations["discardDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/void-messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List messages of the log without effect, newest first
+         * @description They are listed only: what is no valid event cannot be replayed.
+         */
+        get: operations["listVoidMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/anime/system": {
         parameters: {
             query?: never;
@@ -267,6 +364,111 @@ export interface components {
             /** @description what people call it */
             title: string & (unknown & unknown);
             settings?: components["schemas"]["ProjectSettings"];
+        };
+        DeadLetter: {
+            /** @description lower-case UUID */
+            id: string;
+            /**
+             * @description `open`: somebody has to look; `replayed`: its consumer has not answered yet; `settled`: a replay dealt with it; `discarded`
+             * @enum {string}
+             */
+            state: "open" | "replayed" | "settled" | "discarded";
+            /** @description which consumer gave it up */
+            consumer: string;
+            /** @description lower-case UUID */
+            eventId: string;
+            eventName: string;
+            /** @description the job, for an event of a job */
+            aggregateId: string;
+            /** @description why, the last time */
+            error: {
+                code: string;
+                message: string;
+            };
+            /** @description how often it was tried, the last time */
+            deliveries: number;
+            /** @description how often it was given up */
+            parkings: number;
+            /** @description the first time */
+            parkedAt: string;
+            /** @description UTC instant with milliseconds */
+            lastParkedAt: string;
+            replays: number;
+            /** @description the last time */
+            replayedAt: string | null;
+            /** @description opaque id of a person */
+            replayedBy: string | null;
+            settledAt: string | null;
+            /** @description `handled`: the effect is in the log; `not-current`: it was there already, or is no longer wanted */
+            outcome: ("handled" | "not-current") | null;
+            discardedAt: string | null;
+            /** @description opaque id of a person */
+            discardedBy: string | null;
+        };
+        DeadLetterAcknowledged: {
+            /** @description lower-case UUID */
+            deadLetterId: string;
+            /** @description place in the log of the wish, also when it had been uttered before */
+            position: number;
+        };
+        DeadLetterDetail: {
+            /** @description lower-case UUID */
+            id: string;
+            /**
+             * @description `open`: somebody has to look; `replayed`: its consumer has not answered yet; `settled`: a replay dealt with it; `discarded`
+             * @enum {string}
+             */
+            state: "open" | "replayed" | "settled" | "discarded";
+            /** @description which consumer gave it up */
+            consumer: string;
+            /** @description lower-case UUID */
+            eventId: string;
+            eventName: string;
+            /** @description the job, for an event of a job */
+            aggregateId: string;
+            /** @description why, the last time */
+            error: {
+                code: string;
+                message: string;
+            };
+            /** @description how often it was tried, the last time */
+            deliveries: number;
+            /** @description how often it was given up */
+            parkings: number;
+            /** @description the first time */
+            parkedAt: string;
+            /** @description UTC instant with milliseconds */
+            lastParkedAt: string;
+            replays: number;
+            /** @description the last time */
+            replayedAt: string | null;
+            /** @description opaque id of a person */
+            replayedBy: string | null;
+            settledAt: string | null;
+            /** @description `handled`: the effect is in the log; `not-current`: it was there already, or is no longer wanted */
+            outcome: ("handled" | "not-current") | null;
+            discardedAt: string | null;
+            /** @description opaque id of a person */
+            discardedBy: string | null;
+            /** @description how it stands, and what to do next */
+            explanation: string;
+            /** @description what was given up; null when the log has no such valid event */
+            event: components["schemas"]["LoggedEvent"] | null;
+            /** @description in the words of whoever discarded it, if any */
+            discardReason: components["schemas"]["SealedText"] | null;
+            /** @description parked, replayed, settled and discarded, in the order of the log */
+            trail: components["schemas"]["LoggedEvent"][];
+        };
+        DeadLetterPage: {
+            deadLetters: components["schemas"]["DeadLetter"][];
+            /** @description for the next page; null on the last */
+            nextCursor: string | null;
+            /** @description how far the read-model had come */
+            position: number;
+        };
+        DiscardRequest: {
+            /** @description why, for people; stored sealed */
+            reason?: string & (unknown & unknown);
         };
         Executor: {
             /** @description lower-case UUID */
@@ -469,6 +671,8 @@ export interface components {
                 code: string;
                 message: string;
             } | null;
+            /** @description when the outputs were filed; beside a failure to do so: by a later replay */
+            organisedAt: string | null;
             gate: {
                 /** @enum {string} */
                 verdict: "passed" | "failed";
@@ -583,6 +787,28 @@ export interface components {
             /** @description place in the event log */
             position: number;
         };
+        LoggedEvent: {
+            /** @description place in the event log */
+            position: number;
+            /** @description lower-case UUID */
+            id: string;
+            /** @description name without version, as `job.started` */
+            type: string;
+            /** @description UTC instant with milliseconds */
+            time: string;
+            producer: string;
+            /** @description opaque id of a person, or `service:<name>` */
+            actor: string;
+            /** @description lower-case UUID */
+            correlationId: string;
+            causationId: string | null;
+            /** @description term of the deciding orchestrator */
+            epoch: number | null;
+            /** @description the event's data; personal text in it, as the reason of a cancel, is a `SealedText` */
+            data: {
+                [key: string]: components["schemas"]["SealedText"] | unknown;
+            };
+        };
         MetricResult: {
             /** @constant */
             status: "measured";
@@ -615,11 +841,13 @@ export interface components {
             /** @description path of the request */
             instance: string;
             /** @enum {string} */
-            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "project-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "project-exists" | "project-archived" | "template-changed" | "blob-not-found" | "blob-corrupt" | "precondition-failed" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
+            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "project-not-found" | "dead-letter-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "project-exists" | "project-archived" | "dead-letter-closed" | "template-changed" | "blob-not-found" | "blob-corrupt" | "precondition-failed" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "event-missing" | "event-unhandled" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
             /** @description true when the same request may succeed later */
             retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
             requestId: string;
+            /** @description W3C id of the trace that the request belongs to; stands in the logs as `trace_id` */
+            traceId?: string;
             /** @description each field that is wrong */
             errors?: {
                 /** @description JSON pointer into the body, or `path/<name>`, `query/<name>`, `header/<name>` */
@@ -773,12 +1001,14 @@ export interface components {
                         reason: string;
                     }[];
                 } | null;
-                /** @description events that a consumer gave up, newest first; null while the read-model is away */
+                /** @description given-up events that are neither settled nor discarded, newest first; null while the read-model is away */
                 deadLetters: {
                     count: number;
                     recent: {
                         /** @description lower-case UUID */
                         id: string;
+                        /** @enum {string} */
+                        state: "open" | "replayed" | "settled" | "discarded";
                         consumer: string;
                         /** @description lower-case UUID */
                         eventId: string;
@@ -795,6 +1025,26 @@ export interface components {
             };
             services: components["schemas"]["ServiceInstance"][];
             executors: components["schemas"]["Executor"][];
+        };
+        VoidMessage: {
+            /** @description place in the event log */
+            position: number;
+            /**
+             * @description `void`: no valid event; `fenced`: decided in a term that had ended
+             * @enum {string}
+             */
+            kind: "void" | "fenced";
+            subject: string;
+            reason: string;
+            /** @description bytes of its data; null for a fenced one */
+            size: number | null;
+        };
+        VoidMessagePage: {
+            voidMessages: components["schemas"]["VoidMessage"][];
+            /** @description for the next page; null on the last */
+            nextCursor: string | null;
+            /** @description how far the read-model had come */
+            position: number;
         };
     };
     responses: never;
@@ -2660,6 +2910,611 @@ export interface operations {
                         status: 503;
                         /** @enum {unknown} */
                         code: "newer-contract" | "log-full" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    listDeadLetters: {
+        parameters: {
+            query?: {
+                /** @description one or more, repeated or with commas */
+                state?: ("open" | "replayed" | "settled" | "discarded")[];
+                consumer?: string;
+                /** @description those of one job */
+                aggregateId?: string;
+                /** @description dead letters on a page; 50 when absent */
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+                /** @description wait until the read-model has passed this position of the log, else 504 */
+                after?: number;
+                /** @description seconds to wait for `after` (5 when absent) */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of dead letters. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterPage"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form; `bad-cursor`: The paging cursor is not one of ours */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed" | "bad-cursor";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `read-model-unavailable`: The read-model cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "read-model-unavailable";
+                    };
+                };
+            };
+            /** @description `position-not-reached`: The read-model has not come that far in time */
+            504: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 504;
+                        /** @enum {unknown} */
+                        code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    getDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description lower-case UUID */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The dead letter as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterDetail"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `dead-letter-not-found`: There is no such dead letter */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "dead-letter-not-found";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    replayDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path: {
+                /** @description lower-case UUID */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The wish is in the log. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterAcknowledged"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `dead-letter-not-found`: There is no such dead letter */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "dead-letter-not-found";
+                    };
+                };
+            };
+            /** @description `dead-letter-closed`: The dead letter is closed; `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "dead-letter-closed" | "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    discardDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path: {
+                /** @description lower-case UUID */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscardRequest"];
+            };
+        };
+        responses: {
+            /** @description The wish is in the log. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterAcknowledged"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `dead-letter-not-found`: There is no such dead letter */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "dead-letter-not-found";
+                    };
+                };
+            };
+            /** @description `dead-letter-closed`: The dead letter is closed; `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "dead-letter-closed" | "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `key-damaged`: The key of a sealed text is damaged; `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "key-damaged" | "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached; `storage-failed`: A file could not be written */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable" | "storage-failed";
+                    };
+                };
+            };
+        };
+    };
+    listVoidMessages: {
+        parameters: {
+            query?: {
+                kind?: "void" | "fenced";
+                /** @description messages on a page; 50 when absent */
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+                /** @description wait until the read-model has passed this position of the log, else 504 */
+                after?: number;
+                /** @description seconds to wait for `after` (5 when absent) */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of messages without effect. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoidMessagePage"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form; `bad-cursor`: The paging cursor is not one of ours */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed" | "bad-cursor";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `read-model-unavailable`: The read-model cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "read-model-unavailable";
+                    };
+                };
+            };
+            /** @description `position-not-reached`: The read-model has not come that far in time */
+            504: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 504;
+                        /** @enum {unknown} */
+                        code: "position-not-reached";
                     };
                 };
             };

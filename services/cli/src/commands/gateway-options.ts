@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { createGatewayClient, type GatewayClient } from '@anime/gateway-client';
+import { Uuid } from '@anime/contracts';
 import { InvalidArgumentError, type Command } from 'commander';
 import { AdvisedError, messageOf } from '../output/explain.js';
 import { DEFAULT_GATEWAY, setting, type Surroundings } from '../surroundings.js';
@@ -35,6 +36,27 @@ export async function useGateway<T>(
     const advice = 'Is the studio running (npm start)? Give its address with --gateway or ANIME_GATEWAY.';
     throw new AdvisedError(`The gateway cannot be reached at ${url}: ${messageOf(error)}`, advice, error);
   }
+}
+
+/**
+ * The id that somebody typed.
+ * @param of what it is the id of
+ * @param list the command that shows such ids
+ */
+export function idOf(text: string, of: string, list: string): string {
+  const id = Uuid.safeParse(text.toLowerCase());
+  if (id.success) return id.data;
+  throw new AdvisedError(`${text} is not the id of a ${of}.`, `npm run anime -- ${list} shows the ids.`);
+}
+
+/** Reads words with commas, each one of `known`. */
+export function wordsOf<Word extends string>(known: readonly Word[]): (text: string) => Word[] {
+  return (text) =>
+    text.split(',').map((given) => {
+      const word = known.find((one) => one === given.trim());
+      if (word === undefined) throw new InvalidArgumentError(`${given} is none of ${known.join(', ')}.`);
+      return word;
+    });
 }
 
 /** Reads an option that is a whole number. */

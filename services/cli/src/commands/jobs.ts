@@ -1,11 +1,10 @@
 import { unwrap } from '@anime/gateway-client';
-import { JOB_STATUSES, Uuid, type JobStatus } from '@anime/contracts';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { JOB_STATUSES, type JobStatus } from '@anime/contracts';
+import { Option, type Command } from 'commander';
 import { describeJob, jobsTable } from '../output/job-text.js';
-import { AdvisedError } from '../output/explain.js';
 import { json } from '../output/table.js';
 import type { Surroundings } from '../surroundings.js';
-import { useGateway, wholeNumber, withGateway, type GatewayOptions } from './gateway-options.js';
+import { idOf, useGateway, wholeNumber, withGateway, wordsOf, type GatewayOptions } from './gateway-options.js';
 
 interface ListOptions extends GatewayOptions {
   readonly status?: readonly JobStatus[];
@@ -22,7 +21,9 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
   withGateway(jobs.command('list'))
     .description('list jobs, newest first')
     .addOption(
-      new Option('--status <words>', `only these, with commas: ${JOB_STATUSES.join(', ')}`).argParser(statuses),
+      new Option('--status <words>', `only these, with commas: ${JOB_STATUSES.join(', ')}`).argParser(
+        wordsOf(JOB_STATUSES),
+      ),
     )
     .addOption(new Option('--type <type>', 'only these').choices(['image', 'video']))
     .option('--project <name>', 'only those of this project, by slug or id')
@@ -33,7 +34,7 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
   withGateway(jobs.command('show <id>'))
     .description('everything about one job')
     .action(async (id: string, options: GatewayOptions) => {
-      const path = { id: jobId(id) };
+      const path = { id: idOf(id, 'job', 'jobs list') };
       const job = await useGateway(surroundings, options, (client) =>
         unwrap(client.GET('/api/anime/jobs/{id}', { params: { path } })),
       );
@@ -43,7 +44,7 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
     .description('ask for a job to be cancelled')
     .option('--reason <text>', 'why; stored sealed, shown in the trail of the job')
     .action(async (id: string, options: GatewayOptions & { readonly reason?: string }) => {
-      const path = { id: jobId(id) };
+      const path = { id: idOf(id, 'job', 'jobs list') };
       const body = options.reason === undefined ? {} : { reason: options.reason };
       const answer = await useGateway(surroundings, options, (client) =>
         unwrap(client.POST('/api/anime/jobs/{id}/cancel', { params: { path }, body })),
@@ -71,18 +72,4 @@ async function list(surroundings: Surroundings, options: ListOptions): Promise<v
   if (options.json === true) return surroundings.out(json(page));
   surroundings.out(page.jobs.length === 0 ? 'There are no such jobs.\n' : jobsTable(page.jobs));
   if (page.nextCursor !== null) surroundings.err(`There are more: add --cursor ${page.nextCursor}\n`);
-}
-
-function jobId(text: string): string {
-  const id = Uuid.safeParse(text.toLowerCase());
-  if (id.success) return id.data;
-  throw new AdvisedError(`${text} is not the id of a job.`, 'npm run anime -- jobs list shows the ids.');
-}
-
-function statuses(text: string): JobStatus[] {
-  return text.split(',').map((word) => {
-    const status = JOB_STATUSES.find((known) => known === word.trim());
-    if (status === undefined) throw new InvalidArgumentError(`${word} is none of ${JOB_STATUSES.join(', ')}.`);
-    return status;
-  });
 }

@@ -33,6 +33,7 @@ function nextStep({ problem }: GatewayError): string {
   if (problem.code === 'project-not-found') return '\nnpm run anime -- projects list --all shows which there are.';
   if (problem.code === 'precondition-failed') return '\nSend the same command again: it takes in what came first.';
   if (problem.code === 'job-not-found') return '\nnpm run anime -- jobs list shows which there are.';
+  if (problem.code === 'dead-letter-not-found') return '\nnpm run anime -- dead-letters list shows which there are.';
   return problem.retryable ? '\nThis may pass: try again in a moment.' : '';
 }
 

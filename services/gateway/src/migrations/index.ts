@@ -1,4 +1,5 @@
 import { AggregateSnapshots, ProjectionCheckpoints, type MigrationStep } from '@anime/projections';
+import { DeadLetters1 } from './dead-letters-1.js';
 import { JobsReadModel1 } from './jobs-read-model-1.js';
 import { ProjectsReadModel1 } from './projects-read-model-1.js';
 
@@ -8,4 +9,5 @@ export const GATEWAY_MIGRATIONS: readonly MigrationStep[] = [
   { name: '002-aggregate-snapshots', class: AggregateSnapshots },
   { name: '003-jobs-read-model', class: JobsReadModel1 },
   { name: '004-projects-read-model', class: ProjectsReadModel1 },
+  { name: '005-dead-letters', class: DeadLetters1 },
 ];

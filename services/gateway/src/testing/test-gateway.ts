@@ -19,10 +19,10 @@ export interface TestGateway extends AsyncDisposable {
     path: string,
     options?: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> },
   ): Promise<Answer>;
-  /** Where its keys of sealed text are. */
-  readonly keysDir: string;
   /** The same log, through a connection of the test's own. */
   readonly log: JetStreamLog;
+  /** Where its keys of sealed text are. */
+  readonly keysDir: string;
 }
 
 export interface Answer {

@@ -92,6 +92,7 @@ export function readCases(factory: ConformanceFactory): void {
         position: 1,
         subject: `${root}.job.${JOB}.gateway`,
         reason: 'ce-specversion is missing',
+        size: 14,
       });
     }
   });

@@ -2,16 +2,8 @@ import { ENDED_STATUSES, JOB_STATUSES, type JobStatus, type JobType } from '@ani
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type JobEvent, type JobSummary } from '@anime/contracts/http';
 import { storable, type Database, type TableShape, type WaitOptions } from '@anime/projections';
 import { jobsProjection } from '../../projections/jobs/jobs.projection.js';
-import type {
-  DeadLetterRow,
-  ExecutorRow,
-  JobRow,
-  JobTimelineRow,
-  VoidRow,
-  WorkflowRow,
-} from '../../projections/jobs/rows.js';
+import type { ExecutorRow, JobRow, JobTimelineRow, WorkflowRow } from '../../projections/jobs/rows.js';
 import {
-  DEAD_LETTERS,
   EXECUTORS,
   JOB_ATTEMPTS,
   JOB_FILES,
@@ -20,10 +12,9 @@ import {
   JOB_SCORES,
   JOB_TIMELINE,
   JOBS,
-  VOIDS,
   WORKFLOWS,
 } from '../../projections/jobs/tables.js';
-import { decodeCursor, encodeCursor } from './cursor.js';
+import { decodeCursor, encodeCursor, TimeCursor } from './cursor.js';
 import { jobDetail, jobEvent, jobSummary, type JobDetail, type JobRows } from './job-views.js';
 
 /** Which jobs a list shows; all conditions hold together. */
@@ -105,7 +96,7 @@ export class JobsReadModel {
     if (filter.from !== undefined) where.push(`j.requested_at >= ${next(filter.from)}`);
     if (filter.to !== undefined) where.push(`j.requested_at < ${next(filter.to)}`);
     if (filter.cursor !== undefined) {
-      const { at, id } = decodeCursor(filter.cursor);
+      const { at, id } = decodeCursor(TimeCursor, filter.cursor);
       where.push(`(j.requested_at, j.id) < (${next(at)}, ${next(id)}::uuid)`);
     }
     const found = await this.#summaries(
@@ -117,7 +108,9 @@ export class JobsReadModel {
     return {
       items,
       nextCursor:
-        found.length > limit && last !== undefined ? encodeCursor({ at: last.requestedAt, id: last.id }) : null,
+        found.length > limit && last !== undefined
+          ? encodeCursor(TimeCursor, { at: last.requestedAt, id: last.id })
+          : null,
     };
   }
 
@@ -190,29 +183,6 @@ export class JobsReadModel {
   /** Every executor that ever registered, by name. */
   executors(): Promise<ExecutorRow[]> {
     return this.#rows<ExecutorRow>(EXECUTORS, 'order by t.name collate "C", t.id');
-  }
-
-  /** Messages without effect: how many of each kind there are, and the newest ones, newest first. */
-  async voids(
-    limit = 20,
-  ): Promise<{ readonly counts: { readonly void: number; readonly fenced: number }; readonly items: VoidRow[] }> {
-    const [counts, items] = await Promise.all([
-      this.#database.query<{ readonly kind: VoidRow['kind']; readonly count: string }>(
-        `select t.kind, count(*) as count from ${this.#table(VOIDS)} t group by t.kind`,
-      ),
-      this.#rows<VoidRow>(VOIDS, 'order by t.position desc limit $1', [limit]),
-    ]);
-    const of = (kind: VoidRow['kind']): number => Number(counts.find((row) => row.kind === kind)?.count ?? 0);
-    return { counts: { void: of('void'), fenced: of('fenced') }, items };
-  }
-
-  /** Events that a consumer gave up: how many, and the newest ones. */
-  async deadLetters(limit = 100): Promise<{ readonly count: number; readonly items: DeadLetterRow[] }> {
-    const [counts, items] = await Promise.all([
-      this.#database.query<{ readonly count: string }>(`select count(*) as count from ${this.#table(DEAD_LETTERS)}`),
-      this.#rows<DeadLetterRow>(DEAD_LETTERS, 'order by t.parked_at desc, t.id limit $1', [limit]),
-    ]);
-    return { count: Number(counts[0]?.count ?? 0), items };
   }
 
   #table(table: TableShape): string {

@@ -2,7 +2,7 @@ import { DEFAULT_PAGE_SIZE, type ProjectSummary } from '@anime/contracts/http';
 import type { Database, WaitOptions } from '@anime/projections';
 import { projectsProjection } from '../../projections/projects/projects.projection.js';
 import { PROJECTS, type ProjectRow } from '../../projections/projects/tables.js';
-import { decodeCursor, encodeCursor } from './cursor.js';
+import { decodeCursor, encodeCursor, TimeCursor } from './cursor.js';
 
 /** Which projects a list shows. */
 export interface ProjectFilter {
@@ -45,7 +45,7 @@ export class ProjectsReadModel {
     const parameters: unknown[] = [];
     if (archived !== undefined) where.push(`p.archived_at is ${archived ? 'not null' : 'null'}`);
     if (cursor !== undefined) {
-      const { at, id } = decodeCursor(cursor);
+      const { at, id } = decodeCursor(TimeCursor, cursor);
       parameters.push(at, id);
       where.push('(p.created_at, p.id) < ($1, $2::uuid)');
     }
@@ -54,7 +54,7 @@ export class ProjectsReadModel {
     const items = found.slice(0, limit);
     const last = items.at(-1);
     const more = found.length > limit && last !== undefined;
-    return { items, nextCursor: more ? encodeCursor({ at: last.createdAt, id: last.id }) : null };
+    return { items, nextCursor: more ? encodeCursor(TimeCursor, { at: last.createdAt, id: last.id }) : null };
   }
 
   /** How far the read-model has read; 0 = nothing yet. */

@@ -1,6 +1,4 @@
 import {
-  DeadLetterOrganizerParkedV1,
-  DeadLetterScorerParkedV1,
   ExecutorLostV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
@@ -56,8 +54,6 @@ export const JOBS_EVENTS = [
   ExecutorRecoveredV1,
   WorkflowRegisteredV1,
   SchedulerTermStartedV1,
-  DeadLetterScorerParkedV1,
-  DeadLetterOrganizerParkedV1,
 ] as const;
 
 export type JobEvent = EventOf<(typeof JOB_EVENTS)[number]> & RecordedEvent;

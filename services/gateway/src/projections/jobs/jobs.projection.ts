@@ -1,6 +1,4 @@
 import {
-  DeadLetterOrganizerParkedV1,
-  DeadLetterScorerParkedV1,
   ExecutorLostV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
@@ -17,28 +15,18 @@ import {
   SchedulerTermStartedV1,
   WorkflowRegisteredV1,
 } from '@anime/contracts';
-import type { Ineffective, Projection, RowChange, RowRef, Rows } from '@anime/projections';
+import type { Projection, RowChange, RowRef, Rows } from '@anime/projections';
 import { attemptOf, unknownAttempt, withEvent } from './attempt-state.js';
 import { put, ref } from '../changes.js';
 import { detailChanges, requestChange, timelineRow } from './details.js';
 import { JOBS_EVENTS, type JobEvent, type JobsEvent } from './events.js';
 import { decidedStatus, endedJob, hasEnded, requestedJob, withAttempt } from './job-state.js';
 import type { JobAttemptRow, JobRow } from './rows.js';
-import {
-  DEAD_LETTERS,
-  EXECUTORS,
-  JOB_ATTEMPTS,
-  JOB_TIMELINE,
-  JOBS,
-  JOBS_TABLES,
-  TERMS,
-  VOIDS,
-  WORKFLOWS,
-} from './tables.js';
+import { EXECUTORS, JOB_ATTEMPTS, JOB_TIMELINE, JOBS, JOBS_TABLES, TERMS, WORKFLOWS } from './tables.js';
 
 /**
  * The `jobs` read-model: jobs with their attempts, outputs, scores, files and timeline; beside them what the gateway
- * shows of executors, templates, terms, dead letters and garbage.
+ * shows of executors, templates and terms.
  *
  * Facts and decisions of a job may be stored in either order. A job's row is therefore a function of the decisions alone
  * and of the row of its current attempt; facts go into the row of their own attempt, current or not.
@@ -60,9 +48,6 @@ export const jobsProjection: Projection<JobsEvent> = {
         return [ref(WORKFLOWS, { id, version: event.data.version })];
       case SchedulerTermStartedV1.type:
         return [ref(TERMS, { scheduler_id: id, epoch: event.data.epoch })];
-      case DeadLetterScorerParkedV1.type:
-      case DeadLetterOrganizerParkedV1.type:
-        return [ref(DEAD_LETTERS, { id })];
       default: {
         const attempt = shownAttempt(event);
         const refs = [ref(JOBS, { id }), ref(JOB_TIMELINE, { job_id: id, event_id: event.id })];
@@ -110,33 +95,9 @@ export const jobsProjection: Projection<JobsEvent> = {
         if (rows.get(TERMS, { scheduler_id: id, epoch }) !== undefined) return [];
         return [put(TERMS, { scheduler_id: id, epoch, leader, started_at: time })];
       }
-      case DeadLetterScorerParkedV1.type:
-      case DeadLetterOrganizerParkedV1.type: {
-        if (rows.get(DEAD_LETTERS, { id }) !== undefined) return [];
-        const { consumer, eventId, eventName, aggregateId, error, deliveries } = event.data;
-        const what = { id, consumer, event_id: eventId, event_name: eventName, aggregate_id: aggregateId, deliveries };
-        return [
-          put(DEAD_LETTERS, {
-            ...what,
-            error_code: error.code,
-            error_message: error.message,
-            parked_by: event.producer,
-            parked_at: time,
-          }),
-        ];
-      }
       default:
         return applyToJob(rows, event);
     }
-  },
-
-  applyIneffective(entry: Ineffective): readonly RowChange[] {
-    const { position } = entry;
-    if (entry.status === 'void')
-      return [put(VOIDS, { position, kind: 'void', subject: entry.subject, reason: entry.reason })];
-    const { event, term } = entry;
-    const reason = `${event.storedName} was decided in term ${event.epoch ?? 0}, after term ${term} had begun`;
-    return [put(VOIDS, { position, kind: 'fenced', subject: `${event.aggregate}/${event.aggregateId}`, reason })];
   },
 };
 

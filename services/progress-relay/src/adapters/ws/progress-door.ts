@@ -3,6 +3,7 @@ import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Uuid } from '@anime/contracts';
 import { problemJson, ProblemError, PROBLEM_MEDIA_TYPE, toProblem, type FieldError } from '@anime/problem-details';
+import { traceRequest } from '@anime/service-runtime';
 import { WebSocketServer } from 'ws';
 import { parseToken, type Place } from '../../domain/viewing/resume.js';
 import type { Viewers } from '../../viewers/viewers.js';
@@ -36,13 +37,26 @@ export function openProgressDoor(server: Server, viewers: Pick<Viewers, 'add'>, 
   });
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
-    let wish: Wish;
-    try {
-      wish = readWish(request, bound);
-    } catch (error) {
-      return refuse(socket, request, toProblem(error));
-    }
-    sockets.handleUpgrade(request, socket, head, (connection) => viewers.add(wish.jobId, connection, wish.from));
+    const { method = 'GET', headers, url = '/' } = request;
+    const route = PATH.test(url.split('?', 1)[0] ?? '') ? `/${PROGRESS_PATH}` : undefined;
+    const traced = traceRequest({ method, headers, url, route });
+    traced.run(() => {
+      let wish: Wish;
+      // Unless the handshake is one.
+      let status = 400;
+      try {
+        wish = readWish(request, bound);
+      } catch (error) {
+        const problem = toProblem(error);
+        refuse(socket, request, problem, traced.traceId);
+        return traced.end(problem.status);
+      }
+      sockets.handleUpgrade(request, socket, head, (connection) => {
+        status = 101;
+        viewers.add(wish.jobId, connection, wish.from);
+      });
+      traced.end(status);
+    });
   });
 }
 
@@ -79,9 +93,9 @@ function addressOf(request: IncomingMessage): URL {
   return new URL(path, base);
 }
 
-function refuse(socket: Duplex, request: IncomingMessage, problem: ProblemError): void {
+function refuse(socket: Duplex, request: IncomingMessage, problem: ProblemError, traceId?: string): void {
   const requestId = randomUUID();
-  const body = JSON.stringify(problemJson(problem, request.url?.split('?')[0] ?? '', requestId));
+  const body = JSON.stringify(problemJson(problem, request.url?.split('?')[0] ?? '', requestId, traceId));
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\nx-request-id: ${requestId}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,

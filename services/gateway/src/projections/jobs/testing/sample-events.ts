@@ -1,6 +1,4 @@
 import {
-  DeadLetterOrganizerParkedV1,
-  DeadLetterScorerParkedV1,
   ExecutorLostV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
@@ -318,14 +316,6 @@ export function olderEvents(id: string): NewEvent[] {
 /** The events that belong to no job. `epoch` is the term that begins. */
 export function otherEvents(name: string, epoch: number): NewEvent[] {
   const id = deriveId(EXECUTOR, 'others', name);
-  const parked = {
-    consumer: 'quality-scorer',
-    eventId: deriveId(id, 'parked'),
-    eventName: JobExecutedV1.name,
-    aggregateId: id,
-    error: { code: 'undecodable-image', message: 'not a picture: \uD800' },
-    deliveries: 5,
-  };
   const manifest = {
     id: 'text-to-image',
     version: epoch,
@@ -355,7 +345,5 @@ export function otherEvents(name: string, epoch: number): NewEvent[] {
       0,
     ),
     sample(SchedulerTermStartedV1, deriveId(EXECUTOR, 'scheduler'), { epoch, leader: id }, 0),
-    sample(DeadLetterScorerParkedV1, deriveId(id, 'scorer'), parked, 0),
-    sample(DeadLetterOrganizerParkedV1, deriveId(id, 'organizer'), { ...parked, consumer: 'file-organizer' }, 0),
   ];
 }

@@ -1,6 +1,7 @@
 import { ENVELOPE_HEADERS, JobScoredV1, SPEC_VERSION } from '@anime/contracts';
 import { deriveId, encodeEvent, type EventLog, type NewEvent } from '@anime/event-store';
 import type { MemoryLog } from '@anime/event-store/memory';
+import { sampleLetters } from '../../dead-letters/testing/sample-letters.js';
 import { projectStory } from '../../projects/testing/project-events.js';
 import { olderEvents, otherEvents, STORIES, type StoryName } from './sample-events.js';
 
@@ -39,6 +40,8 @@ export async function fillLog(log: MemoryLog, stories: readonly StoryName[], ste
   for (const job of queues.keys()) while ((queues[job]?.length ?? 0) > 0) await next(job);
   // From here on decisions of term 1 are fenced.
   for (const event of otherEvents('second', 2)) await log.append(event);
+  for (const event of sampleLetters('letters')) await log.append(event);
+  await repeat(log, sampleLetters('letters')[0]);
   for (const event of STORIES.completed(sampleJobId(10_000))) await log.append(event);
 }
 
