@@ -1,3 +1,5 @@
+import { ApiKeyIssuedV1 } from './events/api-key/issued.v1.js';
+import { ApiKeyRevokedV1 } from './events/api-key/revoked.v1.js';
 import { DeadLetterDiscardedV1 } from './events/dead-letter/discarded.v1.js';
 import { DeadLetterOrganizerParkedV1 } from './events/dead-letter/organizer-parked.v1.js';
 import { DeadLetterOrganizerSettledV1 } from './events/dead-letter/organizer-settled.v1.js';
@@ -114,6 +116,8 @@ export const CATALOGUE: ContractCatalogue = createCatalogue(
     DeadLetterScorerSettledV1,
     DeadLetterOrganizerSettledV1,
     DeadLetterDiscardedV1,
+    ApiKeyIssuedV1,
+    ApiKeyRevokedV1,
   ],
   UPCASTERS,
 );

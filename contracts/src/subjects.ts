@@ -39,6 +39,11 @@ export function aggregateFilter(root: string, aggregate: Aggregate, aggregateId:
   return `${root}.${aggregate}.${aggregateId}.>`;
 }
 
+/** Every event of every aggregate of one kind. */
+export function kindFilter(root: string, aggregate: Aggregate): string {
+  return `${root}.${aggregate}.>`;
+}
+
 /** What one executor must obey: the filter of its durable. */
 export function executorFilter(root: string, executorId: string): string {
   return `${root}.job.*.orchestrator.${executorId}`;

@@ -2,6 +2,7 @@ export * from './fields.js';
 export * from './problem.js';
 export * from './generate.js';
 export * from './job.js';
+export * from './keys.js';
 export * from './project.js';
 export * from './system.js';
 export * from './dead-letter.js';

@@ -30,7 +30,7 @@ export interface Route<
   readonly method: 'get' | 'post' | 'put';
   /** With `{parameter}` as OpenAPI writes it. */
   readonly path: string;
-  readonly tag: 'generate' | 'jobs' | 'projects' | 'dead-letters' | 'system';
+  readonly tag: 'generate' | 'jobs' | 'projects' | 'dead-letters' | 'keys' | 'system';
   readonly summary: string;
   /** What the caller must be allowed to do. */
   readonly scope: Scope;

@@ -19,6 +19,7 @@ import {
   SubmitHeaders,
   SubmitQuery,
 } from './parameters.js';
+import { KEY_ROUTES } from './key-routes.js';
 import { APPEND_PROBLEMS, BODY_PROBLEMS, READ_PROBLEMS, SEAL_PROBLEMS } from './problem-sets.js';
 import { PROJECT_ROUTES } from './project-routes.js';
 import { buildOpenApi, type OpenApiDocument } from './openapi.js';
@@ -169,6 +170,7 @@ export const ROUTES = {
   }),
   ...PROJECT_ROUTES,
   ...DEAD_LETTER_ROUTES,
+  ...KEY_ROUTES,
   getSystem: defineRoute({
     operationId: 'getSystem',
     method: 'get',

@@ -1,12 +1,13 @@
 export * from './pure.js';
 export * from './event-log.js';
+export { endOfLog } from './end-of-log.js';
 export { lastEventOnSubject } from './last-event-on-subject.js';
 export { wasGivenUp } from './given-up.js';
 export { newerContract, newerEntry, type NewerEntry } from './newer-contract.js';
 export * from './ids.js';
 export * from './canonical-json.js';
 export * from './body.js';
-export * from './trace-context.js';
+export * from './tracing.js';
 export { classify } from './codec/classify.js';
 export { encodeEvent, type EncodedEvent } from './codec/encode-event.js';
 export { fence, TermTable } from './codec/term-table.js';

@@ -3,6 +3,7 @@ export { DeadLetters, failureData, type DeadLettersOptions } from './dead-letter
 export { defineReactor } from './define-reactor.js';
 export { followLive } from './follow-live.js';
 export { JetStreamStrategy, type JetStreamStrategyOptions } from './jetstream-strategy.js';
+export { KvEntries } from './kv-entries.js';
 export { KvLease, type KvLeaseOptions } from './kv-lease.js';
 export {
   messageFilter,

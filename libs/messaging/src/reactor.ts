@@ -1,8 +1,17 @@
 import { messageOf, ProblemError } from '@anime/problem-details';
 import { DeadLetterReplayedV1 } from '@anime/contracts';
-import { isEvent, newerEntry, type LogEntry, type NewerEntry, type RecordedEvent } from '@anime/event-store';
+import {
+  failSpan,
+  isEvent,
+  newerEntry,
+  traceContextOf,
+  type LogEntry,
+  type NewerEntry,
+  type RecordedEvent,
+} from '@anime/event-store';
 import type { Consumer, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { context, type Span } from '@opentelemetry/api';
 import { inConsumerSpan } from './consumer-span.js';
 import { ConsumerState } from './consumer-state.js';
 import type { ConsumerStatus, Outcome, ReactorContext, ReactorRow } from './consumer-table.js';
@@ -202,15 +211,19 @@ export class Reactor {
 
   #submit(held: Held, entry: Wanted): void {
     const { row, logger } = this.#options;
-    this.#scheduler
-      .submit(this.#keyOf(entry.event), (slot) => this.#process(held, entry, slot))
-      .catch((error: unknown) =>
-        logger.error(
-          { consumer: row.name, position: entry.position, err: error },
-          'a message was left to its ack wait',
-        ),
-      )
-      .finally(() => this.#held.release(held));
+    const run = (): void => {
+      this.#scheduler
+        .submit(this.#keyOf(entry.event), (slot) => this.#process(held, entry, slot))
+        .catch((error: unknown) =>
+          logger.error(
+            { consumer: row.name, position: entry.position, err: error },
+            'a message was left to its ack wait',
+          ),
+        )
+        .finally(() => this.#held.release(held));
+    };
+    // So that all that is logged about the event carries its trace.
+    context.with(traceContextOf(entry.event), run);
   }
 
   #meetNewer(held: Held, entry: NewerEntry): void {
@@ -241,25 +254,30 @@ export class Reactor {
     }
   }
 
-  async #attempt(held: Held, entry: Wanted, attempts: number): Promise<Settlement> {
-    if (held.settled || this.#stopping) return { kind: 'again', delayMs: 0, error: undefined };
-    const { row, log, observer, logger } = this.#options;
+  #attempt(held: Held, entry: Wanted, attempts: number): Promise<Settlement> {
+    if (held.settled || this.#stopping) return Promise.resolve({ kind: 'again', delayMs: 0, error: undefined });
+    return inConsumerSpan('process', this.#reading, entry.event, attempts, (span) =>
+      this.#attemptIn(span, held, entry, attempts),
+    );
+  }
+
+  async #attemptIn(span: Span, held: Held, entry: Wanted, attempts: number): Promise<Settlement> {
+    const { row, observer, logger } = this.#options;
     const began = performance.now();
     held.running = true;
     let outcome: Outcome | 'stale';
     try {
-      outcome = await inConsumerSpan(row.name, log.stream, entry.event, () => this.#handle(entry, attempts));
+      outcome = await this.#handle(entry, attempts);
     } catch (error) {
       outcome = outcomeOfThrow(error);
     } finally {
       held.running = false;
     }
     const settlement: Settlement = outcome === 'stale' ? { kind: 'ack' } : settlementOf(outcome, attempts, row);
-    observer?.handled(
-      row.name,
-      outcome === 'stale' ? 'stale' : settlement.kind === 'again' ? 'retry' : outcome.kind,
-      (performance.now() - began) / 1000,
-    );
+    const word = outcome === 'stale' ? 'stale' : settlement.kind === 'again' ? 'retry' : outcome.kind;
+    observer?.handled(row.name, word, (performance.now() - began) / 1000);
+    span.setAttribute('anime.outcome', word);
+    if (settlement.kind !== 'ack') failSpan(span, settlement.error);
     if (settlement.kind === 'again' && !this.#stopping) {
       logger.warn(
         { consumer: row.name, position: entry.position, attempts, delayMs: settlement.delayMs, err: settlement.error },
@@ -300,13 +318,20 @@ export class Reactor {
   }
 
   /** @returns undefined when it is parked, else the delay after which to try again */
-  async #park(held: Held, entry: Wanted, error: unknown, attempts: number): Promise<number | undefined> {
+  #park(held: Held, entry: Wanted, error: unknown, attempts: number): Promise<number | undefined> {
+    return inConsumerSpan('park', this.#reading, entry.event, attempts, (span) =>
+      this.#parkIn(span, held, entry, error, attempts),
+    );
+  }
+
+  async #parkIn(span: Span, held: Held, entry: Wanted, error: unknown, attempts: number): Promise<number | undefined> {
     const { row, logger } = this.#options;
     const replay = this.#replayOf(entry.event);
     try {
       if (replay === undefined) await row.park(entry.event, error, attempts);
       else await row.replays?.parkAgain(replay, error, attempts);
     } catch (failure) {
+      failSpan(span, failure);
       logger.error(
         { consumer: row.name, position: entry.position, err: failure },
         'could not be parked; will be tried again',
@@ -330,6 +355,10 @@ export class Reactor {
     while (this.#held.size > 0 && !late) await this.#held.freed();
     clearTimeout(timer);
     this.#held.giveBack('all');
+  }
+
+  get #reading(): Parameters<typeof inConsumerSpan>[1] {
+    return { consumer: this.#options.row.name, stream: this.#options.log.stream };
   }
 
   get #stopping(): boolean {

@@ -101,6 +101,13 @@ export const subjectKeysConfig = {
   ),
 };
 
+/** For services that people call. */
+export const accessConfig = {
+  ANIME_LOCAL_USER: Flag.optional().describe(
+    '1 or 0: whether requests without an API key are those of the user of this machine; 1 where HOST is loopback, and possible only there',
+  ),
+};
+
 /** For services that use PostgreSQL. */
 export const databaseConfig = {
   DATABASE_URL: z

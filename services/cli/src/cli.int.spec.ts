@@ -16,20 +16,7 @@ import {
 import { useNats } from '@anime/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { run } from './run.js';
-
-interface Finished {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function anime(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
-  let out = '';
-  let err = '';
-  const code = await run(args, { env, out: (text) => (out += text), err: (text) => (err += text) });
-  return { code, out, err };
-}
+import { anime } from './testing/anime.js';
 
 const SHA = 'a'.repeat(64);
 const STREAM = 'ANIME_EVENTS';

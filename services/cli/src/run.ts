@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addConsumers } from './commands/consumers.js';
 import { addDeadLetters, addVoids } from './commands/dead-letters.js';
 import { addJobs } from './commands/jobs.js';
+import { addKeys } from './commands/keys.js';
 import { addNatsUsers } from './commands/nats-users.js';
 import { addProjects } from './commands/projects.js';
 import { addProvision } from './commands/provision.js';
@@ -29,7 +30,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
 function program(surroundings: Surroundings): Command {
   const root = new Command('anime')
     .description(
-      'The command line of an anime studio: prepares NATS, repairs consumers, keeps projects, looks at jobs and dead letters.',
+      'The command line of an anime studio: prepares NATS, repairs consumers, keeps projects, looks at jobs and dead letters, issues keys.',
     )
     .usage('<command> [options]      (from the repository: npm run anime -- <command> [options])')
     // Set before the commands are added: they take both over.
@@ -44,5 +45,6 @@ function program(surroundings: Surroundings): Command {
   addProjects(root, surroundings);
   addDeadLetters(root, surroundings);
   addVoids(root, surroundings);
+  addKeys(root, surroundings);
   return root;
 }

@@ -1,13 +1,15 @@
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
-import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
+import type { JetStreamLog } from '@anime/event-store';
 import { followLive, subscribeLive } from '@anime/messaging';
 import { FileSubjectKeys } from '@anime/sealed-fields';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { knowCaller } from './adapters/http/know-caller.js';
+import { composeAccess } from './access.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { DeadLettersController } from './adapters/http/dead-letters.controller.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
+import { KeysController } from './adapters/http/keys.controller.js';
 import { ProjectsController } from './adapters/http/projects.controller.js';
 import { limitRequests } from './adapters/http/rate-limit.js';
 import { SealOpener } from './adapters/http/seal-opener.js';
@@ -39,8 +41,20 @@ import { TemplateRegistry } from './templates/template-registry.js';
 const ACK_TIMEOUT_MS = 900;
 const GRACE_MS = 900;
 
-/** The one composition root: builds the parts from the configuration and wires them. */
-export function composeGateway(config: GatewayConfig): RunServiceOptions {
+export interface ComposedGateway {
+  readonly options: RunServiceOptions;
+  /**
+   * Resolves once it may serve; rejects with `configuration-invalid` when nobody could use it, as it needs keys and the log has
+   * none. Waits while the log is away: until then it is not ready, and takes no request of its API.
+   */
+  readonly admission: Promise<void>;
+}
+
+/**
+ * The one composition root: builds the parts from the configuration and wires them.
+ * @throws ProblemError `configuration-invalid`
+ */
+export function composeGateway(config: GatewayConfig): ComposedGateway {
   const service = new ServiceParts({
     name: 'gateway',
     moduleUrl: import.meta.url,
@@ -83,6 +97,8 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     endInReadModel: (jobId) => queries.end(jobId),
   });
 
+  const access = composeAccess({ config, service, subjectKeys, now, stopping: stopping.signal });
+
   readiness.add('durability', () => durability(log, config.NATS_SYNCED));
   readiness.add('read-model', () => database.check());
   readiness.add('templates', () => registration.check());
@@ -100,17 +116,19 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     stopping.signal,
   );
   const system = new SystemQuery({ log, reads, letters, live, own: () => service.status() });
-  return service.options({
-    table: consumers(database, templates, () => void registration.run(stopping.signal)),
-    controllers: [GenerateController, JobsController, ProjectsController, DeadLettersController, SystemController],
+  const options = service.options({
+    table: consumers(database, templates, access.row, () => void registration.run(stopping.signal)),
+    controllers: [
+      GenerateController,
+      JobsController,
+      KeysController,
+      ProjectsController,
+      DeadLettersController,
+      SystemController,
+    ],
     providers: [
       { provide: JobCommands, useValue: commands },
       { provide: JobQueries, useValue: queries },
-      { provide: DeadLetterCommands, useValue: new DeadLetterCommands({ log, keys: subjectKeys, now }) },
-      {
-        provide: DeadLetterQueries,
-        useValue: new DeadLetterQueries({ reads: letters, log, stopping: stopping.signal }),
-      },
       { provide: ProjectCommands, useValue: projects },
       {
         provide: ProjectQueries,
@@ -122,6 +140,12 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
           stopping: stopping.signal,
         }),
       },
+      { provide: DeadLetterCommands, useValue: new DeadLetterCommands({ log, keys: subjectKeys, now }) },
+      {
+        provide: DeadLetterQueries,
+        useValue: new DeadLetterQueries({ reads: letters, log, stopping: stopping.signal }),
+      },
+      ...access.providers,
       {
         provide: SealOpener,
         useValue: new SealOpener(subjectKeys, (fault) =>
@@ -131,7 +155,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
       { provide: SystemQuery, useValue: system },
     ],
     configure: async (app) => {
-      knowCaller(app, { actor: deriveId(studioId(studio), 'actor', 'local'), scopes: ['admin'] });
+      knowCaller(app, access.doorkeeper, access.onCaller);
       await limitRequests(app, config.ANIME_RATE_LIMIT);
       serveDocumentation(app);
     },
@@ -139,6 +163,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     onStopping: () => stopping.abort(),
     onDrain: () => database.close(),
   });
+  return { options, admission: access.admission };
 }
 
 /** Whether "accepted" survives a power cut: a cluster's replicas see to it, a single server only when it syncs each write. */

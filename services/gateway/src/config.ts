@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { ProblemError } from '@anime/problem-details';
 import { keysFolderFault } from '@anime/sealed-fields';
 import {
+  accessConfig,
   baseConfig,
   blobsConfig,
   databaseConfig,
@@ -23,6 +24,7 @@ const GatewayConfigSchema = z.object({
   ...baseConfig(GATEWAY_PORT),
   ...blobsConfig,
   ...databaseConfig,
+  ...accessConfig,
   ...subjectKeysConfig,
   ANIME_LIBRARY_DIR: folder('.anime/library').describe('the library, where this machine has it: no keys may lie in it'),
   ANIME_WORKFLOWS_DIR: folder(BUILT_IN_WORKFLOWS).describe('the folder of the workflow templates'),

@@ -1,6 +1,6 @@
 import { WorkflowRegisteredV1 } from '@anime/contracts';
 import { isEvent } from '@anime/event-store';
-import type { ConsumerTable } from '@anime/messaging';
+import type { ConsumerTable, ProcessRow } from '@anime/messaging';
 import { projectionRow, type Database } from '@anime/projections';
 import { PROJECTIONS } from './projections/index.js';
 import type { TemplateRegistry } from './templates/template-registry.js';
@@ -16,6 +16,7 @@ const REBUILD = 'npm run rebuild -w @anime/gateway';
 export function consumers(
   database: Database,
   templates: TemplateRegistry,
+  keys: ProcessRow,
   registerTemplates: () => void,
 ): ConsumerTable {
   return [
@@ -38,5 +39,6 @@ export function consumers(
         if (caughtUp) templates.markCaughtUp();
       },
     },
+    keys,
   ];
 }

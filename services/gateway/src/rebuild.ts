@@ -18,7 +18,7 @@ const { values } = parseArgs({
 });
 
 if (values.help) process.stdout.write(HELP);
-else await runMain('gateway', () => rebuildAll(values['check-parity']));
+else await runMain('gateway', import.meta.url, () => rebuildAll(values['check-parity']));
 
 async function rebuildAll(checkParity: boolean): Promise<void> {
   const [

@@ -92,7 +92,7 @@ describe('a studio whose processes are killed again and again', () => {
         await expectOneSet(jobId);
       }
       const end = await studio.log.end();
-      expect((await studio.rebuildAndCompare()).map(({ position }) => position)).toEqual([end, end, end]);
+      for (const { position } of await studio.rebuildAndCompare()) expect(position).toBe(end);
     },
     ROUNDS * 120_000 + 240_000,
   );

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SERVICES } from '@anime/contracts';
+import { BLOBS_BUCKET } from '@anime/event-store';
 import { eventually, freePort } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestStudio } from '../testing/test-studio.js';
@@ -38,6 +39,8 @@ describe('a studio whose services may do in NATS only what they need', () => {
     for (const jobId of jobs) expect((await studio.ended(jobId)).status).toBe('completed');
     expect((await studio.ended(late)).status).toBe('cancelled');
     await studio.rebuildAndCompare();
+    const blobs = await (await studio.log.connected()).request(`$JS.API.STREAM.INFO.OBJ_${BLOBS_BUCKET}`);
+    expect(blobs.json<{ state: { messages: number } }>().state.messages).toBeGreaterThan(0);
 
     const { connections } = (await (await fetch(`${monitor}/connz?auth=true`)).json()) as Connections;
     const users = connections

@@ -4,6 +4,7 @@ import {
   EVENTS_ROOT,
   EVENTS_STREAM,
   eventSubject,
+  kindFilter,
   type Aggregate,
   type ContractCatalogue,
   type EventContract,
@@ -14,6 +15,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Appended, EventLog, Expectation, FollowOptions } from '../event-log.js';
 import type { NewEvent } from '../event.js';
 import type { LogEntry } from '../log-entry.js';
+import { inPublishSpan } from '../publish-span.js';
 import { Appender } from './appender.js';
 import { EntrySource } from './entry-source.js';
 import { Follower } from './follower.js';
@@ -121,7 +123,9 @@ export class JetStreamLog implements EventLog {
 
   async append(event: NewEvent, options: { readonly expect?: Expectation | undefined } = {}): Promise<Appended> {
     try {
-      const appended = await this.#appender.append(event, options.expect);
+      const appended = await inPublishSpan(event, this.stream, this.root, (traced) =>
+        this.#appender.append(traced, options.expect),
+      );
       this.#refused = undefined;
       return appended;
     } catch (error) {
@@ -144,18 +148,11 @@ export class JetStreamLog implements EventLog {
     aggregateId: string,
     options: { readonly after?: number } = {},
   ): AsyncIterable<LogEntry> {
-    const filter = aggregateFilter(this.root, aggregate, aggregateId);
-    const nc = await this.#link.within(this.#graceMs);
-    const last = await this.#source.get(nc, { last_by_subj: filter });
-    let position = options.after ?? 0;
-    // One request for each event: aggregates are short, and each answer is safe to parse.
-    while (last !== undefined && position < last.position) {
-      const message =
-        position + 1 === last.position ? last : await this.#source.get(nc, { seq: position + 1, next_by_subj: filter });
-      if (message === undefined) return;
-      yield await this.#source.entry(nc, message);
-      position = message.position;
-    }
+    yield* this.#filtered(aggregateFilter(this.root, aggregate, aggregateId), options.after ?? 0);
+  }
+
+  async *readKind(aggregate: Aggregate): AsyncIterable<LogEntry> {
+    yield* this.#filtered(kindFilter(this.root, aggregate), 0);
   }
 
   async *read(options: { readonly after: number; readonly to?: number }): AsyncIterable<LogEntry> {
@@ -179,6 +176,20 @@ export class JetStreamLog implements EventLog {
   async end(): Promise<number> {
     const nc = await this.#link.within(this.#graceMs);
     return (await logBounds(nc, this.#link, this.stream)).end;
+  }
+
+  /** One request for each entry: what is read so is short, and each answer is safe to parse. */
+  async *#filtered(filter: string, after: number): AsyncIterable<LogEntry> {
+    const nc = await this.#link.within(this.#graceMs);
+    const last = await this.#source.get(nc, { last_by_subj: filter });
+    let position = after;
+    while (last !== undefined && position < last.position) {
+      const message =
+        position + 1 === last.position ? last : await this.#source.get(nc, { seq: position + 1, next_by_subj: filter });
+      if (message === undefined) return;
+      yield await this.#source.entry(nc, message);
+      position = message.position;
+    }
   }
 
   async #one(query: MessageQuery): Promise<LogEntry | undefined> {

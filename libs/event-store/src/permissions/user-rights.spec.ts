@@ -63,7 +63,7 @@ describe("the rights of NATS's users", () => {
       data: z.strictObject({}),
     });
     const subject = eventSubject(EVENTS_ROOT, JobPraisedV1, MINE, {});
-    const catalogue = createCatalogue([...CATALOGUE.contracts, JobPraisedV1]);
+    const catalogue = createCatalogue([...CATALOGUE.contracts, JobPraisedV1], [...CATALOGUE.upcasters.values()]);
     expect(mayPublish(of('file-organizer'), subject)).toBe(false);
     expect(mayPublish(of('file-organizer', studioRights({ executorIds: [], catalogue })), subject)).toBe(true);
   });

@@ -324,6 +324,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/anime/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List all API keys, newest first
+         * @description Revoked and expired ones too. Read from the log: a key stands here as soon as it was issued.
+         */
+        get: operations["listKeys"];
+        put?: never;
+        /**
+         * Issue an API key
+         * @description The answer holds the key, this once: it is stored nowhere. So no Idempotency-Key can bring it back: when the answer was lost, revoke the key (the list shows it) and issue another.
+         */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/keys/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke an API key
+         * @description Takes no body. From the answer on the key opens nothing here, and on other gateways within a second. A key that is revoked already is answered in the same way.
+         */
+        post: operations["revokeKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/anime/system": {
         parameters: {
             query?: never;
@@ -567,6 +611,30 @@ export interface components {
             /** @description frames a second */
             fps?: number;
         };
+        IssueKeyRequest: {
+            /** @description what the key allows; `admin` includes all others */
+            scopes: ("jobs:read" | "jobs:write" | "story:write" | "review" | "admin")[];
+            /** @description what people call it; sealed for its actor */
+            label?: string;
+            /** @description whom it acts as, e.g. the actor of the key that it replaces; a new one when absent */
+            actor?: string;
+            /** @description from when on it opens nothing; never when absent */
+            expiresAt?: string;
+        };
+        IssuedKey: {
+            /** @description names the key; it opens nothing */
+            id: string;
+            /** @description an API key; it is shown this once */
+            key: string;
+            /** @description the first characters of the key */
+            hint: string;
+            /** @description whom the key acts as; stands in the events of its commands */
+            actor: string;
+            scopes: ("jobs:read" | "jobs:write" | "story:write" | "review" | "admin")[];
+            expiresAt: string | null;
+            /** @description place in the event log */
+            position: number;
+        };
         Job: {
             /** @description lower-case UUID */
             id: string;
@@ -787,6 +855,29 @@ export interface components {
             /** @description place in the event log */
             position: number;
         };
+        KeyList: {
+            keys: components["schemas"]["ListedKey"][];
+            /** @description false: it cannot be read just now, and every `lastUsedAt` is null */
+            lastUseKnown: boolean;
+        };
+        ListedKey: {
+            /** @description names the key; it opens nothing */
+            id: string;
+            /** @description the first characters of the key */
+            hint: string;
+            /** @description whom the key acts as; stands in the events of its commands */
+            actor: string;
+            scopes: ("jobs:read" | "jobs:write" | "story:write" | "review" | "admin")[];
+            label: components["schemas"]["SealedText"] | null;
+            /** @description UTC instant with milliseconds */
+            issuedAt: string;
+            /** @description actor that issued it, or `service:gateway` from its command line */
+            issuedBy: string;
+            expiresAt: string | null;
+            revokedAt: string | null;
+            /** @description to the minute; null when it was never used */
+            lastUsedAt: string | null;
+        };
         LoggedEvent: {
             /** @description place in the event log */
             position: number;
@@ -841,11 +932,13 @@ export interface components {
             /** @description path of the request */
             instance: string;
             /** @enum {string} */
-            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "dead-letter-not-found" | "project-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "dead-letter-closed" | "project-exists" | "project-archived" | "template-changed" | "blob-not-found" | "blob-corrupt" | "precondition-failed" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "event-missing" | "event-unhandled" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
+            code: "bad-json" | "validation-failed" | "bad-cursor" | "unauthenticated" | "key-invalid" | "scope-missing" | "not-found" | "job-not-found" | "key-not-found" | "project-not-found" | "dead-letter-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "project-exists" | "project-archived" | "dead-letter-closed" | "template-changed" | "blob-not-found" | "blob-corrupt" | "precondition-failed" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "event-missing" | "event-unhandled" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
             /** @description true when the same request may succeed later */
             retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
             requestId: string;
+            /** @description W3C id of the trace that the request belongs to; stands in the logs as `trace_id` */
+            traceId?: string;
             /** @description each field that is wrong */
             errors?: {
                 /** @description JSON pointer into the body, or `path/<name>`, `query/<name>`, `header/<name>` */
@@ -934,6 +1027,12 @@ export interface components {
             /** @description `assigned`, `running` or `executed`, oldest request first; at most 200 */
             running: components["schemas"]["JobSummary"][];
             /** @description how far the read-model had come */
+            position: number;
+        };
+        RevokedKey: {
+            /** @description names the key; it opens nothing */
+            id: string;
+            /** @description place in the event log */
             position: number;
         };
         SealedText: {
@@ -1111,6 +1210,38 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
                     };
                 };
             };
@@ -1295,6 +1426,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `project-not-found`: There is no such project; `template-not-found`: There is no such workflow template */
             404: {
                 headers: {
@@ -1476,6 +1639,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `project-not-found`: There is no such project; `template-not-found`: There is no such workflow template */
             404: {
                 headers: {
@@ -1648,6 +1843,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `rate-limited`: Too many requests */
             429: {
                 headers: {
@@ -1678,7 +1905,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `read-model-unavailable`: The read-model cannot be reached */
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1690,7 +1917,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "read-model-unavailable";
+                        code: "read-model-unavailable" | "log-unavailable";
                     };
                 };
             };
@@ -1749,6 +1976,38 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
                     };
                 };
             };
@@ -1870,6 +2129,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `job-not-found`: There is no such job */
             404: {
                 headers: {
@@ -1987,6 +2278,38 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
                     };
                 };
             };
@@ -2131,6 +2454,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `rate-limited`: Too many requests */
             429: {
                 headers: {
@@ -2161,7 +2516,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `read-model-unavailable`: The read-model cannot be reached */
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -2173,7 +2528,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "read-model-unavailable";
+                        code: "read-model-unavailable" | "log-unavailable";
                     };
                 };
             };
@@ -2238,6 +2593,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `rate-limited`: Too many requests */
             429: {
                 headers: {
@@ -2268,7 +2655,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `read-model-unavailable`: The read-model cannot be reached */
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -2280,7 +2667,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "read-model-unavailable";
+                        code: "read-model-unavailable" | "log-unavailable";
                     };
                 };
             };
@@ -2344,6 +2731,38 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
                     };
                 };
             };
@@ -2509,6 +2928,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `project-not-found`: There is no such project */
             404: {
                 headers: {
@@ -2630,6 +3081,38 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
                     };
                 };
             };
@@ -2807,6 +3290,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `project-not-found`: There is no such project */
             404: {
                 headers: {
@@ -2959,6 +3474,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `rate-limited`: Too many requests */
             429: {
                 headers: {
@@ -2989,7 +3536,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `read-model-unavailable`: The read-model cannot be reached */
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -3001,7 +3548,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "read-model-unavailable";
+                        code: "read-model-unavailable" | "log-unavailable";
                     };
                 };
             };
@@ -3055,6 +3602,38 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
                     };
                 };
             };
@@ -3155,6 +3734,38 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
                     };
                 };
             };
@@ -3306,6 +3917,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `dead-letter-not-found`: There is no such dead letter */
             404: {
                 headers: {
@@ -3454,6 +4097,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `rate-limited`: Too many requests */
             429: {
                 headers: {
@@ -3484,7 +4159,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `read-model-unavailable`: The read-model cannot be reached */
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -3496,7 +4171,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "read-model-unavailable";
+                        code: "read-model-unavailable" | "log-unavailable";
                     };
                 };
             };
@@ -3513,6 +4188,459 @@ export interface operations {
                         status: 504;
                         /** @enum {unknown} */
                         code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every key that was ever issued. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    createKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IssueKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description The key is in the log and opens this gateway. */
+            201: {
+                headers: {
+                    /** @description no cache may keep the key */
+                    "Cache-Control": "no-store";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedKey"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `key-damaged`: The key of a sealed text is damaged; `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "key-damaged" | "internal";
+                    };
+                };
+            };
+            /** @description `storage-failed`: A file could not be written; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "storage-failed" | "log-full" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path: {
+                /** @description names the key; it opens nothing */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key is revoked, for ever. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedKey"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `key-not-found`: There is no such API key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "key-not-found";
+                    };
+                };
+            };
+            /** @description `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable";
                     };
                 };
             };
@@ -3550,6 +4678,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `rate-limited`: Too many requests */
             429: {
                 headers: {
@@ -3577,6 +4737,22 @@ export interface operations {
                         status: 500;
                         /** @enum {unknown} */
                         code: "internal";
+                    };
+                };
+            };
+            /** @description `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "log-unavailable";
                     };
                 };
             };

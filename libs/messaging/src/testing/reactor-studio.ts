@@ -30,7 +30,10 @@ export interface ReactorStudio {
   ): Promise<number>;
   /** Appends `count` events without data, each of its own job unless one is given. */
   appendMany(count: number, aggregateId?: string): Promise<void>;
-  serve(table: ConsumerTable, options?: { log?: JetStreamLog; drainMs?: number }): JetStreamStrategy;
+  serve(
+    table: ConsumerTable,
+    options?: { log?: JetStreamLog; drainMs?: number; logger?: MessagingLogger },
+  ): JetStreamStrategy;
 }
 
 export const DURABLE = 'worker';
@@ -87,7 +90,7 @@ export function useReactorStudios(): () => Promise<ReactorStudio> {
           log: options.log ?? log,
           table,
           service: 'quality-scorer',
-          logger: quietLogger,
+          logger: options.logger ?? quietLogger,
           ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }),
         });
         services.push(service);

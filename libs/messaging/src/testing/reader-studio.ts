@@ -88,20 +88,28 @@ export function read(log: EventLog, model: Model, events: readonly EventContract
 }
 
 /** Runs a reader that looks again soon. */
-export function readRow(log: EventLog, row: ProjectionRow | ProcessRow): Reading {
+export function readRow(
+  log: EventLog,
+  row: ProjectionRow | ProcessRow,
+  onWarning: () => void = () => undefined,
+): Reading {
   const abort = new AbortController();
   const skipped: string[] = [];
   const errors: string[] = [];
   const warnings: unknown[] = [];
   const reader = new LogReader({
     log,
+    stream: 'memory',
     row,
     deliver: (batch) => row.onBatch(batch),
     lookAgainMs: 20,
     logger: {
       debug: () => undefined,
       info: () => undefined,
-      warn: ({ err }: { readonly err?: unknown }) => void warnings.push(err),
+      warn: ({ err }: { readonly err?: unknown }) => {
+        warnings.push(err);
+        onWarning();
+      },
       error: (_context, message) => void errors.push(message),
     },
     observer: { handled: () => undefined, skipped: (_consumer, status) => void skipped.push(status) },

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { createGatewayClient, type GatewayClient } from '@anime/gateway-client';
-import { Uuid } from '@anime/contracts';
+import { ApiKeyText, Uuid } from '@anime/contracts';
 import { InvalidArgumentError, type Command } from 'commander';
 import { AdvisedError, messageOf } from '../output/explain.js';
 import { DEFAULT_GATEWAY, setting, type Surroundings } from '../surroundings.js';
@@ -8,6 +8,7 @@ import { DEFAULT_GATEWAY, setting, type Surroundings } from '../surroundings.js'
 /** What every command that asks the gateway takes. */
 export interface GatewayOptions {
   readonly gateway?: string;
+  readonly key?: string;
   readonly json?: boolean;
 }
 
@@ -15,12 +16,17 @@ export interface GatewayOptions {
 export function withGateway(command: Command): Command {
   return command
     .option('--gateway <url>', `address of the gateway (default: ANIME_GATEWAY, else ${DEFAULT_GATEWAY})`)
+    .option(
+      '--key <text>',
+      'your API key; better set ANIME_API_KEY, as a command line stays in the history of the shell',
+    )
     .option('--json', 'print one JSON document instead of text');
 }
 
 /**
  * Asks the gateway.
- * @throws AdvisedError when nothing answers at its address; GatewayError when it answers with a problem
+ * @throws AdvisedError when nothing answers at its address, or what is given as a key is none; GatewayError when it answers
+ *   with a problem
  */
 export async function useGateway<T>(
   surroundings: Surroundings,
@@ -28,8 +34,9 @@ export async function useGateway<T>(
   use: (client: GatewayClient) => Promise<T>,
 ): Promise<T> {
   const url = setting(surroundings, options.gateway, 'ANIME_GATEWAY', DEFAULT_GATEWAY);
+  const apiKey = keyOf(surroundings, options);
   try {
-    return await use(createGatewayClient(url));
+    return await use(createGatewayClient(url, { apiKey }));
   } catch (error) {
     // `fetch` rejects with a TypeError when it gets no answer at all, or when the address is none.
     if (!types.isNativeError(error) || error.name !== 'TypeError') throw error;
@@ -59,6 +66,19 @@ export function wordsOf<Word extends string>(known: readonly Word[]): (text: str
     });
 }
 
+/** The key to send, if there is one. What is none is not sent, and not shown either: it may be another secret. */
+function keyOf(surroundings: Surroundings, { key }: GatewayOptions): string | undefined {
+  const given = setting(surroundings, key, 'ANIME_API_KEY', '').trim();
+  if (given === '') return undefined;
+  if (ApiKeyText.safeParse(given).success) return given;
+  const where = key === undefined ? 'What is in ANIME_API_KEY' : 'What --key gives';
+  throw new AdvisedError(
+    `${where} is not an API key.`,
+    'A key is anime_ and 43 characters; npm run anime -- keys create makes one.',
+  );
+}
+
+/** Reads an option that is a whole number. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;

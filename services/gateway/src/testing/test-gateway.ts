@@ -55,7 +55,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     ANIME_KEYS_DIR: join(folder, 'keys'),
     ...options.env,
   });
-  const service = await runService(composeGateway(config));
+  const service = await runService(composeGateway(config).options);
   const gateway: TestGateway = {
     url: service.url,
     keysDir: config.ANIME_KEYS_DIR,

@@ -15,6 +15,8 @@ interface WriterDeps {
   readonly log: EventLog;
   readonly spillGraph: (graph: ApiGraph) => Promise<BodyOf<ApiGraph>>;
   readonly now: () => Date;
+  /** Told of each decision that is stored, by its event type. */
+  readonly onDecision: (type: string) => void;
 }
 
 /** Appends decisions with the expectation of what one fold holds, and remembers which the log has not shown it yet. */
@@ -66,6 +68,7 @@ export class DecisionWriter {
       );
       const executorId = command.kind === 'AssignJob' ? command.executorId : undefined;
       if (position > this.#seen) this.#pending.set(job.jobId, { position, executorId });
+      this.#deps.onDecision(decision.contract.type);
       return { kind: 'written' };
     } catch (error) {
       return isProblem(error, 'append-conflict') ? { kind: 'conflict' } : { kind: 'failed', error };

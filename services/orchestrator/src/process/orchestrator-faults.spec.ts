@@ -16,6 +16,7 @@ function cuttable(s: Studio): { readonly log: EventLog; cut: boolean; appends: N
     lastOfAggregate: (...args) => s.log.lastOfAggregate(...args),
     lastOnSubject: (...args) => s.log.lastOnSubject(...args),
     readAggregate: (...args) => s.log.readAggregate(...args),
+    readKind: (...args) => s.log.readKind(...args),
     read: (options) => s.log.read(options),
     follow: (options) => s.log.follow(options),
     end: () => s.log.end(),

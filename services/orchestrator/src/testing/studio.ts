@@ -61,6 +61,7 @@ export class Studio {
       now: () => this.now,
       chance: () => 0,
       onError: (_jobId, error) => this.errors.push(error),
+      onDecision: () => undefined,
       onTrouble: (error) => this.errors.push(error),
       scorerLimitMs: 60_000,
       maxAttempts: 3,

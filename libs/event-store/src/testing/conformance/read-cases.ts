@@ -38,6 +38,19 @@ export function readCases(factory: ConformanceFactory): void {
     expect(await collect(log.readAggregate('job', JOB, { after: 4 }))).toEqual([]);
   });
 
+  it('reads every aggregate of a kind in order, and no other', async () => {
+    const { log, root, putRaw } = await factory();
+    expect(await collect(log.readKind('job'))).toEqual([]);
+    await log.append(cancelRequested());
+    await log.append(termStarted(1));
+    await log.append(cancelRequested(OTHER_JOB));
+    await putRaw({ subject: `${root}.job.${JOB}.gateway`, data: 'garbage' });
+    await log.append(assigned(1, 1));
+    expect(outline(await collect(log.readKind('job')))).toEqual(['1 event', '3 event', '4 void', '5 event']);
+    expect(outline(await collect(log.readKind('scheduler')))).toEqual(['2 event']);
+    expect(await collect(log.readKind('executor'))).toEqual([]);
+  });
+
   it('knows the last message of an aggregate and of each exact subject', async () => {
     const { log } = await factory();
     expect(await log.lastOfAggregate('job', JOB)).toBeUndefined();

@@ -33,9 +33,11 @@ function statuses(events: readonly NewEvent[]): JobStatus[] {
 }
 
 describe('the read-models of the gateway', () => {
-  it('read every event of the catalogue, each in one of them, in its newest version', () => {
+  it('read every event of the catalogue, each in one of them, in its newest version, but those of API keys', () => {
     const read: readonly EventContract[] = PROJECTIONS.flatMap((projection) => [...projection.events]);
-    expect(read.map(({ name }) => name).sort()).toEqual([...CATALOGUE.newest.values()].map(({ name }) => name).sort());
+    // Keys are known without PostgreSQL.
+    const newest = [...CATALOGUE.newest.values()].filter(({ aggregate }) => aggregate !== 'api-key');
+    expect(read.map(({ name }) => name).sort()).toEqual(newest.map(({ name }) => name).sort());
   });
 });
 

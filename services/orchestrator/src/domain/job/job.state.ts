@@ -19,6 +19,7 @@ import type {
   JobRetryScheduledV1,
   JobScoredV1,
   JobStartedV1,
+  JobStatus,
 } from '@anime/contracts';
 import type { EventOf } from '@anime/event-store/pure';
 
@@ -99,6 +100,26 @@ export function stageOf(job: JobState): Stage {
   const facts = job.facts[attempt];
   if (facts?.executedAt !== undefined) return 'executed';
   return facts?.failure === undefined ? 'assigned' : 'attempt-failed';
+}
+
+/** Where an open job stands in the words that the API has: an attempt that failed runs until it is settled. */
+export function statusOf(job: JobState): JobStatus | undefined {
+  switch (stageOf(job)) {
+    case 'absent':
+      return undefined;
+    case 'ended':
+      return job.end;
+    case 'attempt-failed':
+      return 'running';
+    case 'assigned':
+      return job.facts[job.assignment?.attempt ?? 0]?.started === true ? 'running' : 'assigned';
+    case 'requested':
+      return 'requested';
+    case 'queued':
+      return 'queued';
+    case 'executed':
+      return 'executed';
+  }
 }
 
 /** Why the current attempt failed; undefined when it has not. What its executor reports after it was lost is late. */

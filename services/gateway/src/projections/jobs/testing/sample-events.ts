@@ -1,4 +1,6 @@
 import {
+  ApiKeyIssuedV1,
+  ApiKeyRevokedV1,
   ExecutorLostV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
@@ -345,5 +347,12 @@ export function otherEvents(name: string, epoch: number): NewEvent[] {
       0,
     ),
     sample(SchedulerTermStartedV1, deriveId(EXECUTOR, 'scheduler'), { epoch, leader: id }, 0),
+    sample(
+      ApiKeyIssuedV1,
+      deriveId(id, 'key'),
+      { actor: id, hash: HASH, hint: 'anime_Ab3d', scopes: ['jobs:read'], label: null, expiresAt: null },
+      0,
+    ),
+    sample(ApiKeyRevokedV1, deriveId(id, 'key'), {}, 1),
   ];
 }
