@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SERVICES } from '@anime/contracts';
 import { BLOBS_BUCKET } from '@anime/event-store';
+import { createGatewayClient, unwrap } from '@anime/gateway-client';
 import { eventually, freePort } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestStudio } from '../testing/test-studio.js';
@@ -32,13 +33,30 @@ describe('a studio whose services may do in NATS only what they need', () => {
     return log.split('\n').filter((line) => line.includes('Violation'));
   };
 
-  it('runs jobs, cancels and rebuilds, each service as its own user, and is refused nothing', async () => {
+  /** Issues a key, uses it, sees that its use was noted, and revokes it. */
+  const useKey = async (): Promise<void> => {
+    const { id, key } = await unwrap(studio.client.POST('/api/anime/keys', { body: { scopes: ['jobs:read'] } }));
+    const own = createGatewayClient(studio.service('gateway').url, { fetch: studio.answers.fetch, apiKey: key });
+    await unwrap(own.GET('/api/anime/queue'));
+    await eventually(
+      async () => {
+        const { keys } = await unwrap(studio.client.GET('/api/anime/keys'));
+        return keys.some((each) => each.id === id && each.lastUsedAt !== null);
+      },
+      { what: 'the use of the key is noted' },
+    );
+    await unwrap(studio.client.POST('/api/anime/keys/{id}/revoke', { params: { path: { id } } }));
+    expect((await own.GET('/api/anime/queue')).response.status).toBe(401);
+  };
+
+  it('runs jobs, cancels, rebuilds and issues keys, each service as its own user, and is refused nothing', async () => {
     const jobs = await Promise.all([1, 2, 3].map((seed) => studio.requestImage({ seed, steps: 3 })));
     const late = await studio.requestImage({ seed: 4, steps: 150 });
     await studio.client.POST('/api/anime/jobs/{id}/cancel', { params: { path: { id: late } } });
     for (const jobId of jobs) expect((await studio.ended(jobId)).status).toBe('completed');
     expect((await studio.ended(late)).status).toBe('cancelled');
     await studio.rebuildAndCompare();
+    await useKey();
     const blobs = await (await studio.log.connected()).request(`$JS.API.STREAM.INFO.OBJ_${BLOBS_BUCKET}`);
     expect(blobs.json<{ state: { messages: number } }>().state.messages).toBeGreaterThan(0);
 

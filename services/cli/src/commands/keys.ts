@@ -4,7 +4,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { AdvisedError } from '../output/explain.js';
 import { json, shortened, table } from '../output/table.js';
 import type { Surroundings } from '../surroundings.js';
-import { useGateway, withGateway, type GatewayOptions } from './gateway-options.js';
+import { useGateway, withGateway, wordsOf, type GatewayOptions } from './gateway-options.js';
 
 const HELP = `
 All of it needs the scope admin. The first key of a studio is made beside its gateway, without a key:
@@ -26,7 +26,7 @@ export function addKeys(root: Command, surroundings: Surroundings): void {
     .description('issue a key; it is shown this once')
     .addOption(
       new Option('--scopes <words>', `what it may do, with commas: ${SCOPES.join(', ')} (all of it)`)
-        .argParser(scopes)
+        .argParser(wordsOf(SCOPES))
         .makeOptionMandatory(),
     )
     .option('--label <text>', 'what people call it; stored encrypted')
@@ -105,14 +105,6 @@ function keyId(text: string): string {
     'That is not the id of a key.',
     'npm run anime -- keys list shows the ids; the key itself is not needed.',
   );
-}
-
-function scopes(text: string): Scope[] {
-  return text.split(',').map((word) => {
-    const scope = SCOPES.find((known) => known === word.trim());
-    if (scope === undefined) throw new InvalidArgumentError(`${word} is none of ${SCOPES.join(', ')}.`);
-    return scope;
-  });
 }
 
 function uuid(text: string): string {

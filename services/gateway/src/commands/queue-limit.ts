@@ -24,6 +24,8 @@ export interface QueueLimitOptions {
 export class QueueLimit {
   readonly #options: QueueLimitOptions;
   #waiting = 0;
+  /** Admitted since the count that is under way began: it may not have seen them. */
+  #since = 0;
   #countedAt: number | undefined;
   #counting: Promise<void> | undefined;
 
@@ -37,7 +39,11 @@ export class QueueLimit {
     if (this.#countedAt === undefined) await this.#count();
     // A request need not wait for a newer count; at the limit the newest is asked for before anybody is refused.
     else if (clock() - this.#countedAt >= FRESH_MS) void this.#count();
-    if (this.#waiting >= limit) await this.#count();
+    if (this.#waiting >= limit) {
+      const begunBefore = this.#counting !== undefined;
+      await this.#count();
+      if (begunBefore && this.#waiting >= limit) await this.#count();
+    }
     if (this.#waiting >= limit) {
       const jobs = project === undefined ? 'jobs' : `jobs of the project ${project}`;
       throw new ProblemError('queue-full', `${limit} ${jobs} wait already: send it again when some of them are done`, {
@@ -45,16 +51,17 @@ export class QueueLimit {
       });
     }
     this.#waiting += 1;
+    this.#since += 1;
   }
 
   #count(): Promise<void> {
     const { countWaiting, limit, clock } = this.#options;
-    this.#counting ??= countWaiting(limit)
-      .then(
-        (waiting) => (this.#waiting = waiting),
-        () => (this.#waiting = 0),
-      )
-      .then(() => {
+    if (this.#counting !== undefined) return this.#counting;
+    this.#since = 0;
+    this.#counting = countWaiting(limit)
+      .catch(() => 0)
+      .then((waiting) => {
+        this.#waiting = waiting + this.#since;
         this.#countedAt = clock();
         this.#counting = undefined;
       });
