@@ -14,6 +14,7 @@ const LIBS_BELOW = {
   'event-store': ['problem-details'],
   'sealed-fields': ['blob-store', 'problem-details'],
   messaging: ['blob-store', 'event-store', 'problem-details'],
+  'api-keys': ['event-store', 'messaging', 'problem-details'],
   projections: ['blob-store', 'event-store', 'problem-details'],
   'service-runtime': ['blob-store', 'event-store', 'messaging', 'problem-details', 'projections'],
   testing: ['embedded-servers'],
@@ -150,13 +151,25 @@ export default {
     },
     {
       name: 'nats-behind-libs',
-      comment: 'The NATS client only in event-store, messaging, blob-store and testing.',
+      comment:
+        'The NATS client only in event-store, messaging, blob-store and testing, and in deploy/bench, which measures them against it.',
       severity: 'error',
       from: {
         path: '^(contracts|libs|services|deploy)/',
-        pathNot: ['^libs/(event-store|messaging|blob-store|testing)/', TESTS],
+        pathNot: ['^libs/(event-store|messaging|blob-store|testing)/', '^deploy/bench/', TESTS],
       },
       to: { path: 'node_modules/@nats-io/' },
+    },
+    {
+      name: 'telemetry-behind-libs',
+      comment:
+        'Spans and metrics are made in event-store, messaging and service-runtime alone, from the catalogue in contracts.',
+      severity: 'error',
+      from: {
+        path: '^(contracts|libs|services|deploy)/',
+        pathNot: ['^libs/(event-store|messaging|service-runtime)/', TESTS],
+      },
+      to: { path: 'node_modules/(@opentelemetry|prom-client)/' },
     },
     {
       name: 'orm-in-adapters',
@@ -175,7 +188,10 @@ export default {
     },
   ],
   options: {
-    exclude: { path: '(^|/)(dist|\\.anime|\\.nx|fixtures/(boundaries|service))/' },
+    // Of our own folders only: many a package lies in its `dist`.
+    exclude: {
+      path: '^(contracts|libs/[^/]+|services/[^/]+|deploy/[^/]+)/dist/|(^|/)(\\.anime|\\.nx|fixtures/(boundaries|service))/',
+    },
     doNotFollow: { path: 'node_modules' },
     // Type imports are imports: what a file knows is what counts.
     tsPreCompilationDeps: true,

@@ -1,14 +1,22 @@
+import { ApiKeyIssuedV1 } from './events/api-key/issued.v1.js';
+import { ApiKeyRevokedV1 } from './events/api-key/revoked.v1.js';
+import { DeadLetterDiscardedV1 } from './events/dead-letter/discarded.v1.js';
 import { DeadLetterOrganizerParkedV1 } from './events/dead-letter/organizer-parked.v1.js';
+import { DeadLetterOrganizerSettledV1 } from './events/dead-letter/organizer-settled.v1.js';
+import { DeadLetterReplayedV1 } from './events/dead-letter/replayed.v1.js';
 import { DeadLetterScorerParkedV1 } from './events/dead-letter/scorer-parked.v1.js';
+import { DeadLetterScorerSettledV1 } from './events/dead-letter/scorer-settled.v1.js';
 import { ExecutorLostV1 } from './events/executor/lost.v1.js';
 import { ExecutorRecoveredV1 } from './events/executor/recovered.v1.js';
 import { ExecutorRegisteredV1 } from './events/executor/registered.v1.js';
 import { JobAcceptedV1 } from './events/job/accepted.v1.js';
+import { JobAcceptedV2 } from './events/job/accepted.v2.js';
 import { JobAssignedV1 } from './events/job/assigned.v1.js';
 import { JobAttemptFailedV1 } from './events/job/attempt-failed.v1.js';
 import { JobAttemptLostV1 } from './events/job/attempt-lost.v1.js';
 import { JobCancelOrderedV1 } from './events/job/cancel-ordered.v1.js';
 import { JobCancelRequestedV1 } from './events/job/cancel-requested.v1.js';
+import { JobCancelRequestedV2 } from './events/job/cancel-requested.v2.js';
 import { JobCancelledV1 } from './events/job/cancelled.v1.js';
 import { JobCompletedV1 } from './events/job/completed.v1.js';
 import { JobExecutedV1 } from './events/job/executed.v1.js';
@@ -18,31 +26,18 @@ import { JobOrganiseFailedV1 } from './events/job/organise-failed.v1.js';
 import { JobOrganisedV1 } from './events/job/organised.v1.js';
 import { JobRejectedV1 } from './events/job/rejected.v1.js';
 import { JobRequestedV1 } from './events/job/requested.v1.js';
+import { JobRequestedV2 } from './events/job/requested.v2.js';
 import { JobRetryScheduledV1 } from './events/job/retry-scheduled.v1.js';
 import { JobScoredV1 } from './events/job/scored.v1.js';
 import { JobStartedV1 } from './events/job/started.v1.js';
 import { SchedulerTermStartedV1 } from './events/scheduler/term-started.v1.js';
 import { WorkflowRegisteredV1 } from './events/workflow/registered.v1.js';
-import type { EventContract, EventData } from './event-contract.js';
-
-/** Turns the data of one version into the data of the next; pure, one step. */
-export interface Upcaster {
-  readonly from: EventContract;
-  readonly to: EventContract;
-  readonly upcast: (data: unknown) => unknown;
-}
-
-/** Declares the step from one version of a type to the next. */
-export function defineUpcaster<From extends EventContract, To extends EventContract>(
-  from: From,
-  to: To,
-  upcast: (data: EventData<From>) => EventData<To>,
-): Upcaster {
-  if (from.type !== to.type || to.version !== from.version + 1) {
-    throw new Error(`an upcaster goes one version up within a type, not from ${from.name} to ${to.name}`);
-  }
-  return { from, to, upcast: (data) => upcast(data as EventData<From>) };
-}
+import { ProjectArchivedV1 } from './events/project/archived.v1.js';
+import { ProjectCreatedV1 } from './events/project/created.v1.js';
+import { ProjectSettingsChangedV1 } from './events/project/settings-changed.v1.js';
+import type { EventContract } from './event-contract.js';
+import type { Upcaster } from './upcaster.js';
+import { UPCASTERS } from './upcasters.js';
 
 /** What a reader knows: every version it can read, and how it brings old ones up to date. */
 export interface ContractCatalogue {
@@ -85,29 +80,44 @@ export function createCatalogue(
  */
 export const EXECUTOR_ORDERS = [JobAssignedV1, JobCancelOrderedV1, JobAttemptLostV1] as const;
 
-/** Every event of the product. An event is here if and only if its decider exists. */
-export const CATALOGUE: ContractCatalogue = createCatalogue([
-  WorkflowRegisteredV1,
-  ExecutorRegisteredV1,
-  ExecutorLostV1,
-  ExecutorRecoveredV1,
-  SchedulerTermStartedV1,
-  JobRequestedV1,
-  JobCancelRequestedV1,
-  JobAcceptedV1,
-  JobRejectedV1,
-  ...EXECUTOR_ORDERS,
-  JobRetryScheduledV1,
-  JobStartedV1,
-  JobExecutedV1,
-  JobAttemptFailedV1,
-  JobScoredV1,
-  JobOrganisedV1,
-  JobOrganiseFailedV1,
-  JobGatedV1,
-  JobCompletedV1,
-  JobFailedV1,
-  JobCancelledV1,
-  DeadLetterScorerParkedV1,
-  DeadLetterOrganizerParkedV1,
-]);
+/** Every event of the product, old versions too. An event is here if and only if its decider exists. */
+export const CATALOGUE: ContractCatalogue = createCatalogue(
+  [
+    WorkflowRegisteredV1,
+    ProjectCreatedV1,
+    ProjectSettingsChangedV1,
+    ProjectArchivedV1,
+    ExecutorRegisteredV1,
+    ExecutorLostV1,
+    ExecutorRecoveredV1,
+    SchedulerTermStartedV1,
+    JobRequestedV1,
+    JobRequestedV2,
+    JobCancelRequestedV1,
+    JobCancelRequestedV2,
+    JobAcceptedV1,
+    JobAcceptedV2,
+    JobRejectedV1,
+    ...EXECUTOR_ORDERS,
+    JobRetryScheduledV1,
+    JobStartedV1,
+    JobExecutedV1,
+    JobAttemptFailedV1,
+    JobScoredV1,
+    JobOrganisedV1,
+    JobOrganiseFailedV1,
+    JobGatedV1,
+    JobCompletedV1,
+    JobFailedV1,
+    JobCancelledV1,
+    DeadLetterScorerParkedV1,
+    DeadLetterOrganizerParkedV1,
+    DeadLetterReplayedV1,
+    DeadLetterScorerSettledV1,
+    DeadLetterOrganizerSettledV1,
+    DeadLetterDiscardedV1,
+    ApiKeyIssuedV1,
+    ApiKeyRevokedV1,
+  ],
+  UPCASTERS,
+);

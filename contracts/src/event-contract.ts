@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 /** The kinds of thing that own events; the second token of every event subject. */
-export const AGGREGATES = ['job', 'workflow', 'executor', 'scheduler', 'dead-letter'] as const;
+export const AGGREGATES = ['job', 'project', 'workflow', 'executor', 'scheduler', 'dead-letter', 'api-key'] as const;
 export type Aggregate = (typeof AGGREGATES)[number];
 
 /** The services; the producer token of every event subject. */

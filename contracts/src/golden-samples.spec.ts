@@ -21,6 +21,12 @@ describe('golden samples', () => {
     },
   );
 
+  it.each([...CATALOGUE.upcasters.keys()])('of %s, an old version, read as the version after it', (name) => {
+    const step = CATALOGUE.upcasters.get(name);
+    const upcast = step?.upcast(read(name).data);
+    expect(step?.to.data.parse(upcast)).toEqual(upcast);
+  });
+
   it.each(MESSAGE_CONTRACTS.map((message) => message.name))('hold one of the message %s', (name) => {
     const sample = read(name);
     expect(MESSAGE_CONTRACTS.find((message) => message.name === name)?.data.parse(sample.data)).toEqual(sample.data);

@@ -6,6 +6,8 @@ export const EVENTS_ROOT = 'anime';
 /** The stream of progress messages (on disk, kept for one hour). */
 export const PROGRESS_STREAM = 'ANIME_PROGRESS';
 export const PROGRESS_ROOT = 'anime-progress';
+/** The first token of messages that are not stored. */
+export const LIVE_ROOT = 'anime-live';
 
 /**
  * The subject of an event: `<root>.<aggregate>.<id>.<producer>`, with the executor's id or `accepted` appended
@@ -27,9 +29,19 @@ export function eventSubject(root: string, contract: EventContract, aggregateId:
   }
 }
 
+/** Every subject that events of this contract may lie on: what its producer may publish to. */
+export function eventFilter(root: string, contract: EventContract): string {
+  return eventSubject(root, contract, '*', { executorId: '*' });
+}
+
 /** Every event of one aggregate: what a decision's expectation covers. */
 export function aggregateFilter(root: string, aggregate: Aggregate, aggregateId: string): string {
   return `${root}.${aggregate}.${aggregateId}.>`;
+}
+
+/** Every event of every aggregate of one kind. */
+export function kindFilter(root: string, aggregate: Aggregate): string {
+  return `${root}.${aggregate}.>`;
 }
 
 /** What one executor must obey: the filter of its durable. */

@@ -27,6 +27,9 @@ path matches a pattern. Exit code 1 when any test fails; the last line is the to
   anime: `npm run anime -- <command>
 
 The command line of a running studio. npm run anime -- --help lists its commands.`,
+  bench: `npm run bench [-- options]
+
+Measures the product against its budgets. npm run bench -- --help lists its options.`,
   install: `node deploy/local/bootstrap.mjs install
 
 Only installs and builds what is missing.`,
@@ -51,7 +54,8 @@ async function main(command, args) {
     if (!asked) throw new Refusal(`Unknown command: ${command}\n${text}`);
     return console.log(`${text}\n\n${Object.values(USAGE).join('\n\n')}\n${SURROUNDINGS}`);
   }
-  if (command !== 'anime' && args.some((arg) => arg === '--help' || arg === '-h')) {
+  const hasOwnHelp = command === 'anime' || command === 'bench';
+  if (!hasOwnHelp && args.some((arg) => arg === '--help' || arg === '-h')) {
     return console.log(`Usage: ${USAGE[command]}${command in OPTIONS ? `${optionLines(command)}${SURROUNDINGS}` : ''}`);
   }
   if (Number(process.versions.node.split('.')[0]) < 20) {
@@ -69,6 +73,7 @@ async function main(command, args) {
   if (command === 'demo' || command === 'start')
     await becomeNode('deploy/local/dist/main.js', [command, ...args], ROOT);
   // A path that a user gives is meant from where the user stands, not from where npm went.
+  if (command === 'bench') await becomeNode('deploy/bench/dist/main.js', args, process.env.INIT_CWD ?? process.cwd());
   if (command === 'anime') await becomeNode('services/cli/dist/main.js', args, process.env.INIT_CWD ?? process.cwd());
 }
 

@@ -88,7 +88,7 @@ function addressOf(contract: EventContract): string {
 }
 
 function producerOf(message: MessageContract): string {
-  return message.subject.includes('{service}') ? 'every-service' : 'comfyui-executor';
+  return message.producer === 'each' ? 'every-service' : message.producer;
 }
 
 interface Sending {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Uuid } from '../values/primitives.js';
+import { Slug, Uuid } from '../values/primitives.js';
 
 /**
  * Text that every store can hold: PostgreSQL takes neither NUL nor half a surrogate pair, so such a text must stop at
@@ -8,6 +8,16 @@ import { Uuid } from '../values/primitives.js';
 export const PlainText = z
   .string()
   .regex(/^[^\u0000\uD800-\uDFFF]*$/u, 'must not hold the character NUL or half of a surrogate pair');
+
+/** Longest prompt, in UTF-16 units. */
+export const PROMPT_LIMIT = 20_000;
+export const NegativePrompt = PlainText.max(PROMPT_LIMIT);
+
+/** A name that ComfyUI gives to something. */
+export const Name = PlainText.min(1).max(255);
+
+/** How callers name a project. An id has the form of a slug, and no project's slug has that of an id. */
+export const ProjectName = Slug.meta({ description: 'slug or id of a project' });
 
 /** A place in the event log: its first event is 1; 0 stands before it. */
 export const Position = z.int().min(0).meta({ description: 'place in the event log' });

@@ -1,19 +1,16 @@
 import { z } from 'zod';
 import { JobType, Seed, Uuid } from '../values/primitives.js';
-import { PlainText, Position } from './fields.js';
-
-/** Longest prompt, in UTF-16 units. */
-export const PROMPT_LIMIT = 20_000;
+import { TemplateReference } from '../values/template-manifest.js';
+import { Name, NegativePrompt, PlainText, Position, ProjectName, PROMPT_LIMIT } from './fields.js';
 
 const Size = z.int().min(8).max(16_384).multipleOf(8);
-const Name = PlainText.min(1).max(255);
 
 const commonFields = {
   prompt: PlainText.min(1, { abort: true })
     .max(PROMPT_LIMIT)
     .regex(/\S/, 'must not be blank')
     .meta({ description: 'what the picture shows' }),
-  negativePrompt: PlainText.max(PROMPT_LIMIT).optional().meta({ description: 'what it must not show' }),
+  negativePrompt: NegativePrompt.optional().meta({ description: 'what it must not show' }),
   seed: Seed.optional().meta({ description: 'drawn when absent; the answer says which' }),
   steps: z.int().min(1).max(10_000).optional().meta({ description: 'sampling steps' }),
   cfg: z.number().min(0).max(1_000).optional().meta({ description: 'classifier-free guidance scale' }),
@@ -22,13 +19,10 @@ const commonFields = {
   sampler: Name.optional(),
   scheduler: Name.optional(),
   checkpoint: Name.optional().meta({ description: 'file name of the model as ComfyUI lists it' }),
-  project: Uuid.nullable().optional().meta({ description: 'the project that the job belongs to' }),
-  template: z
-    .string()
-    .max(80)
-    .regex(/^[a-z0-9]+(-[a-z0-9]+)*(@[1-9][0-9]{0,8})?$/, 'must be the name of a template, or name@version')
-    .optional()
-    .meta({ description: 'name of a workflow template, or name@version; without version the newest' }),
+  project: ProjectName.nullable().optional().meta({ description: 'slug or id of the project that the job belongs to' }),
+  template: TemplateReference.optional().meta({
+    description: 'name of a workflow template, or name@version; without version the newest',
+  }),
 };
 
 const videoFields = {
@@ -65,6 +59,20 @@ export const JobAcknowledged = z
   })
   .meta({ id: 'JobAcknowledged' });
 export type JobAcknowledged = z.infer<typeof JobAcknowledged>;
+
+/** Longest reason for a cancel, in UTF-16 units. */
+export const REASON_LIMIT = 2_000;
+
+/** Body of `POST /api/anime/jobs/{id}/cancel`, which may be left out. */
+export const CancelRequest = z
+  .strictObject({
+    reason: PlainText.min(1)
+      .max(REASON_LIMIT)
+      .optional()
+      .meta({ description: 'why, for people; stored sealed with the key of whoever asks' }),
+  })
+  .meta({ id: 'CancelRequest' });
+export type CancelRequest = z.infer<typeof CancelRequest>;
 
 /** The wish to cancel is in the log. */
 export const CancelAcknowledged = z

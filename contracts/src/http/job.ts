@@ -4,7 +4,7 @@ import { JobStatus } from '../values/job-status.js';
 import { ExecutedOutput, OrganisedFile } from '../values/media.js';
 import { Attempt, Instant, JobType, Parameters, Seed, Sha256, Uuid } from '../values/primitives.js';
 import { MetricResult } from '../values/score.js';
-import { Position } from './fields.js';
+import { Position, SealedText } from './fields.js';
 
 const TemplateRef = z.strictObject({ id: z.string(), version: z.int().min(1) });
 const Verdict = z.enum(['passed', 'failed']);
@@ -52,6 +52,9 @@ export const JobAttempt = z
       .strictObject({ code: z.string(), message: z.string() })
       .nullable()
       .meta({ description: 'why the outputs could not be filed' }),
+    organisedAt: Instant.nullable().meta({
+      description: 'when the outputs were filed; beside a failure to do so: by a later replay',
+    }),
     gate: z
       .strictObject({
         verdict: Verdict,
@@ -119,7 +122,9 @@ export const JobEvent = z
     correlationId: Uuid,
     causationId: Uuid.nullable(),
     epoch: z.int().min(1).nullable().meta({ description: 'term of the deciding orchestrator' }),
-    data: z.record(z.string(), z.unknown()),
+    data: z.record(z.string(), z.union([SealedText, z.unknown()])).meta({
+      description: "the event's data; personal text in it, as the reason of a cancel, is a `SealedText`",
+    }),
   })
   .meta({ id: 'JobEvent' });
 export type JobEvent = z.infer<typeof JobEvent>;

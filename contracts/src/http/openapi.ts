@@ -16,12 +16,34 @@ export interface OpenApiDocument {
   readonly servers: readonly { readonly url: string }[];
   readonly tags: readonly { readonly name: string; readonly description: string }[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, OpenApiOperation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, JsonObject>> };
+  readonly components: {
+    readonly schemas: Readonly<Record<string, JsonObject>>;
+    readonly securitySchemes: Readonly<Record<string, JsonObject>>;
+  };
 }
 
 /** What any operation may answer. */
 const EVERYWHERE: readonly ProblemCode[] = ['rate-limited', 'internal'];
 const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+const API_KEY = 'apiKey';
+const SECURITY_SCHEMES: Readonly<Record<string, JsonObject>> = {
+  [API_KEY]: {
+    type: 'http',
+    scheme: 'bearer',
+    description:
+      '`Authorization: Bearer anime_…`. Each operation names the scope that the key must have; `admin` includes all. A gateway that listens on this machine alone takes requests without a key for its user, who may do everything, unless ANIME_LOCAL_USER=0.',
+  },
+};
+
+/** How any operation may refuse its caller; `log-unavailable` while the keys cannot be known. */
+const ACCESS_PROBLEMS = [
+  'validation-failed',
+  'unauthenticated',
+  'key-invalid',
+  'scope-missing',
+  'log-unavailable',
+] as const;
 
 /** Collects the schemas that have an id, so that each stands in the document once. */
 class Components {
@@ -69,10 +91,13 @@ export function buildOpenApi(routes: readonly Route[], version: string): OpenApi
     tags: [
       { name: 'generate', description: 'commands that make jobs' },
       { name: 'jobs', description: 'jobs and what became of them' },
+      { name: 'projects', description: 'what jobs and files belong to' },
+      { name: 'dead-letters', description: 'events that a consumer gave up, and messages without effect' },
+      { name: 'keys', description: 'who may do what' },
       { name: 'system', description: 'the system itself' },
     ],
     paths,
-    components: { schemas: components.sorted() },
+    components: { schemas: components.sorted(), securitySchemes: SECURITY_SCHEMES },
   };
 }
 
@@ -87,13 +112,17 @@ function operation(route: Route, components: Components): OpenApiOperation {
     tags: [route.tag],
     summary: route.summary,
     ...(route.description === undefined ? {} : { description: route.description }),
+    security: [{ [API_KEY]: [route.scope] }],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(route.body === undefined
       ? {}
       : {
-          requestBody: { required: true, content: { 'application/json': { schema: components.schema(route.body) } } },
+          requestBody: {
+            required: !route.body.safeParse(undefined).success,
+            content: { 'application/json': { schema: components.schema(route.body) } },
+          },
         }),
-    responses: { ...answersOf(route, components), ...problemsOf(route.problems, components) },
+    responses: { ...answersOf(route, components), ...problemsOf([...route.problems, ...ACCESS_PROBLEMS], components) },
   };
 }
 
@@ -160,7 +189,7 @@ function problemsOf(codes: readonly ProblemCode[], components: Components): Json
       String(status),
       {
         description: known.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('; '),
-        ...(known.some((code) => PROBLEMS[code].retryable) ? RETRY_AFTER : {}),
+        ...headersOfProblem(status, known),
         content: {
           [PROBLEM_MEDIA_TYPE]: {
             schema: {
@@ -180,12 +209,26 @@ function problemsOf(codes: readonly ProblemCode[], components: Components): Json
   );
 }
 
+function headersOfProblem(status: number, codes: readonly ProblemCode[]): JsonObject {
+  const headers: JsonObject = {
+    ...(codes.some((code) => PROBLEMS[code].retryable) ? RETRY_AFTER : {}),
+    ...(status === 401 || status === 403 ? CHALLENGE : {}),
+  };
+  return Object.keys(headers).length === 0 ? {} : { headers };
+}
+
 const RETRY_AFTER: JsonObject = {
-  headers: {
-    'Retry-After': {
-      description: 'seconds after which to try again',
-      required: false,
-      schema: { type: 'integer', minimum: 0 },
-    },
+  'Retry-After': {
+    description: 'seconds after which to try again',
+    required: false,
+    schema: { type: 'integer', minimum: 0 },
+  },
+};
+
+const CHALLENGE: JsonObject = {
+  'WWW-Authenticate': {
+    description: 'how to authenticate (RFC 6750)',
+    required: true,
+    schema: { type: 'string' },
   },
 };

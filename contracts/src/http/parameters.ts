@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { JobStatus } from '../values/job-status.js';
 import { JobType, Uuid } from '../values/primitives.js';
-import { PlainText, Position, queryList, queryNumber } from './fields.js';
+import { PlainText, Position, ProjectName, queryList, queryNumber } from './fields.js';
 
 /** Longest wait for a job's end in one request, in seconds. */
 export const WAIT_LIMIT_S = 60;
@@ -40,7 +40,7 @@ export const AfterQuery = z.strictObject({
 /** Query of the list of jobs. */
 export const JobListQuery = z.strictObject({
   status: queryList(JobStatus).optional().meta({ description: 'one or more, repeated or with commas' }),
-  project: Uuid.optional(),
+  project: ProjectName.optional(),
   type: JobType.optional(),
   text: PlainText.min(1).max(200).optional().meta({ description: 'part of the prompt; case does not matter' }),
   from: z.iso.datetime({ offset: true }).optional().meta({ description: 'requested at this time or later' }),
@@ -58,6 +58,33 @@ export const CommandHeaders = z.object({
   'x-correlation-id': Uuid.optional().meta({
     description: 'goes into every event that this command causes; the id of its own event when absent',
   }),
+});
+
+/** `/{id}` of a project. */
+export const ProjectParams = z.strictObject({ id: ProjectName });
+
+/** Query of the list of projects. */
+export const ProjectListQuery = z.strictObject({
+  archived: z
+    .enum(['true', 'false'])
+    .optional()
+    .meta({ description: '`true`: only archived ones, `false`: only those that take jobs; all when absent' }),
+  limit: queryNumber(z.int().min(1).max(MAX_PAGE_SIZE))
+    .optional()
+    .meta({ description: `projects on a page; ${DEFAULT_PAGE_SIZE} when absent` }),
+  cursor: JobListQuery.shape.cursor,
+  after: JobQuery.shape.after,
+  wait: AfterQuery.shape.wait,
+});
+
+/** Headers of a change that must not undo another one. */
+export const ChangeHeaders = CommandHeaders.extend({
+  'if-match': z
+    .string()
+    .max(500)
+    .regex(/^\s*(\*|"\d{1,15}"(\s*,\s*"\d{1,15}")*)\s*$/, 'must be the ETag of an earlier answer, as "12", or *')
+    .optional()
+    .meta({ description: 'changes only what is as it was when it was read: its `ETag`, else 412' }),
 });
 
 /** Headers of the commands that make a job. */

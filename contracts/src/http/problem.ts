@@ -14,6 +14,11 @@ export const Problem = z
     code: z.enum(CODES),
     retryable: z.boolean().meta({ description: 'true when the same request may succeed later' }),
     requestId: z.string().meta({ description: 'stands in the logs beside everything that this request caused' }),
+    traceId: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/)
+      .optional()
+      .meta({ description: 'W3C id of the trace that the request belongs to; stands in the logs as `trace_id`' }),
     errors: z
       .array(
         z.strictObject({

@@ -27,10 +27,10 @@ export interface Route<
   Body extends z.ZodType | undefined = z.ZodType | undefined,
 > {
   readonly operationId: string;
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'put';
   /** With `{parameter}` as OpenAPI writes it. */
   readonly path: string;
-  readonly tag: 'generate' | 'jobs' | 'system';
+  readonly tag: 'generate' | 'jobs' | 'projects' | 'dead-letters' | 'keys' | 'system';
   readonly summary: string;
   /** What the caller must be allowed to do. */
   readonly scope: Scope;

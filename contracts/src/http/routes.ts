@@ -2,11 +2,13 @@ import { z } from 'zod';
 import type { ProblemCode } from '../problems.js';
 import {
   CancelAcknowledged,
+  CancelRequest,
   GenerateImageRequest,
   GenerateRequest,
   GenerateVideoRequest,
   JobAcknowledged,
 } from './generate.js';
+import { DEAD_LETTER_ROUTES } from './dead-letter-routes.js';
 import { Job, JobPage, JobTrail, Queue } from './job.js';
 import {
   AfterQuery,
@@ -17,16 +19,17 @@ import {
   SubmitHeaders,
   SubmitQuery,
 } from './parameters.js';
+import { KEY_ROUTES } from './key-routes.js';
+import { APPEND_PROBLEMS, BODY_PROBLEMS, READ_PROBLEMS, SEAL_PROBLEMS } from './problem-sets.js';
+import { PROJECT_ROUTES } from './project-routes.js';
 import { buildOpenApi, type OpenApiDocument } from './openapi.js';
 import { defineRoute, type Route, type RouteAnswer, type RouteHeader } from './route.js';
 import { SystemStatus } from './system.js';
 
-const BODY_PROBLEMS = ['bad-json', 'validation-failed', 'body-too-large', 'unsupported-media-type'] as const;
-const APPEND_PROBLEMS = ['event-too-large', 'append-conflict', 'log-full', 'log-unavailable'] as const;
-const READ_PROBLEMS = ['validation-failed', 'read-model-unavailable', 'position-not-reached'] as const;
-
 const SUBMIT_PROBLEMS: readonly ProblemCode[] = [
   ...BODY_PROBLEMS,
+  'project-not-found',
+  'project-archived',
   'template-not-found',
   'parameter-invalid',
   'idempotency-key-reused',
@@ -138,11 +141,21 @@ export const ROUTES = {
     tag: 'jobs',
     summary: 'Ask for a job to be cancelled',
     scope: 'jobs:write',
-    description: 'Takes no body. The job ends as `cancelled` unless it has ended before the wish is seen.',
+    description:
+      'The body may be left out. The job ends as `cancelled` unless it has ended before the wish is seen. A reason is shown in the trail of the job.',
     params: JobParams,
     headers: CommandHeaders,
+    body: CancelRequest.nullish(),
     answers: { 202: { description: 'The wish is in the log.', schema: CancelAcknowledged } },
-    problems: [...BODY_PROBLEMS, 'job-not-found', 'job-ended', 'newer-contract', 'log-full', 'log-unavailable'],
+    problems: [
+      ...BODY_PROBLEMS,
+      'job-not-found',
+      'job-ended',
+      'newer-contract',
+      'log-full',
+      'log-unavailable',
+      ...SEAL_PROBLEMS,
+    ],
   }),
   getQueue: defineRoute({
     operationId: 'getQueue',
@@ -155,6 +168,9 @@ export const ROUTES = {
     answers: { 200: { description: 'The queue.', schema: Queue } },
     problems: READ_PROBLEMS,
   }),
+  ...PROJECT_ROUTES,
+  ...DEAD_LETTER_ROUTES,
+  ...KEY_ROUTES,
   getSystem: defineRoute({
     operationId: 'getSystem',
     method: 'get',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '../messages/live-messages.js';
+import { DeadLetterState } from '../values/dead-letter-state.js';
 import { Instant, Uuid } from '../values/primitives.js';
 import { Position } from './fields.js';
 
@@ -37,6 +38,7 @@ export const SystemStatus = z
           recent: z.array(
             z.strictObject({
               id: Uuid,
+              state: DeadLetterState,
               consumer: z.string(),
               eventId: Uuid,
               eventName: z.string(),
@@ -49,7 +51,10 @@ export const SystemStatus = z
           ),
         })
         .nullable()
-        .meta({ description: 'events that a consumer gave up, newest first; null while the read-model is away' }),
+        .meta({
+          description:
+            'given-up events that are neither settled nor discarded, newest first; null while the read-model is away',
+        }),
     }),
     services: z.array(ServiceStatusV1.data.meta({ id: 'ServiceInstance' })),
     executors: z.array(ExecutorHeartbeatV1.data.meta({ id: 'Executor' })),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SERVICES } from '../event-contract.js';
+import { SERVICES, type ServiceName } from '../event-contract.js';
 import { Attempt, Instant, Slug, Uuid } from '../values/primitives.js';
 
 /** A message that is not part of the log: seen by whoever listens, lost for whoever does not. */
@@ -9,6 +9,8 @@ export interface MessageContract<Data extends z.ZodType = z.ZodType> {
   readonly description: string;
   /** Subject with `{placeholders}`. */
   readonly subject: string;
+  /** The only service that may send it, or `each`: every service, with its own name for `{service}`. */
+  readonly producer: ServiceName | 'each';
   /** `stream`: kept for a while in ANIME_PROGRESS; `core`: not stored at all. */
   readonly delivery: 'stream' | 'core';
   readonly data: Data;
@@ -23,6 +25,7 @@ export const ProgressV1 = defineMessage({
   name: 'progress.v1',
   description: 'How far the running attempt of a job is',
   subject: 'anime-progress.{jobId}',
+  producer: 'comfyui-executor',
   delivery: 'stream',
   data: z.strictObject({
     jobId: Uuid,
@@ -44,6 +47,7 @@ export const ExecutorHeartbeatV1 = defineMessage({
   name: 'executor-heartbeat.v1',
   description: 'An executor is alive, and how its ComfyUI server is',
   subject: 'anime-live.executor.{executorId}.heartbeat',
+  producer: 'comfyui-executor',
   delivery: 'core',
   data: z.strictObject({
     executorId: Uuid,
@@ -63,6 +67,7 @@ export const PreviewV1 = defineMessage({
   name: 'preview.v1',
   description: 'A picture of the work in progress',
   subject: 'anime-live.preview.{jobId}',
+  producer: 'comfyui-executor',
   delivery: 'core',
   data: z.strictObject({
     jobId: Uuid,
@@ -80,6 +85,7 @@ export const ServiceStatusV1 = defineMessage({
   name: 'service-status.v1',
   description: 'What one process of a service says about itself',
   subject: 'anime-live.service.{service}.{instance}.status',
+  producer: 'each',
   delivery: 'core',
   data: z.strictObject({
     service: z.enum(SERVICES),

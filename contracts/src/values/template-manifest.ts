@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { JobType, NodeId, OutputKind, Slug, Word } from './primitives.js';
 
+/** Names a template, or one version of it: `text-to-image` (the newest), `text-to-image@2`. */
+export const TemplateReference = z
+  .string()
+  .max(80)
+  .regex(/^[a-z0-9]+(-[a-z0-9]+)*(@[1-9][0-9]{0,8})?$/, 'must be the name of a template, or name@version');
+
 /** The part of JSON Schema that a template's parameter may use. */
 export const ParameterSchema = z.discriminatedUnion('type', [
   z.strictObject({

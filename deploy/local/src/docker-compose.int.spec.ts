@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startNatsServer } from '@anime/embedded-servers';
+import { natsUrlFor, openLog, passwordVariable, provision, PROVISION_USER } from '@anime/event-store';
 import { freePort } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
@@ -14,30 +15,55 @@ interface JetStreamInfo {
 }
 
 describe('the NATS of docker-compose.yml', () => {
-  let dataDir: string;
+  let dir: string;
+  let service: string;
+  let monitor: number;
+  /** What the operator sets. */
+  const env: Record<string, string> = {};
+
   beforeAll(async () => {
-    dataDir = await mkdtemp(path.join(tmpdir(), 'anime-compose-'));
-  });
-  afterAll(() => rm(dataDir, { recursive: true, force: true }));
-
-  it('syncs every write before it acknowledges it, into the volume', async () => {
+    dir = await mkdtemp(path.join(tmpdir(), 'anime-compose-'));
     const compose = await readFile(path.join(ROOT, 'docker-compose.yml'), 'utf8');
-    const service = /^ {2}nats:\n((?: {4}.*\n)+)/m.exec(compose)?.[1] ?? '';
-    const inContainer = /command: \["--config", "([^"]+)"\]/.exec(service)?.[1] ?? 'no configuration file';
-    const mounted = new RegExp(`"(\\./[^":]+):${inContainer}:ro"`).exec(service)?.[1];
-    const config = await readFile(path.join(ROOT, mounted ?? 'not mounted'), 'utf8');
-    const volume = /"nats:([^"]+)"/.exec(service)?.[1] ?? 'no volume';
+    service = /^ {2}nats:\n((?: {4}.*\n)+)/m.exec(compose)?.[1] ?? '';
+    for (const [, name = ''] of service.matchAll(/^ {6}(\w+): \$\{\1:\?/gm)) {
+      env[name] = `p-${name}`;
+    }
+    monitor = await freePort();
+  });
+  afterAll(() => rm(dir, { recursive: true, force: true }));
 
-    // The very configuration, read by a nats-server; only the folder of the container is another one here.
-    const monitor = await freePort();
-    await using _server = await startNatsServer({
-      dataDir,
+  /** The very configuration, read by a nats-server; only the folder of the container is another one here. */
+  async function start() {
+    const inContainer = /command: \["--config", "([^"]+)"\]/.exec(service)?.[1] ?? 'no configuration file';
+    const mounted = new RegExp(`"(\\./[^":]+):${path.dirname(inContainer)}:ro"`).exec(service)?.[1];
+    const volume = /"nats:([^"]+)"/.exec(service)?.[1] ?? 'no volume';
+    const folder = path.join(dir, 'config');
+    await cp(path.join(ROOT, mounted ?? 'not mounted'), folder, { recursive: true });
+    const file = path.join(folder, path.basename(inContainer));
+    const config = await readFile(file, 'utf8');
+    await writeFile(file, config.replaceAll(volume, path.join(dir, 'volume')));
+    return startNatsServer({
+      dataDir: path.join(dir, 'data'),
+      env,
       jetstream: false, // the file itself switches it on
-      extraConfig: `${config.replaceAll(volume, path.join(dataDir, 'volume'))}\nhttp: "127.0.0.1:${monitor}"`,
+      // nats-server takes a path as one from the folder of the file that includes it.
+      extraConfig: `include "../config/${path.basename(inContainer)}"\nhttp: "127.0.0.1:${monitor}"`,
     });
+  }
+
+  it('syncs every write before it acknowledges it, into the volume; each service logs in with its variable', async () => {
+    await using server = await start();
     const answer = await fetch(`http://127.0.0.1:${monitor}/jsz?config=true`);
     const { config: used } = (await answer.json()) as JetStreamInfo;
     expect(used.sync_always).toBe(true);
-    expect(used.store_dir).toContain(path.join(dataDir, 'volume'));
+    expect(used.store_dir).toContain(path.join(dir, 'volume'));
+
+    const natsUrl = (user: string): string =>
+      natsUrlFor(server.url, user, env[passwordVariable(user)] ?? 'no variable');
+    expect((await provision({ natsUrl: natsUrl(PROVISION_USER) })).created).toContain('stream ANIME_EVENTS');
+    const log = openLog({ natsUrl: natsUrl('gateway'), name: 'gateway' });
+    expect(await log.end()).toBe(0);
+    await log.close();
+    await expect(provision({ natsUrl: server.url })).rejects.toThrow(/Authorization Violation/);
   });
 });

@@ -33,6 +33,7 @@ export async function keepUp(dataDir: string, freePorts: boolean): Promise<void>
   say(`  ${'API documentation'.padEnd(18)} ${stack.gateway}/docs`);
   say(`  ${'library'.padEnd(18)} ${stack.libraryDir}`);
   say(`  ${'logs'.padEnd(18)} ${stack.logsDir}`);
+  say(`  ${'keys'.padEnd(18)} ${stack.keysDir}  (of personal text: back them up apart from the data)`);
   say('');
   say(
     `Try: curl -s ${stack.gateway}/api/anime/generate -H 'content-type: application/json' -d '{"prompt":"a lighthouse","type":"image"}'`,

@@ -3,9 +3,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startNatsServer, startPostgres } from '@anime/embedded-servers';
 import { SERVICES, type ServiceName } from '@anime/contracts';
+import { PROVISION_USER } from '@anime/event-store';
+import { keysFolderFault } from '@anime/sealed-fields';
 import { hideLogins } from '@anime/problem-details';
 import { StackChild, type ChildOptions } from './child-process.js';
 import { StackLock } from './stack-lock.js';
+import { StackUsers, type NatsUser } from './stack-users.js';
 import { superviseServer } from './supervise-server.js';
 import { SupervisedProcess } from './supervised-process.js';
 import { sentenceOf, waitUntilReady, type Check } from './wait-until-ready.js';
@@ -35,6 +38,8 @@ export interface Stack {
   readonly comfyuiAway: readonly string[];
   readonly libraryDir: string;
   readonly logsDir: string;
+  /** Of personal text; beside the folder of all data, not in it. */
+  readonly keysDir: string;
   readonly urls: Readonly<Record<ServiceName, string>>;
   stop(): Promise<void>;
 }
@@ -43,10 +48,11 @@ export interface Stack {
  * Starts the whole stack: nats-server, PostgreSQL, a ComfyUI (simulator unless COMFYUI_URLS says otherwise) and the six
  * services as six processes. NATS_URL and DATABASE_URL replace the embedded servers. What it started is started again when
  * it dies. Returns when every service is ready, apart from ComfyUI servers that were given and are away.
- * @throws StackRunningError when one runs in this folder; Error with the log's last lines when a part does not start,
+ * @throws StackRunningError when one runs in this folder; Error when keys would lie in it; Error with the log's last lines when a part does not start,
  * with everything stopped again
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
+  const keysDir = keysFolder(options.dataDir);
   const lock = StackLock.take(options.dataDir);
   const undo: (() => Promise<void>)[] = [async () => lock.release()];
   const stop = async (): Promise<void> => {
@@ -55,12 +61,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     }
   };
   try {
-    return await start(options, lock, undo, stop);
+    return await start(options, keysDir, lock, undo, stop);
   } catch (error) {
     await stop();
     throw error;
   }
 }
+
+/** NATS_URL of a user. */
+type NatsUrlOf = (user: NatsUser) => string;
 
 /** What the parts of the start share. */
 interface Launch {
@@ -77,6 +86,7 @@ interface Launch {
 
 async function start(
   options: StackOptions,
+  keysDir: string,
   lock: StackLock,
   undo: (() => Promise<void>)[],
   stop: () => Promise<void>,
@@ -98,16 +108,17 @@ async function start(
   });
   const launch: Launch = { options, undo, program };
 
-  const { natsUrl, databaseUrl } = await startServers(launch);
-  await provision(launch, natsUrl);
+  const natsUrlOf = await startNats(launch);
+  const databaseUrl = await startDatabase(launch);
+  await provision(launch, natsUrlOf(PROVISION_USER));
   const { comfyui, simulated } = await startComfyUi(launch);
-  const urls = await startServices(launch, {
-    NATS_URL: natsUrl,
+  const urls = await startServices(launch, natsUrlOf, {
     DATABASE_URL: databaseUrl,
     // The embedded server syncs every write; of an external one only its owner can say so.
     NATS_SYNCED: given('NATS_URL') === undefined ? '1' : given('NATS_SYNCED'),
     ANIME_BLOBS,
     ANIME_BLOBS_DIR: blobsDir,
+    ANIME_KEYS_DIR: keysDir,
     ANIME_LIBRARY_DIR: libraryDir,
     COMFYUI_URLS: comfyui.join(','),
   });
@@ -124,6 +135,7 @@ async function start(
     comfyuiAway,
     libraryDir,
     logsDir,
+    keysDir,
     urls,
     stop,
   };
@@ -134,22 +146,36 @@ function given(variable: string): string | undefined {
   return process.env[variable] === '' ? undefined : process.env[variable];
 }
 
-async function startServers({ options, undo }: Launch): Promise<{ natsUrl: string; databaseUrl: string }> {
-  let natsUrl = given('NATS_URL');
-  let databaseUrl = given('DATABASE_URL');
-  if (natsUrl === undefined) {
-    options.onStep('starting nats-server');
-    const nats = await startNatsServer({ dataDir: path.join(options.dataDir, 'nats') });
-    undo.push(superviseServer('nats-server', nats, options.onTrouble));
-    natsUrl = nats.url;
-  }
-  if (databaseUrl === undefined) {
-    options.onStep('starting PostgreSQL');
-    const postgres = await startPostgres({ dataDir: path.join(options.dataDir, 'postgres') });
-    undo.push(superviseServer('PostgreSQL', postgres, options.onTrouble));
-    databaseUrl = postgres.url();
-  }
-  return { natsUrl, databaseUrl };
+/**
+ * Where keys lie: ANIME_KEYS_DIR, else beside the folder of all data.
+ * @throws Error when that is in the folder of all data
+ */
+function keysFolder(dataDir: string): string {
+  const keysDir = path.resolve(process.env['INIT_CWD'] ?? '', given('ANIME_KEYS_DIR') ?? `${dataDir}-keys`);
+  const fault = keysFolderFault(keysDir, [dataDir]);
+  if (fault !== undefined) throw new Error(`ANIME_KEYS_DIR must be outside the data: ${fault}.`);
+  return keysDir;
+}
+
+/** The nats-server that was given, with the login that was given; else an embedded one with a user for each service. */
+async function startNats({ options, undo }: Launch): Promise<NatsUrlOf> {
+  const natsUrl = given('NATS_URL');
+  if (natsUrl !== undefined) return () => natsUrl;
+  options.onStep('starting nats-server');
+  const users = new StackUsers(given('ANIME_STUDIO'), given('COMFYUI_URLS'));
+  const nats = await startNatsServer({ dataDir: path.join(options.dataDir, 'nats'), extraConfig: users.configuration });
+  undo.push(superviseServer('nats-server', nats, options.onTrouble));
+  users.writeLogins(nats.url, path.join(options.dataDir, 'nats-logins'));
+  return (user) => users.urlFor(nats.url, user);
+}
+
+async function startDatabase({ options, undo }: Launch): Promise<string> {
+  const databaseUrl = given('DATABASE_URL');
+  if (databaseUrl !== undefined) return databaseUrl;
+  options.onStep('starting PostgreSQL');
+  const postgres = await startPostgres({ dataDir: path.join(options.dataDir, 'postgres') });
+  undo.push(superviseServer('PostgreSQL', postgres, options.onTrouble));
+  return postgres.url();
 }
 
 async function provision({ options, program }: Launch, natsUrl: string): Promise<void> {
@@ -188,11 +214,13 @@ async function startComfyUi({
 
 async function startServices(
   { options, undo, program }: Launch,
+  natsUrlOf: NatsUrlOf,
   env: ChildOptions['env'],
 ): Promise<Record<ServiceName, string>> {
   options.onStep('starting the six services');
   const services = SERVICES.map((name) => {
-    const optionsFor = (PORT?: string) => program(name, `services/${name}/dist/main.js`, { ...env, PORT });
+    const optionsFor = (PORT?: string) =>
+      program(name, `services/${name}/dist/main.js`, { ...env, NATS_URL: natsUrlOf(name), PORT });
     return [name, new SupervisedProcess(optionsFor, options.freePorts ? '0' : undefined)] as const;
   });
   undo.push(async () => {

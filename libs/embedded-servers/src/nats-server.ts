@@ -25,6 +25,8 @@ export interface NatsServerOptions {
   readonly binary?: string;
   /** Appended to the configuration file, for example accounts and permissions. */
   readonly extraConfig?: string;
+  /** Added to the environment, whose variables the configuration may name, for example passwords. */
+  readonly env?: Readonly<Record<string, string>>;
   /** How long recovery of the store may take; default 60 s. */
   readonly startTimeoutMs?: number;
 }
@@ -85,6 +87,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
       deathSignal: 'TERM',
       logFile: path.join(dataDir, 'nats-server.log'),
       cwd: dataDir,
+      ...(options.env === undefined ? {} : { env: { ...process.env, ...options.env } }),
     });
     writeOwnerFile(ownerFile, started.pid);
     try {

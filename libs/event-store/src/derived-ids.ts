@@ -41,3 +41,8 @@ export function schedulerIdOf(studio: string): string {
 export function deadLetterIdOf(consumer: string, eventId: string): string {
   return deriveId(eventId, 'dead-letter', consumer);
 }
+
+/** Id of the project of this slug. */
+export function projectIdOf(studio: string, slug: string): string {
+  return deriveId(studioId(studio), 'project', slug);
+}

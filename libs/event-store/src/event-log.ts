@@ -62,6 +62,11 @@ export interface EventLog {
     aggregateId: string,
     options?: { readonly after?: number },
   ): AsyncIterable<LogEntry>;
+  /**
+   * The entries of every aggregate of one kind in order, up to the end of the log as it is now. One request for each: only
+   * for kinds that are few, to know them without reading the whole log.
+   */
+  readKind(aggregate: Aggregate): AsyncIterable<LogEntry>;
   /** The entries behind `after` in order, up to the end of the log as it is now (or `to`, inclusive). */
   read(options: { readonly after: number; readonly to?: number }): AsyncIterable<LogEntry>;
   /**

@@ -1,12 +1,13 @@
 export * from './pure.js';
 export * from './event-log.js';
+export { endOfLog } from './end-of-log.js';
 export { lastEventOnSubject } from './last-event-on-subject.js';
 export { wasGivenUp } from './given-up.js';
 export { newerContract, newerEntry, type NewerEntry } from './newer-contract.js';
 export * from './ids.js';
 export * from './canonical-json.js';
 export * from './body.js';
-export * from './trace-context.js';
+export * from './tracing.js';
 export { classify } from './codec/classify.js';
 export { encodeEvent, type EncodedEvent } from './codec/encode-event.js';
 export { fence, TermTable } from './codec/term-table.js';
@@ -23,11 +24,14 @@ export {
 } from './provision/provision.js';
 export type { ProvisionTarget } from './provision/with-manager.js';
 export { listDurables, type ListedDurable } from './provision/list-durables.js';
+export { PROVISION_USER, studioRights, type RightsOptions, type UserRights } from './permissions/user-rights.js';
+export { natsUrlFor, passwordVariable, quoted, renderNatsUsers } from './permissions/nats-users.js';
 export { checkServerVersion } from './provision/server-check.js';
 export {
   BLOBS_BUCKET,
   DUPLICATE_WINDOW_MS,
   LEASE_TTL_MS,
+  KEY_USE_BUCKET,
   LEASES_BUCKET,
   type DurableShape,
   type Topology,

@@ -7,7 +7,14 @@ import type { RecordedEvent } from './event.js';
 export type LogEntry =
   | { readonly status: 'event'; readonly position: number; readonly event: RecordedEvent }
   /** Fails the envelope or the schema of a known version, or its producer is not the subject's. */
-  | { readonly status: 'void'; readonly position: number; readonly subject: string; readonly reason: string }
+  | {
+      readonly status: 'void';
+      readonly position: number;
+      readonly subject: string;
+      readonly reason: string;
+      /** Bytes of its data. */
+      readonly size: number;
+    }
   /** A type without a contract here. */
   | {
       readonly status: 'unknown';

@@ -16,9 +16,9 @@ export function traceContextOf(event: Pick<EventMeta, 'traceparent'>, base: Cont
   return trace.setSpanContext(base, { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true });
 }
 
-/** What an event takes over from the event that led to it; the active span goes on if there is one. */
+/** What an event takes over from the event that led to it. Where a span is active, its append goes on from that one. */
 export function causedBy(event: RecordedEvent): Pick<EventMeta, 'correlationId' | 'causationId' | 'traceparent'> {
-  const traceparent = currentTraceparent() ?? event.traceparent;
+  const { traceparent } = event;
   return {
     correlationId: event.correlationId,
     causationId: event.id,

@@ -1,5 +1,6 @@
 import type { EventContract } from '@anime/contracts';
 import type { Batch, Checkpoint, EventOf, LogEntry, RecordedEvent } from '@anime/event-store';
+import type { DeadLetters } from './dead-letters.js';
 
 /** How a reactor's handler ended. Only the loop acknowledges. */
 export type Outcome =
@@ -92,6 +93,11 @@ export interface ReactorRow<C extends EventContract = EventContract> extends Row
   readonly handle: (event: EventOf<C> & RecordedEvent, context: ReactorContext) => Promise<Outcome>;
   /** Records that this event was given up (a dead-letter event). */
   readonly park: (event: RecordedEvent, error: unknown, deliveries: number) => Promise<void>;
+  /**
+   * For a row whose given-up events are dead letters: it reads `dead-letter.replayed` too, and handles the event that one
+   * names as if it had just been delivered. Only without `orderingKey`: a replay comes out of order.
+   */
+  readonly replays?: DeadLetters;
 }
 
 export type ConsumerRow = ProjectionRow | ProcessRow | ReactorRow;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { JobCancelOrderedV1, JobCancelRequestedV1, JobFailedV1 } from '@anime/contracts';
+import { JobCancelOrderedV1, JobCancelRequestedV2, JobFailedV1 } from '@anime/contracts';
 import { isEvent, uuidv7, type NewEvent, type RecordedEvent } from '@anime/event-store';
 import { recordAll, testEvent } from '@anime/event-store/testing';
 import { DONE, type ConsumerTable } from './consumer-table.js';
@@ -17,7 +17,7 @@ describe('a defined reactor', () => {
     kind: 'reactor',
     name: 'worker',
     durable: 'worker',
-    events: [JobCancelOrderedV1, JobCancelRequestedV1],
+    events: [JobCancelOrderedV1, JobCancelRequestedV2],
     ackWaitMs: 1_000,
     backoffMs: [],
     concurrency: 1,
@@ -38,7 +38,7 @@ describe('a defined reactor', () => {
     expect(await row.handle(recorded(ordered), context)).toBe(DONE);
     expect(seen).toEqual([ordered.data.promptId]);
     expect(await row.isCurrent?.(recorded(ordered))).toBe(true);
-    expect(await row.isCurrent?.(recorded(testEvent(JobCancelRequestedV1, uuidv7(), {})))).toBe(false);
+    expect(await row.isCurrent?.(recorded(testEvent(JobCancelRequestedV2, uuidv7(), { reason: null })))).toBe(false);
   });
 
   it('refuses an event that is none of its own', async () => {

@@ -5,8 +5,11 @@ import type { ReactorRow } from './consumer-table.js';
 /**
  * A reactor whose handler sees the events of its own contracts with their types, as a row that fits any table:
  * `defineReactor({ kind: 'reactor', events: [JobExecutedV1], handle: async (event) => … })`.
+ * @throws Error when the row has an order and takes replays
  */
 export function defineReactor<C extends EventContract>(row: ReactorRow<C>): ReactorRow {
+  if (row.orderingKey !== undefined && row.replays !== undefined)
+    throw new Error(`${row.name} has an order, which a replay would break`);
   const own = (event: RecordedEvent): EventOf<C> & RecordedEvent => {
     if (isOneOf(event, row.events)) return event;
     throw new Error(`${event.type} was handed to ${row.name}, which has no handler for it`);

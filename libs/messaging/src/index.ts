@@ -1,7 +1,9 @@
 export * from './consumer-table.js';
+export { DeadLetters, failureData, type DeadLettersOptions } from './dead-letters.js';
 export { defineReactor } from './define-reactor.js';
 export { followLive } from './follow-live.js';
 export { JetStreamStrategy, type JetStreamStrategyOptions } from './jetstream-strategy.js';
+export { KvEntries } from './kv-entries.js';
 export { KvLease, type KvLeaseOptions } from './kv-lease.js';
 export {
   messageFilter,
@@ -16,7 +18,6 @@ export {
   type SubscribeOptions,
 } from './live-messages.js';
 export type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
-export { parked, type Parked } from './parked.js';
 export { startStatusReporter, type StatusReporter, type StatusReporterOptions } from './status-reporter.js';
 export * from './progress-follower.js';
 export { ProgressMessage } from './progress-message.js';

@@ -112,7 +112,7 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
     if (row.kind !== 'reactor') {
       this.addHandler(row.name, (batch: Batch) => row.onBatch(batch), true);
       const deliver = async (batch: Batch): Promise<void> => void (await this.#dispatch(row.name, batch));
-      return { kind: 'reader', reader: new LogReader({ log, row, deliver, logger, observer }) };
+      return { kind: 'reader', reader: new LogReader({ log, stream: log.stream, row, deliver, logger, observer }) };
     }
     for (const contract of row.events) this.addHandler(patternOf(row, contract), reactorHandler(row), true);
     const deliver = async (event: RecordedEvent, context: ReactorContext): Promise<Outcome> => {

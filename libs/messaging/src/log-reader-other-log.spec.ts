@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { JobCancelRequestedV1 } from '@anime/contracts';
+import { JobCancelRequestedV2 } from '@anime/contracts';
 import { uuidv7 } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { ProblemError } from '@anime/problem-details';
@@ -126,7 +126,7 @@ describe('a reader whose checkpoint does not belong to the log', () => {
     const reader = readRow(log, {
       kind: 'process',
       name: 'fold',
-      events: [JobCancelRequestedV1],
+      events: [JobCancelRequestedV2],
       loadCheckpoint: async ({ refused }) => {
         refusals.push(refused?.position);
         folded = [];
@@ -151,7 +151,7 @@ describe('a reader whose checkpoint does not belong to the log', () => {
     const reader = readRow(log, {
       kind: 'process',
       name: 'stubborn',
-      events: [JobCancelRequestedV1],
+      events: [JobCancelRequestedV2],
       loadCheckpoint: async () => ((loads += 1), place),
       onBatch: async () => undefined,
     });

@@ -4,7 +4,7 @@ import {
   createCatalogue,
   defineEvent,
   defineUpcaster,
-  JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobFailedV1,
 } from '@anime/contracts';
 import { MemoryLog } from '@anime/event-store/memory';
@@ -16,10 +16,10 @@ import { append, Model, put, reaches, read, readsTo, START, stopReading } from '
 const shape = { type: 'job.noted', aggregate: 'job', producer: 'gateway', description: 'a fixture' } as const;
 const NotedV1 = defineEvent({ ...shape, version: 1, data: z.strictObject({ text: z.string() }) });
 const NotedV2 = defineEvent({ ...shape, version: 2, data: z.strictObject({ words: z.array(z.string()) }) });
-const OLD = createCatalogue([...CATALOGUE.contracts, NotedV1]);
+const OLD = createCatalogue([...CATALOGUE.contracts, NotedV1], [...CATALOGUE.upcasters.values()]);
 const NEW = createCatalogue(
   [...CATALOGUE.contracts, NotedV1, NotedV2],
-  [defineUpcaster(NotedV1, NotedV2, ({ text }) => ({ words: [text] }))],
+  [...CATALOGUE.upcasters.values(), defineUpcaster(NotedV1, NotedV2, ({ text }) => ({ words: [text] }))],
 );
 
 afterEach(stopReading);
@@ -113,7 +113,7 @@ describe('a reader of the log', () => {
     await append(log, NotedV2, { words: ['new'] });
     await put(log, 1);
     const model = new Model();
-    const reader = read(log.withCatalogue(OLD), model, [JobCancelRequestedV1, NotedV1]);
+    const reader = read(log.withCatalogue(OLD), model, [JobCancelRequestedV2, NotedV1]);
     const status = await reaches(reader, 'paused');
     expect(status.reason).toMatch(/position 4 holds job\.noted\.v2, which is newer/);
     expect(model.written).toEqual([1, 2]);
@@ -122,7 +122,7 @@ describe('a reader of the log', () => {
     await eventually(() => model.releases === 1, { what: 'the row was released' });
     const later = new Model();
     later.checkpoint = model.checkpoint;
-    read(log, later, [JobCancelRequestedV1, NotedV2]); // the build that was deployed after that
+    read(log, later, [JobCancelRequestedV2, NotedV2]); // the build that was deployed after that
     await readsTo(later, 5);
     expect(later.written).toEqual([4, 5]);
   });

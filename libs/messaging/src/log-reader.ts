@@ -7,7 +7,9 @@ import {
   type LogEntry,
   type NewerEntry,
 } from '@anime/event-store';
+import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import type { ConsumerStatus, ProcessRow, ProjectionRow } from './consumer-table.js';
+import { inBatchSpan } from './consumer-span.js';
 import { releaseRow } from './release-row.js';
 import { ConsumerState } from './consumer-state.js';
 import type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
@@ -23,6 +25,8 @@ const CANNOT_BEGIN =
 
 export interface LogReaderOptions {
   readonly log: EventLog;
+  /** Name of the log, for traces. */
+  readonly stream: string;
   readonly row: ProjectionRow | ProcessRow;
   /** Hands a batch to the row. */
   readonly deliver: (batch: Batch) => Promise<void>;
@@ -43,6 +47,8 @@ export class LogReader {
   /** The place that the log refused, until a batch has been read behind another one. */
   #refused: Checkpoint | undefined;
   #stopReason: string | null = null;
+  /** The trace of the newest batch, for what is logged about its failure. */
+  #inBatch = ROOT_CONTEXT;
 
   constructor(options: LogReaderOptions) {
     this.#options = options;
@@ -68,6 +74,7 @@ export class LogReader {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const lost = new AbortController();
+      this.#inBatch = ROOT_CONTEXT;
       try {
         const checkpoint = await this.#load(signal, lost);
         await this.#read(checkpoint, AbortSignal.any([signal, lost.signal]));
@@ -140,7 +147,9 @@ export class LogReader {
       logger.error({ consumer: row.name, err: error }, 'an event is newer than this build');
       return false;
     }
-    logger.warn({ consumer: row.name, err: error }, 'paused; will read on from the checkpoint');
+    context.with(this.#inBatch, () =>
+      logger.warn({ consumer: row.name, err: error }, 'paused; will read on from the checkpoint'),
+    );
     await pause(this.#backoff.next(), signal);
     return true;
   }
@@ -157,10 +166,13 @@ export class LogReader {
   }
 
   async #deliver(batch: Batch): Promise<void> {
-    const { row, observer, deliver } = this.#options;
+    const { row, stream, observer, deliver } = this.#options;
     const began = performance.now();
     try {
-      await deliver(batch);
+      await inBatchSpan(row, stream, batch, this.#ownTypes, () => {
+        this.#inBatch = context.active();
+        return deliver(batch);
+      });
     } catch (error) {
       observer?.handled(row.name, 'retry', (performance.now() - began) / 1000);
       throw error;

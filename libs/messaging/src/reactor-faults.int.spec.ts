@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { CATALOGUE, createCatalogue, defineEvent, defineUpcaster, JobCancelRequestedV1 } from '@anime/contracts';
+import { CATALOGUE, createCatalogue, defineEvent, defineUpcaster, JobCancelRequestedV2 } from '@anime/contracts';
 import { openLog, uuidv7, type Batch, type Checkpoint } from '@anime/event-store';
 import { testEvent } from '@anime/event-store/testing';
 import { ProblemError } from '@anime/problem-details';
@@ -175,10 +175,10 @@ describe('a reactor survives', () => {
   const shape = { type: 'job.noted', aggregate: 'job', producer: 'gateway', description: 'a fixture' } as const;
   const NotedV1 = defineEvent({ ...shape, version: 1, data: z.strictObject({ text: z.string() }) });
   const NotedV2 = defineEvent({ ...shape, version: 2, data: z.strictObject({ words: z.array(z.string()) }) });
-  const OLD = createCatalogue([...CATALOGUE.contracts, NotedV1]);
+  const OLD = createCatalogue([...CATALOGUE.contracts, NotedV1], [...CATALOGUE.upcasters.values()]);
   const NEW = createCatalogue(
     [...CATALOGUE.contracts, NotedV1, NotedV2],
-    [defineUpcaster(NotedV1, NotedV2, ({ text }) => ({ words: [text] }))],
+    [...CATALOGUE.upcasters.values(), defineUpcaster(NotedV1, NotedV2, ({ text }) => ({ words: [text] }))],
   );
 
   it('an event of its own type that is newer than it knows: it pauses, names it and leaves it to a newer build', async () => {
@@ -187,7 +187,7 @@ describe('a reactor survives', () => {
     const writer = await studio.open(NEW);
     let releases = 0;
     const release = async (): Promise<void> => void (releases += 1);
-    const old = recorder(undefined, { events: [JobCancelRequestedV1, NotedV1], release });
+    const old = recorder(undefined, { events: [JobCancelRequestedV2, NotedV1], release });
     const service = studio.serve([old.row], { log: await studio.open(OLD) });
     await studio.appendMany(2);
     await writer.append(testEvent(NotedV2, uuidv7(), { words: ['new'] }));
@@ -198,7 +198,7 @@ describe('a reactor survives', () => {
       reason: expect.stringContaining('position 3 holds job.noted.v2'),
     });
     await studio.appendMany(1);
-    const build = recorder(undefined, { events: [JobCancelRequestedV1, NotedV2] });
+    const build = recorder(undefined, { events: [JobCancelRequestedV2, NotedV2] });
     studio.serve([build.row], { log: await studio.open(NEW) });
     await eventually(() => build.handled.length === 2, { what: 'the newer build handled the rest' });
     expect(old.positions().sort((a, b) => a - b)).toEqual([1, 2]);
@@ -215,7 +215,7 @@ describe('a projection row', () => {
     const row: ProjectionRow = {
       kind: 'projection',
       name: 'model',
-      events: [JobCancelRequestedV1],
+      events: [JobCancelRequestedV2],
       maxBatch: 7,
       loadCheckpoint: async () => checkpoint,
       onBatch: async (batch: Batch) => {
@@ -250,7 +250,7 @@ describe('a projection row', () => {
     const row: ProjectionRow = {
       kind: 'projection',
       name: 'model',
-      events: [JobCancelRequestedV1],
+      events: [JobCancelRequestedV2],
       loadCheckpoint: async ({ standby }) => {
         standby(4);
         await other.promise;

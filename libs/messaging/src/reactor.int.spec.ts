@@ -1,11 +1,11 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it, jest } from '@jest/globals';
-import { JobCancelOrderedV1, JobCancelRequestedV1, JobFailedV1, SchedulerTermStartedV1 } from '@anime/contracts';
-import { uuidv7 } from '@anime/event-store';
+import { JobCancelOrderedV1, JobCancelRequestedV2, JobFailedV1, SchedulerTermStartedV1 } from '@anime/contracts';
+import { currentTraceparent, uuidv7 } from '@anime/event-store';
+import { recordSpans } from '@anime/event-store/testing';
 import { ProblemError } from '@anime/problem-details';
 import { eventually } from '@anime/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { context, ROOT_CONTEXT, trace, type Context, type ContextManager } from '@opentelemetry/api';
+import { trace } from '@opentelemetry/api';
 import { DONE, type Outcome } from './consumer-table.js';
 import { DURABLE, recorder, useReactorStudios, type ReactorStudio } from './testing/reactor-studio.js';
 
@@ -158,7 +158,7 @@ describe('a reactor', () => {
       { orderingKey: (event) => event.aggregateId, concurrency: 3, backoffMs: [20] },
     );
     studio.serve([worker.row]);
-    for (let i = 0; i < 30; i += 1) await studio.append(JobCancelRequestedV1, {}, jobs[i % 3]);
+    for (let i = 0; i < 30; i += 1) await studio.append(JobCancelRequestedV2, { reason: null }, jobs[i % 3]);
     await settled(studio);
     for (const [i, job] of jobs.entries()) {
       expect(done.filter(([key]) => key === job).map(([, position]) => position)).toEqual(
@@ -209,32 +209,48 @@ describe('a reactor', () => {
     expect(service.consumers()[0]?.skipped.fenced).toBe(1);
   });
 
-  it('runs its handler in the trace of the event', async () => {
-    const storage = new AsyncLocalStorage<Context>();
-    const manager: ContextManager = {
-      active: () => storage.getStore() ?? ROOT_CONTEXT,
-      with: (active, fn, thisArg, ...args) => storage.run(active, () => fn.call(thisArg, ...args)),
-      bind: (_active, target) => target,
-      enable: () => manager,
-      disable: () => manager,
-    };
-    context.setGlobalContextManager(manager);
+  it('handles and parks in the trace of the event, try by try, and says it in what it logs', async () => {
+    const record = await recordSpans();
     try {
       const studio = await studios();
       await studio.createDurable();
-      let traceId: string | undefined;
-      const worker = recorder(async () => {
-        traceId = trace.getActiveSpan()?.spanContext().traceId;
-        return DONE;
-      });
-      studio.serve([worker.row]);
-      await studio.append(JobCancelRequestedV1, {}, uuidv7(), {
-        traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+      const handledIn: unknown[] = [];
+      const logged: [string, string | undefined][] = [];
+      const log = (_fields: object, message: string): void => void logged.push([message, currentTraceparent()]);
+      const worker = recorder(
+        async () => {
+          handledIn.push(trace.getActiveSpan()?.spanContext().spanId);
+          return { kind: 'retry', error: new ProblemError('storage-failed', 'no room for Jane Doe') };
+        },
+        { backoffMs: [20], maxDeliveries: 2 },
+      );
+      studio.serve([worker.row], { logger: { debug: log, info: log, warn: log, error: log } });
+      const traceId = 'a'.repeat(32);
+      await studio.append(JobCancelRequestedV2, { reason: null }, uuidv7(), {
+        traceparent: `00-${traceId}-${'b'.repeat(16)}-01`,
       });
       await settled(studio);
-      expect(traceId).toBe('a'.repeat(32));
+      await eventually(() => logged.some(([message]) => message === 'parked'), { what: 'it says that it parked' });
+      const [published, ...made] = record.spans();
+      expect(
+        made.map((span) => [span.name, span.attributes['anime.outcome'], span.attributes['anime.deliveries']]),
+      ).toEqual([
+        ['process job.cancel-requested', 'retry', 1],
+        ['process job.cancel-requested', 'retry', 2],
+        ['park job.cancel-requested', undefined, 2],
+      ]);
+      for (const span of made) {
+        expect(span.parentSpanContext).toMatchObject({ traceId, spanId: published?.spanContext().spanId });
+        expect(JSON.stringify([span.status, span.events, span.attributes])).not.toContain('Jane');
+      }
+      const spanIds = made.map((span) => span.spanContext().spanId);
+      expect(handledIn).toEqual(spanIds.slice(0, 2));
+      expect(logged).toEqual([
+        ['will be tried again', `00-${traceId}-${spanIds[0]}-01`],
+        ['parked', `00-${traceId}-${spanIds[2]}-01`],
+      ]);
     } finally {
-      context.disable();
+      await record.stop();
     }
   });
 

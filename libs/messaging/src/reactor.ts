@@ -1,7 +1,17 @@
 import { messageOf, ProblemError } from '@anime/problem-details';
-import { newerEntry, type LogEntry, type NewerEntry, type RecordedEvent } from '@anime/event-store';
+import { DeadLetterReplayedV1 } from '@anime/contracts';
+import {
+  failSpan,
+  isEvent,
+  newerEntry,
+  traceContextOf,
+  type LogEntry,
+  type NewerEntry,
+  type RecordedEvent,
+} from '@anime/event-store';
 import type { Consumer, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { context, type Span } from '@opentelemetry/api';
 import { inConsumerSpan } from './consumer-span.js';
 import { ConsumerState } from './consumer-state.js';
 import type { ConsumerStatus, Outcome, ReactorContext, ReactorRow } from './consumer-table.js';
@@ -10,7 +20,9 @@ import { HeldMessages, type Held } from './held-messages.js';
 import { KeyedScheduler, type Slot } from './keyed-scheduler.js';
 import type { MessagingLogger, MessagingObserver } from './messaging-logger.js';
 import { aborted, Backoff, pause } from './pause.js';
+import type { ReplayedEvent } from './dead-letters.js';
 import { releaseRow } from './release-row.js';
+import { isNewestWish, replayedEvent } from './replayed-event.js';
 import { backoffOf, outcomeOfThrow, settlementOf, type Settlement } from './settlement.js';
 import type { StreamLog } from './stream-log.js';
 
@@ -55,7 +67,8 @@ export class Reactor {
     const { row, observer } = options;
     this.#options = options;
     this.#state = new ConsumerState(row, observer);
-    this.#types = new Set(row.events.map((contract) => contract.type));
+    const replays = row.replays === undefined ? [] : [DeadLetterReplayedV1];
+    this.#types = new Set([...row.events, ...replays].map((contract) => contract.type));
     const held = Math.max(MIN_HELD, row.concurrency * HELD_PER_HANDLER);
     this.#held = new HeldMessages(row.orderingKey === undefined ? held : held * ORDERED_FACTOR);
     this.#scheduler = new KeyedScheduler(row.concurrency);
@@ -151,13 +164,31 @@ export class Reactor {
   async #admit(held: Held): Promise<void> {
     const entry = await this.#judge(held);
     if (entry?.status === 'newer' && this.#types.has(entry.type)) return this.#meetNewer(held, entry);
-    if (entry?.status === 'event' && this.#types.has(entry.event.type)) return this.#submit(held, entry);
+    if (entry?.status === 'event' && this.#wants(entry.event)) return this.#submit(held, entry);
     if (entry === undefined) this.#held.again(held, 0);
     else {
       this.#state.countSkipped(entry.status);
       this.#held.dismiss(held);
     }
     this.#held.release(held);
+  }
+
+  #wants(event: RecordedEvent): boolean {
+    if (!this.#types.has(event.type)) return false;
+    const { replays } = this.#options.row;
+    return !isEvent(event, DeadLetterReplayedV1) || event.data.consumer === replays?.consumer;
+  }
+
+  /** The replay of one of this row's own dead letters that the event is, if it is one. */
+  #replayOf(event: RecordedEvent): ReplayedEvent | undefined {
+    return this.#options.row.replays !== undefined && isEvent(event, DeadLetterReplayedV1) ? event : undefined;
+  }
+
+  /** A replay stands in line behind its event, should that be delivered once more, and the other way round. */
+  #keyOf(event: RecordedEvent): string | undefined {
+    const { orderingKey, replays } = this.#options.row;
+    if (orderingKey !== undefined) return orderingKey(event);
+    return replays === undefined ? undefined : (this.#replayOf(event)?.data.eventId ?? event.id);
   }
 
   /** Asks until it can be told what the message is; @returns undefined when it was given back or the reactor stops. */
@@ -180,15 +211,19 @@ export class Reactor {
 
   #submit(held: Held, entry: Wanted): void {
     const { row, logger } = this.#options;
-    this.#scheduler
-      .submit(row.orderingKey?.(entry.event), (slot) => this.#process(held, entry, slot))
-      .catch((error: unknown) =>
-        logger.error(
-          { consumer: row.name, position: entry.position, err: error },
-          'a message was left to its ack wait',
-        ),
-      )
-      .finally(() => this.#held.release(held));
+    const run = (): void => {
+      this.#scheduler
+        .submit(this.#keyOf(entry.event), (slot) => this.#process(held, entry, slot))
+        .catch((error: unknown) =>
+          logger.error(
+            { consumer: row.name, position: entry.position, err: error },
+            'a message was left to its ack wait',
+          ),
+        )
+        .finally(() => this.#held.release(held));
+    };
+    // So that all that is logged about the event carries its trace.
+    context.with(traceContextOf(entry.event), run);
   }
 
   #meetNewer(held: Held, entry: NewerEntry): void {
@@ -219,25 +254,30 @@ export class Reactor {
     }
   }
 
-  async #attempt(held: Held, entry: Wanted, attempts: number): Promise<Settlement> {
-    if (held.settled || this.#stopping) return { kind: 'again', delayMs: 0, error: undefined };
-    const { row, log, observer, logger } = this.#options;
+  #attempt(held: Held, entry: Wanted, attempts: number): Promise<Settlement> {
+    if (held.settled || this.#stopping) return Promise.resolve({ kind: 'again', delayMs: 0, error: undefined });
+    return inConsumerSpan('process', this.#reading, entry.event, attempts, (span) =>
+      this.#attemptIn(span, held, entry, attempts),
+    );
+  }
+
+  async #attemptIn(span: Span, held: Held, entry: Wanted, attempts: number): Promise<Settlement> {
+    const { row, observer, logger } = this.#options;
     const began = performance.now();
     held.running = true;
     let outcome: Outcome | 'stale';
     try {
-      outcome = await inConsumerSpan(row.name, log.stream, entry.event, () => this.#handle(entry, attempts));
+      outcome = await this.#handle(entry, attempts);
     } catch (error) {
       outcome = outcomeOfThrow(error);
     } finally {
       held.running = false;
     }
     const settlement: Settlement = outcome === 'stale' ? { kind: 'ack' } : settlementOf(outcome, attempts, row);
-    observer?.handled(
-      row.name,
-      outcome === 'stale' ? 'stale' : settlement.kind === 'again' ? 'retry' : outcome.kind,
-      (performance.now() - began) / 1000,
-    );
+    const word = outcome === 'stale' ? 'stale' : settlement.kind === 'again' ? 'retry' : outcome.kind;
+    observer?.handled(row.name, word, (performance.now() - began) / 1000);
+    span.setAttribute('anime.outcome', word);
+    if (settlement.kind !== 'ack') failSpan(span, settlement.error);
     if (settlement.kind === 'again' && !this.#stopping) {
       logger.warn(
         { consumer: row.name, position: entry.position, attempts, delayMs: settlement.delayMs, err: settlement.error },
@@ -248,10 +288,25 @@ export class Reactor {
   }
 
   /** @returns `stale` when the event is no longer current */
-  async #handle(entry: Wanted, attempts: number): Promise<Outcome | 'stale'> {
+  async #handle({ event }: Wanted, attempts: number): Promise<Outcome | 'stale'> {
+    const replay = this.#replayOf(event);
+    return replay === undefined ? this.#deliver(event, attempts) : this.#replay(replay, attempts);
+  }
+
+  async #deliver(event: RecordedEvent, attempts: number): Promise<Outcome | 'stale'> {
     const { row, deliver } = this.#options;
-    if (row.isCurrent !== undefined && !(await row.isCurrent(entry.event))) return 'stale';
-    return deliver(entry.event, { deliveries: attempts, signal: this.#stop.signal });
+    if (row.isCurrent !== undefined && !(await row.isCurrent(event))) return 'stale';
+    return deliver(event, { deliveries: attempts, signal: this.#stop.signal });
+  }
+
+  /** Handles the event of a dead letter as if it had just been delivered, and records what became of it. */
+  async #replay(replay: ReplayedEvent, attempts: number): Promise<Outcome | 'stale'> {
+    const { row, log } = this.#options;
+    if (!(await isNewestWish(log, replay))) return 'stale';
+    const outcome = await this.#deliver(await replayedEvent(log, row.events, replay.data), attempts);
+    if (outcome === 'stale') await row.replays?.settle(replay, 'not-current');
+    else if (outcome.kind === 'done') await row.replays?.settle(replay, 'handled');
+    return outcome;
   }
 
   async #acknowledge(held: Held, entry: Wanted): Promise<void> {
@@ -263,11 +318,20 @@ export class Reactor {
   }
 
   /** @returns undefined when it is parked, else the delay after which to try again */
-  async #park(held: Held, entry: Wanted, error: unknown, attempts: number): Promise<number | undefined> {
+  #park(held: Held, entry: Wanted, error: unknown, attempts: number): Promise<number | undefined> {
+    return inConsumerSpan('park', this.#reading, entry.event, attempts, (span) =>
+      this.#parkIn(span, held, entry, error, attempts),
+    );
+  }
+
+  async #parkIn(span: Span, held: Held, entry: Wanted, error: unknown, attempts: number): Promise<number | undefined> {
     const { row, logger } = this.#options;
+    const replay = this.#replayOf(entry.event);
     try {
-      await row.park(entry.event, error, attempts);
+      if (replay === undefined) await row.park(entry.event, error, attempts);
+      else await row.replays?.parkAgain(replay, error, attempts);
     } catch (failure) {
+      failSpan(span, failure);
       logger.error(
         { consumer: row.name, position: entry.position, err: failure },
         'could not be parked; will be tried again',
@@ -291,6 +355,10 @@ export class Reactor {
     while (this.#held.size > 0 && !late) await this.#held.freed();
     clearTimeout(timer);
     this.#held.giveBack('all');
+  }
+
+  get #reading(): Parameters<typeof inConsumerSpan>[1] {
+    return { consumer: this.#options.row.name, stream: this.#options.log.stream };
   }
 
   get #stopping(): boolean {

@@ -78,7 +78,7 @@ export type Ineffective = Extract<LogEntry, { readonly status: 'void' | 'fenced'
  */
 export interface Projection<Event extends RecordedEvent = RecordedEvent> {
   readonly name: string;
-  /** Raised whenever `apply`, the tables or the events change; the tables are then rebuilt. */
+  /** Raised whenever stored rows would come out otherwise, by `apply`, the tables or the events; they are then rebuilt. */
   readonly version: number;
   readonly tables: readonly TableShape[];
   /** What it reads; everything else is passed over. */

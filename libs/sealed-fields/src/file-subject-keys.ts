@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { errnoOf, flushFolder, onDisk, storageFailed } from '@anime/blob-store';
+import { errnoOf, flushFolder, onDisk, storageFailed } from '@anime/blob-store/disk';
 import { Uuid, type Sealed } from '@anime/contracts';
 import { ProblemError } from '@anime/problem-details';
 import { decrypt, encrypt } from './cipher.js';

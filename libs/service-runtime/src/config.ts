@@ -94,6 +94,20 @@ export const blobsConfig = {
   ),
 };
 
+/** For services that seal personal text, or show it. */
+export const subjectKeysConfig = {
+  ANIME_KEYS_DIR: folder('.anime-keys').describe(
+    'the folder of the keys that seal personal text, one for all gateways; outside the data folders and their backups',
+  ),
+};
+
+/** For services that people call. */
+export const accessConfig = {
+  ANIME_LOCAL_USER: Flag.optional().describe(
+    '1 or 0: whether requests without an API key are those of the user of this machine; 1 where HOST is loopback, and possible only there',
+  ),
+};
+
 /** For services that use PostgreSQL. */
 export const databaseConfig = {
   DATABASE_URL: z

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { problemJson, ProblemError, PROBLEM_MEDIA_TYPE } from '@anime/problem-details';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { Registry } from 'prom-client';
+import { METRICS } from '@anime/contracts/telemetry';
+import { histogram } from './metrics.js';
 import { acceptJsonBodies } from './json-body.js';
 import type { Readiness } from './readiness.js';
 import { problemOfHttpError } from './problem-filter.js';
@@ -73,6 +75,7 @@ export function createHttpServer(options: HttpServerOptions): {
     done();
   });
   traceRequests(fastify);
+  timeRequests(fastify, metrics);
   fastify.get('/health', () => ({ status: 'ok', service: name, version, uptimeSeconds: Math.round(process.uptime()) }));
   fastify.get('/ready', async (_request, reply) => {
     const report = await readiness.report();
@@ -82,6 +85,15 @@ export function createHttpServer(options: HttpServerOptions): {
     reply.header('content-type', metrics.contentType).send(await metrics.metrics()),
   );
   return { adapter, routes };
+}
+
+/** Times every request. Paths without a route count as one, or anybody could make as many series as he likes. */
+function timeRequests(fastify: FastifyInstance, metrics: Registry): void {
+  const seconds = histogram(metrics, METRICS.httpDuration);
+  fastify.addHook('onResponse', ({ method, routeOptions: { url: route = 'unknown' } }, reply, done) => {
+    seconds.observe({ method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1_000);
+    done();
+  });
 }
 
 /**

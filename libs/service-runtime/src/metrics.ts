@@ -1,11 +1,44 @@
+import { METRICS, type MetricDefinition } from '@anime/contracts/telemetry';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** The service's own registry with Node's default metrics; add the service's to it (`registers: [registry]`). */
+/** The service's own registry with Node's default metrics; add the service's to it with `counter`, `gauge`, `histogram`. */
 export function createMetrics(service: string): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
   return registry;
+}
+
+/** A counter of the catalogue. */
+export function counter<Label extends string>(
+  registry: Registry,
+  { name, help, labels }: MetricDefinition<'counter', Label>,
+): Counter<Label> {
+  return new Counter({ name, help, labelNames: labels, registers: [registry] });
+}
+
+/** A gauge of the catalogue. @param collect called whenever somebody asks */
+export function gauge<Label extends string>(
+  registry: Registry,
+  { name, help, labels }: MetricDefinition<'gauge', Label>,
+  collect?: (gauge: Gauge<Label>) => void,
+): Gauge<Label> {
+  const made: Gauge<Label> = new Gauge({
+    name,
+    help,
+    labelNames: labels,
+    registers: [registry],
+    ...(collect === undefined ? {} : { collect: () => collect(made) }),
+  });
+  return made;
+}
+
+/** A histogram of the catalogue, with its buckets. */
+export function histogram<Label extends string>(
+  registry: Registry,
+  { name, help, labels, buckets = [] }: MetricDefinition<'histogram', Label>,
+): Histogram<Label> {
+  return new Histogram({ name, help, labelNames: labels, buckets: [...buckets], registers: [registry] });
 }
 
 /** What a consumer tells about each message; the shape that the transport strategy's `observer` has. */
@@ -14,28 +47,11 @@ export interface ConsumerObserver {
   skipped(consumer: string, status: string): void;
 }
 
-/** Counts a service's consumers: `anime_consumer_handled_total`, `…_handling_seconds`, `…_skipped_total`. */
+/** Counts what a service's consumers do. */
 export function consumerObserver(registry: Registry): ConsumerObserver {
-  const registers = [registry];
-  const handled = new Counter({
-    name: 'anime_consumer_handled_total',
-    help: 'Messages or batches handled, by outcome',
-    labelNames: ['consumer', 'outcome'],
-    registers,
-  });
-  const seconds = new Histogram({
-    name: 'anime_consumer_handling_seconds',
-    help: 'How long a handler took',
-    labelNames: ['consumer'],
-    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600],
-    registers,
-  });
-  const skipped = new Counter({
-    name: 'anime_consumer_skipped_total',
-    help: 'Messages without effect: void, unknown, newer or fenced',
-    labelNames: ['consumer', 'status'],
-    registers,
-  });
+  const handled = counter(registry, METRICS.consumerHandled);
+  const seconds = histogram(registry, METRICS.consumerHandling);
+  const skipped = counter(registry, METRICS.consumerSkipped);
   return {
     handled: (consumer, outcome, duration) => {
       handled.inc({ consumer, outcome });
@@ -47,32 +63,35 @@ export function consumerObserver(registry: Registry): ConsumerObserver {
 
 interface ConsumerFigures {
   readonly name: string;
+  readonly kind: string;
   readonly position: number | null;
   readonly lag: number | null;
   readonly state: string;
 }
 
-/** Gauges `anime_consumer_position`, `…_lag`, `…_running` and `…_standby` (1 or 0), read whenever somebody asks. */
+/** Shows where each consumer stands whenever somebody asks. */
 export function exposeConsumers(registry: Registry, status: () => readonly ConsumerFigures[]): void {
-  const gauge = (name: string, help: string, figure: (consumer: ConsumerFigures) => number | null): void => {
-    new Gauge({
-      name,
-      help,
-      labelNames: ['consumer'],
-      registers: [registry],
-      collect() {
-        for (const consumer of status()) {
-          const value = figure(consumer);
-          if (value === null) this.remove({ consumer: consumer.name });
-          else this.set({ consumer: consumer.name }, value);
-        }
-      },
+  const expose = (
+    definition: MetricDefinition<'gauge', 'consumer' | 'kind'>,
+    figure: (consumer: ConsumerFigures) => number | null,
+  ): void => {
+    gauge(registry, definition, (shown) => {
+      for (const consumer of status()) {
+        const labels = { consumer: consumer.name, kind: consumer.kind };
+        const value = figure(consumer);
+        if (value === null) shown.remove(labels);
+        else shown.set(labels, value);
+      }
     });
   };
-  gauge('anime_consumer_position', 'Position in the log up to which it has read', (consumer) => consumer.position);
-  gauge('anime_consumer_lag', 'Events still to be read', (consumer) => consumer.lag);
-  gauge('anime_consumer_running', '1 when it runs', (consumer) => (consumer.state === 'running' ? 1 : 0));
-  gauge('anime_consumer_standby', '1 while another process does its work', (consumer) =>
-    consumer.state === 'standby' ? 1 : 0,
-  );
+  expose(METRICS.consumerPosition, (consumer) => consumer.position);
+  expose(METRICS.consumerLag, (consumer) => consumer.lag);
+  expose(METRICS.consumerRunning, (consumer) => (consumer.state === 'running' ? 1 : 0));
+  expose(METRICS.consumerStandby, (consumer) => (consumer.state === 'standby' ? 1 : 0));
+}
+
+/** Says which build runs, and whether NATS is connected. */
+export function exposeProcess(registry: Registry, version: string, isConnected: () => boolean): void {
+  gauge(registry, METRICS.buildInfo).set({ version, node: process.version }, 1);
+  gauge(registry, METRICS.natsConnected, (shown) => shown.set(isConnected() ? 1 : 0));
 }

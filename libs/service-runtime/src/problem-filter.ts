@@ -1,8 +1,10 @@
+import { PROBLEMS } from '@anime/contracts';
 import { messageOf, PROBLEM_MEDIA_TYPE, ProblemError, problemJson, toProblem } from '@anime/problem-details';
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { throwError, type Observable } from 'rxjs';
 import type { Logger } from './logger.js';
+import { tracedRequest } from './request-spans.js';
 import type { RouteTable } from './route-table.js';
 
 /** What a client gets to wait when a problem is temporary and says no time of its own, in seconds. */
@@ -38,7 +40,10 @@ export class ProblemFilter implements ExceptionFilter {
             `${request.method} is not possible here; allowed: ${allowed.join(', ')}`,
           )
         : problemOfHttpError(error, request.method, path);
-    this.#log(problem, request);
+    const traced = tracedRequest(request);
+    const log = (): void => this.#log(problem, request);
+    if (traced === undefined) log();
+    else traced.run(log);
     if (reply.sent || reply.raw.headersSent) {
       reply.raw.destroy(); // an answer was under way: cutting it off is the only way to say that it is not whole
       return;
@@ -51,7 +56,7 @@ export class ProblemFilter implements ExceptionFilter {
       .status(problem.status)
       .header('content-type', PROBLEM_MEDIA_TYPE)
       .header('x-request-id', request.id)
-      .send(JSON.stringify(problemJson(problem, path, request.id)));
+      .send(JSON.stringify(problemJson(problem, path, request.id, traced?.traceId)));
   }
 
   #log(problem: ProblemError, request: FastifyRequest): void {
@@ -61,7 +66,8 @@ export class ProblemFilter implements ExceptionFilter {
       route: request.routeOptions.url,
       code: problem.code,
     };
-    if (problem.status < 500) this.#logger.debug(fields, problem.message);
+    // What is wrong with a request may quote it, and a request may hold personal text (law 11): that is for the answer alone.
+    if (problem.status < 500) this.#logger.debug(fields, PROBLEMS[problem.code].title);
     else if (problem.retryable) this.#logger.warn(fields, problem.message);
     else this.#logger.error({ ...fields, err: problem.cause ?? problem }, problem.message);
   }

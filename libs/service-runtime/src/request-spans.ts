@@ -1,42 +1,80 @@
-import { context, propagation, SpanKind, SpanStatusCode, trace, type Context, type Span } from '@opentelemetry/api';
+import { startSpan } from '@anime/event-store/tracing';
+import { SPANS } from '@anime/contracts/telemetry';
+import { context, isSpanContextValid, propagation, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-const tracer = trace.getTracer('@anime/service-runtime');
 /** What operators ask again and again is not worth a trace. */
 const OPERATIONAL_PATHS: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);
 
+export interface TracedRequest {
+  /** For its answer. */
+  readonly traceId: string | undefined;
+  /** Runs inside the span what handles the request. */
+  run<T>(handle: () => T): T;
+  /** @param status of the answer */
+  end(status: number): void;
+}
+
+export interface RequestToTrace {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+  /** With or without a query. */
+  readonly url: string;
+  /** As it was declared; undefined for a path that has none. */
+  readonly route: string | undefined;
+}
+
 /**
- * Gives each request a SERVER span (attributes as OpenTelemetry's HTTP conventions name them), whose parent is the caller's
- * `traceparent`. Handlers run inside it. No query and no header goes into the span.
+ * Begins the SERVER span of a request (attributes as OpenTelemetry's HTTP conventions name them), whose parent is the
+ * caller's `traceparent`. No query and no header goes into the span, nor a path that no route knows: it may hold anything.
  */
+export function traceRequest({ method, headers, url, route }: RequestToTrace): TracedRequest {
+  const parent = propagation.extract(context.active(), headers);
+  const span = startSpan(SPANS.request, {
+    name: { method, ...(route === undefined ? {} : { route }) },
+    parent,
+    attributes: {
+      'http.request.method': method,
+      ...(route === undefined ? {} : { 'http.route': route, 'url.path': url.split('?', 1)[0] }),
+    },
+  });
+  const inside = trace.setSpan(parent, span);
+  const spanContext = span.spanContext();
+  return {
+    traceId: isSpanContextValid(spanContext) ? spanContext.traceId : undefined,
+    run: (handle) => context.with(inside, handle),
+    end: (status) => {
+      span.setAttribute('http.response.status_code', status);
+      if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', String(status));
+      span.end();
+    },
+  };
+}
+
+const traced = new WeakMap<FastifyRequest, TracedRequest>();
+
+/** Gives each request its span; handlers run inside it. */
 export function traceRequests(fastify: FastifyInstance): void {
-  const spans = new WeakMap<FastifyRequest, { readonly span: Span; readonly inside: Context }>();
   fastify.addHook('onRequest', (request, _reply, done) => {
-    const path = request.url.split('?')[0] ?? '';
-    if (OPERATIONAL_PATHS.has(path)) return done();
-    const parent = propagation.extract(context.active(), request.headers);
-    const route = request.routeOptions.url;
-    const attributes = {
-      'http.request.method': request.method,
-      'url.path': path,
-      ...(route === undefined ? {} : { 'http.route': route }),
-    };
-    const name = route === undefined ? request.method : `${request.method} ${route}`;
-    const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
-    spans.set(request, { span, inside: trace.setSpan(parent, span) });
+    const { method, headers, url } = request;
+    const path = url.split('?', 1)[0] ?? '';
+    if (!OPERATIONAL_PATHS.has(path))
+      traced.set(request, traceRequest({ method, headers, url, route: request.routeOptions.url }));
     done();
   });
   // The last hook before the handler: what reads the body in between leaves the context of an earlier one.
   fastify.addHook('preHandler', (request, _reply, done) => {
-    const traced = spans.get(request);
-    if (traced === undefined) done();
-    else context.with(traced.inside, done);
+    const span = tracedRequest(request);
+    if (span === undefined) done();
+    else span.run(done);
   });
   fastify.addHook('onResponse', (request, reply, done) => {
-    const traced = spans.get(request);
-    traced?.span.setAttribute('http.response.status_code', reply.statusCode);
-    if (reply.statusCode >= 500) traced?.span.setStatus({ code: SpanStatusCode.ERROR });
-    traced?.span.end();
+    tracedRequest(request)?.end(reply.statusCode);
     done();
   });
+}
+
+/** A request's span; undefined when it has none. */
+export function tracedRequest(request: FastifyRequest): TracedRequest | undefined {
+  return traced.get(request);
 }

@@ -1,8 +1,6 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { spawn } from 'node:child_process';
-import { TYPESCRIPT_PRELOAD } from '@anime/testing';
+import { startOtlpReceiver, TYPESCRIPT_PRELOAD } from '@anime/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { requireNode } from './node-version.js';
 
@@ -138,28 +136,25 @@ describe('a service process', () => {
   });
 
   it('sends the spans of its requests to the OTLP endpoint, those of /health not', async () => {
-    const received: string[] = [];
-    const receiver: Server = createServer((request, response) => {
-      let body = '';
-      request.on('data', (chunk: Buffer) => (body += String(chunk)));
-      request.on('end', () => {
-        received.push(`${request.url ?? ''} ${body}`);
-        response.end('{}');
-      });
-    });
-    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
-    const { port } = receiver.address() as AddressInfo;
-    const fixture = start({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
+    await using receiver = await startOtlpReceiver();
+    const fixture = start({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
     const url = await fixture.url;
     await (await fetch(new URL('/health', url))).text();
+    const traceId = 'a'.repeat(32);
+    const parentSpanId = 'b'.repeat(16);
     await (
-      await fetch(new URL('/nowhere', url), { headers: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` } })
+      await fetch(new URL('/nowhere?q=1', url), { headers: { traceparent: `00-${traceId}-${parentSpanId}-01` } })
     ).text();
     fixture.kill('SIGTERM');
     expect(await fixture.exited).toBe(0);
-    await new Promise((resolve) => receiver.close(resolve));
-    expect(received.join('\n')).toMatch(/^\/v1\/traces .*a{32}.*b{16}/);
-    expect(received.join('\n')).not.toContain('/health');
+    expect(receiver.spans).toMatchObject([{ name: 'GET', kind: 'server', traceId, parentSpanId }]);
+    expect(receiver.spans[0]?.attributes).toEqual({ 'http.request.method': 'GET', 'http.response.status_code': 404 });
+    expect(receiver.spans[0]?.resource).toMatchObject({
+      'service.name': 'gateway',
+      'service.version': '0.1.0',
+      'service.instance.id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+      'process.pid': expect.any(Number),
+    });
   });
 
   it('without an endpoint still gives each request a trace, the one of its caller if it has one', async () => {

@@ -2,6 +2,7 @@ import { isProblem } from '@anime/problem-details';
 import { configurationLines, HelpAsked } from './config.js';
 import { createLogger } from './logger.js';
 import { requireNode } from './node-version.js';
+import { packageVersion } from './package-version.js';
 import { startTelemetry, stopTelemetry } from './telemetry.js';
 
 /** `EX_CONFIG` of sysexits.h: a restart with the same environment cannot help. */
@@ -12,8 +13,9 @@ export const EXIT_CONFIGURATION = 78;
  * dynamically. With `--help` it only prints what `readConfig` would read. Ends the process with 78 and one line for each
  * bad variable when the configuration is not valid, with 1 and one line when the port is taken, with 1 and a fatal log
  * line for any other error, also for an unhandled rejection at any later time.
+ * @param moduleUrl `import.meta.url` of the `main.ts`: its package tells the version
  */
-export async function runMain(service: string, main: () => Promise<unknown>): Promise<void> {
+export async function runMain(service: string, moduleUrl: string, main: () => Promise<unknown>): Promise<void> {
   const logger = createLogger(service);
   let dying = false;
   const die = (what: string) => (error: unknown) => {
@@ -26,7 +28,7 @@ export async function runMain(service: string, main: () => Promise<unknown>): Pr
   process.on('unhandledRejection', die('unhandled rejection'));
   try {
     requireNode();
-    await startTelemetry(service);
+    await startTelemetry(service, packageVersion(moduleUrl));
     await main();
   } catch (error) {
     if (error instanceof HelpAsked) {

@@ -5,10 +5,11 @@ import { JetStreamStrategy, startStatusReporter, type ConsumerTable, type Status
 import type { ModuleMetadata } from '@nestjs/common';
 import type { Registry } from 'prom-client';
 import { createLogger, type Logger } from './logger.js';
-import { consumerObserver, createMetrics, exposeConsumers } from './metrics.js';
+import { consumerObserver, createMetrics, exposeConsumers, exposeProcess } from './metrics.js';
 import { packageVersion } from './package-version.js';
 import { logCheck, Readiness } from './readiness.js';
 import type { RunServiceOptions } from './run-service.js';
+import { telemetryInstance } from './telemetry.js';
 
 export interface ServicePartsOptions {
   readonly name: ServiceName;
@@ -32,8 +33,8 @@ export type OwnOptions = { readonly table: ConsumerTable } & Pick<
 export class ServiceParts {
   readonly name: ServiceName;
   readonly version: string;
-  /** UUID of this process. */
-  readonly instance = uuidv7();
+  /** UUID of this process; its spans carry it too. */
+  readonly instance = telemetryInstance() ?? uuidv7();
   readonly logger: Logger;
   readonly metrics: Registry;
   readonly readiness = new Readiness();
@@ -47,7 +48,13 @@ export class ServiceParts {
     this.version = packageVersion(moduleUrl);
     this.logger = createLogger(name, { level: config.LOG_LEVEL });
     this.metrics = createMetrics(name);
-    this.log = openLog({ natsUrl: config.NATS_URL, name, ...log });
+    this.log = openLog({
+      natsUrl: config.NATS_URL,
+      name,
+      onDenied: (reason) => this.logger.error({ reason }, 'NATS refuses what this service needs'),
+      ...log,
+    });
+    exposeProcess(this.metrics, this.version, () => this.log.state().connected);
     this.#config = config;
     this.readiness.add('log', logCheck(this.log));
     this.readiness.add('consumers', () => this.#strategy?.check() ?? { ok: false, reason: 'not begun' });

@@ -1,6 +1,18 @@
+import { randomUUID } from 'node:crypto';
+import { quiet } from './quiet-exporter.js';
+
+/** A projection that catches up ends thousands at once; what is beyond this is dropped. */
+const MAX_HELD_SPANS = 16_384;
+const SEND_EVERY_MS = 1_000;
+
 /** Set once spans are exported. */
 let running: { shutdown(): Promise<void> } | undefined;
-let started = false;
+let instance: string | undefined;
+
+/** The id of this process that its spans carry; undefined where no telemetry was started, as in tests. */
+export function telemetryInstance(): string | undefined {
+  return instance;
+}
 
 /**
  * Makes trace context travel: from a request's `traceparent` into the events that it causes, and from event to event. With
@@ -8,9 +20,9 @@ let started = false;
  * HTTP; without it ids are made and nothing is recorded, as a log outlives the wish to look into it. Must run before
  * `undici` and `pg` are loaded, so call it first in `main.ts` and import the rest dynamically behind it (`runMain` does).
  */
-export async function startTelemetry(service: string): Promise<void> {
-  if (started) return;
-  started = true;
+export async function startTelemetry(service: string, version: string): Promise<void> {
+  if (instance !== undefined) return;
+  instance = randomUUID();
   const [
     { context, propagation, trace },
     { AsyncLocalStorageContextManager },
@@ -27,9 +39,22 @@ export async function startTelemetry(service: string): Promise<void> {
   const isExported = (process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '') !== '';
   const root = isExported ? new AlwaysOnSampler() : new AlwaysOffSampler();
   const provider = new TracerProvider({
-    resource: resourceFromAttributes({ 'service.name': service, 'process.pid': process.pid }),
+    resource: resourceFromAttributes({
+      'service.name': service,
+      'service.version': version,
+      'service.instance.id': instance,
+      'process.pid': process.pid,
+    }),
     sampler: new ParentBasedSampler({ root }),
-    spanProcessors: isExported ? [new BatchSpanProcessor({ exporter: await exporter() })] : [],
+    spanProcessors: isExported
+      ? [
+          new BatchSpanProcessor({
+            exporter: await exporter(),
+            maxQueueSize: MAX_HELD_SPANS,
+            scheduledDelayMillis: SEND_EVERY_MS,
+          }),
+        ]
+      : [],
   });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
@@ -41,7 +66,7 @@ export async function startTelemetry(service: string): Promise<void> {
 
 async function exporter() {
   const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
-  return new OTLPTraceExporter();
+  return quiet(new OTLPTraceExporter());
 }
 
 /** Work without a cause of its own, as in polling, would fill the receiver with traces of one span. */
@@ -53,7 +78,12 @@ async function instrument(): Promise<void> {
   ]);
   registerInstrumentations({
     instrumentations: [
-      new UndiciInstrumentation({ requireParentforSpans: true }),
+      // A query may hold anything, the names of files too.
+      new UndiciInstrumentation({
+        requireParentforSpans: true,
+        requestHook: (span, { origin, path }) =>
+          span.setAttributes({ 'url.full': `${origin}${path.split('?', 1)[0] ?? ''}`, 'url.query': '' }),
+      }),
       new PgInstrumentation({ requireParentSpan: true }),
     ],
   });

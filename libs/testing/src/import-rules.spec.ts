@@ -28,6 +28,7 @@ const BREACHES = [
   ['resolvable', 'libs/messaging/src/bad-unresolvable.ts'],
   ['services-know-no-deployment', 'services/one/src/bad-deploy.ts'],
   ['services-meet-only-in-events', 'services/one/src/bad-other-service.ts'],
+  ['telemetry-behind-libs', 'services/one/src/bad-telemetry.ts'],
   ['test-tools-stay-in-tests', 'services/one/src/bad-simulator.ts'],
 ];
 

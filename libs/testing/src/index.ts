@@ -1,6 +1,8 @@
 export { eventually, type EventuallyOptions } from './eventually.js';
 export { freePort } from '@anime/embedded-servers';
+export { startOtlpReceiver, type OtlpReceiver, type ReceivedSpan, type SpanAttributes } from './otlp-receiver.js';
 export { replaceByPipe, type BlobPipe } from './blob-pipe.js';
+export { spendDeliveries } from './spend-deliveries.js';
 export { durableSettled } from './durable-settled.js';
 export { GARBAGE_HEADERS, publishRaw, type RawMessage } from './publish-raw.js';
 export { createTestDatabase, type TestDatabase, type TestDatabaseTemplate } from './test-database.js';

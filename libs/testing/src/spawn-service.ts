@@ -8,6 +8,8 @@ export interface SpawnServiceOptions {
   /** The built entry, for example `<root>/services/gateway/dist/main.js`. */
   readonly entry: string;
   readonly args?: readonly string[];
+  /** Options of Node itself, before the entry. */
+  readonly nodeArgs?: readonly string[];
   /** Added to this process's environment; undefined removes a variable. `PORT=0` is set unless given. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
@@ -98,7 +100,8 @@ interface Launched {
 
 function launch(options: SpawnServiceOptions, name: string): Launched {
   const recorder = new OutputRecorder();
-  const { command, args } = withParentDeath('KILL', process.execPath, [options.entry, ...(options.args ?? [])]);
+  const call = [...(options.nodeArgs ?? []), options.entry, ...(options.args ?? [])];
+  const { command, args } = withParentDeath('KILL', process.execPath, call);
   const child = spawn(command, args, {
     env: environment(options.env ?? {}),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,24 +1,22 @@
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { executorDurable, JobExecutedV1, SCORER_DURABLE, ORGANIZER_DURABLE } from '@anime/contracts';
-import { executorIdOf, openLog, uuidv7, verifyProvisioned, type JetStreamLog } from '@anime/event-store';
+import { executorDurable, JobExecutedV1, ORGANIZER_DURABLE, SCORER_DURABLE, SERVICES } from '@anime/contracts';
+import {
+  executorIdOf,
+  natsUrlFor,
+  openLog,
+  quoted,
+  renderNatsUsers,
+  studioRights,
+  uuidv7,
+  verifyProvisioned,
+  type JetStreamLog,
+} from '@anime/event-store';
 import { useNats } from '@anime/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { run } from './run.js';
-
-interface Finished {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function anime(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
-  let out = '';
-  let err = '';
-  const code = await run(args, { env, out: (text) => (out += text), err: (text) => (err += text) });
-  return { code, out, err };
-}
+import { anime } from './testing/anime.js';
 
 const SHA = 'a'.repeat(64);
 const STREAM = 'ANIME_EVENTS';
@@ -114,6 +112,55 @@ describe('provision', () => {
       code: 1,
       err: expect.stringMatching(/cannot be reached.*\n.*--nats or NATS_URL/),
     });
+  });
+});
+
+describe('nats-users', () => {
+  it('writes the file of docker compose: when this fails, the contracts changed; write it anew', async () => {
+    const written = await readFile(new URL('../../../deploy/nats/users.conf', import.meta.url), 'utf8');
+    const { code, out } = await anime(['nats-users']);
+    expect(code).toBe(0);
+    expect(out === written ? 'as written' : 'npm run -s anime -- nats-users > deploy/nats/users.conf').toBe(
+      'as written',
+    );
+  });
+
+  it('gives rights to the executors that are named, in the option or in COMFYUI_URLS', async () => {
+    const durable = (name: string, studio = 'studio'): string => executorDurable(executorIdOf(studio, name));
+    const byOption = await anime(['nats-users', '--executors', 'gpu-a, gpu-b', '--studio', 'north']);
+    for (const name of ['gpu-a', 'gpu-b']) expect(byOption.out).toContain(durable(name, 'north'));
+    expect(byOption.out).not.toContain(durable('comfyui-1', 'north'));
+    const byServers = await anime(['nats-users'], { COMFYUI_URLS: 'gpu-c=http://10.0.0.5:8188,http://10.0.0.6:8188' });
+    for (const name of ['gpu-c', 'comfyui-2']) expect(byServers.out).toContain(durable(name));
+  });
+
+  it('makes a new password for each user every time, that nats-server reads as a word', async () => {
+    const lines = async (): Promise<string[]> => (await anime(['nats-users', '--passwords'])).out.trim().split('\n');
+    const [first, second] = [await lines(), await lines()];
+    expect(first).toHaveLength(SERVICES.length + 1);
+    expect(new Set([...first, ...second]).size).toBe(2 * first.length);
+    for (const line of first) expect(line).toMatch(/^ANIME_NATS_PASSWORD_[A-Z_]+=p[0-9a-f]{40}$/);
+  });
+
+  it('refuses a name that no executor can have', async () => {
+    const refused = await anime(['nats-users', '--executors', 'gpu a']);
+    expect(refused).toMatchObject({ code: 2, out: '', err: expect.stringContaining('"gpu a"') });
+  });
+});
+
+describe('a user who may not', () => {
+  const nats = useNats({
+    extraConfig: renderNatsUsers(studioRights({ executorIds: [] }), (user) => quoted(`of-${user}`)),
+  });
+
+  it('is told to log in as provision', async () => {
+    const { url } = await nats.server();
+    const wayOut = expect.stringMatching(/\nLog in as .*nats:\/\/provision:/);
+    for (const login of [url, natsUrlFor(url, 'gateway', 'of-gateway'), natsUrlFor(url, 'provision', 'wrong')])
+      expect(await anime(['provision'], { NATS_URL: login })).toMatchObject({ code: 1, out: '', err: wayOut });
+    const NATS_URL = natsUrlFor(url, 'provision', 'of-provision');
+    expect(await anime(['provision'], { NATS_URL })).toMatchObject({ code: 0, err: '' });
+    expect((await anime(['consumers', 'list'], { NATS_URL })).out).toMatch(/^quality-scorer +present/m);
   });
 });
 
@@ -233,10 +280,14 @@ describe('jobs', () => {
   let server: Server;
   let gateway: string;
   const seen: string[] = [];
+  const bodies: string[] = [];
 
   beforeAll(async () => {
     server = createServer((request, response) => {
       seen.push(`${request.method} ${request.url}`);
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => bodies.push(Buffer.concat(chunks).toString()));
       const [status, body] = request.url?.startsWith('/api/anime/jobs?')
         ? [200, { jobs: [SUMMARY], nextCursor: 'more', position: 7 }]
         : request.url?.endsWith('/cancel')
@@ -267,6 +318,13 @@ describe('jobs', () => {
     const cancelled = await anime(['jobs', 'cancel', ID, '--json', '--gateway', gateway]);
     expect(JSON.parse(cancelled.out)).toEqual({ jobId: ID, position: 9 });
     expect(seen.at(-1)).toBe(`POST /api/anime/jobs/${ID}/cancel`);
+    expect(bodies.at(-1)).toBe('{}');
+  });
+
+  it('cancel passes a reason on', async () => {
+    const cancelled = await anime(['jobs', 'cancel', ID, '--reason', 'too dark', '--gateway', gateway]);
+    expect(cancelled).toMatchObject({ code: 0, out: expect.stringContaining('is in the log') });
+    expect(bodies.at(-1)).toBe('{"reason":"too dark"}');
   });
 
   it("show fails with the gateway's reason and the next step", async () => {

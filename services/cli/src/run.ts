@@ -1,6 +1,10 @@
 import { Command, CommanderError } from 'commander';
 import { addConsumers } from './commands/consumers.js';
+import { addDeadLetters, addVoids } from './commands/dead-letters.js';
 import { addJobs } from './commands/jobs.js';
+import { addKeys } from './commands/keys.js';
+import { addNatsUsers } from './commands/nats-users.js';
+import { addProjects } from './commands/projects.js';
 import { addProvision } from './commands/provision.js';
 import { EXIT, EXIT_HELP } from './exit-codes.js';
 import { explain } from './output/explain.js';
@@ -25,7 +29,9 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
 
 function program(surroundings: Surroundings): Command {
   const root = new Command('anime')
-    .description('The command line of an anime studio: prepares NATS, repairs consumers, looks at jobs.')
+    .description(
+      'The command line of an anime studio: prepares NATS, repairs consumers, keeps projects, looks at jobs and dead letters, issues keys.',
+    )
     .usage('<command> [options]      (from the repository: npm run anime -- <command> [options])')
     // Set before the commands are added: they take both over.
     .configureOutput({ writeOut: surroundings.out, writeErr: surroundings.err })
@@ -34,6 +40,11 @@ function program(surroundings: Surroundings): Command {
     .addHelpText('after', EXIT_HELP);
   addProvision(root, surroundings);
   addConsumers(root, surroundings);
+  addNatsUsers(root, surroundings);
   addJobs(root, surroundings);
+  addProjects(root, surroundings);
+  addDeadLetters(root, surroundings);
+  addVoids(root, surroundings);
+  addKeys(root, surroundings);
   return root;
 }

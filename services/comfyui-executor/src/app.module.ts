@@ -1,4 +1,5 @@
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
+import { attemptMetrics } from './adapters/attempt-metrics.js';
 import type { ComfyuiExecutorConfig } from './config.js';
 import { consumers } from './consumers.js';
 import { Executor } from './executor/executor.js';
@@ -6,10 +7,20 @@ import { Executor } from './executor/executor.js';
 /** The one composition root: builds the parts from the configuration and wires them. */
 export function composeComfyuiExecutor(config: ComfyuiExecutorConfig): RunServiceOptions {
   const service = new ServiceParts({ name: 'comfyui-executor', moduleUrl: import.meta.url, config });
-  const { log, logger, readiness, instance } = service;
+  const { log, logger, metrics, readiness, instance } = service;
+  const observe = attemptMetrics(metrics);
   const blobs = service.openBlobs(config);
   const executors = config.COMFYUI_URLS.map(
-    (server) => new Executor({ server, studio: config.ANIME_STUDIO, log, blobs, claim: instance, logger }),
+    (server) =>
+      new Executor({
+        server,
+        studio: config.ANIME_STUDIO,
+        log,
+        blobs,
+        claim: instance,
+        logger,
+        observer: observe(server.name),
+      }),
   );
   for (const executor of executors) {
     readiness.add(`comfyui ${executor.name}`, executor.check);

@@ -1,21 +1,13 @@
-import { Slug } from '@anime/contracts';
+import { namedServers, Slug, type NamedServer } from '@anime/contracts';
 import { baseConfig, blobsConfig, hasEncodedLogin } from '@anime/service-runtime';
 import { z } from 'zod';
 
-/** One ComfyUI server of this process. */
-export interface ComfyServer {
-  /** Names the executor: its id is derived from it and the studio, never from the address. */
-  readonly name: string;
-  /** `http(s)://[user:password@]host[:port][/path]` */
-  readonly url: string;
-}
+/** One ComfyUI server of this process; its address is `http(s)://[user:password@]host[:port][/path]`. */
+export type ComfyServer = NamedServer;
 
-/** `name=url,…` or plain addresses, which are `comfyui-1`, `comfyui-2`… by their place. */
+/** The servers of COMFYUI_URLS; undefined when a name or an address is not one, or is given twice. */
 export function parseServers(text: string): readonly ComfyServer[] | undefined {
-  const servers = text.split(',').map((part, index): ComfyServer => {
-    const [, name = `comfyui-${index + 1}`, url = ''] = /^(?:([^=:/]*)=)?(.*)$/.exec(part.trim()) ?? [];
-    return { name: name.trim(), url: url.trim() };
-  });
+  const servers = namedServers(text);
   const valid = servers.every(({ name, url }) => Slug.safeParse(name).success && isAddress(url));
   const distinct = (values: readonly string[]): boolean => new Set(values).size === values.length;
   if (!valid || !distinct(servers.map(({ name }) => name))) return undefined;

@@ -1,9 +1,8 @@
-import { executorDurable, EXECUTOR_ORDERS, JobAssignedV1 } from '@anime/contracts';
+import { EXECUTOR_ACK_WAIT_MS, executorDurable, EXECUTOR_ORDERS, JobAssignedV1 } from '@anime/contracts';
 import { isEvent } from '@anime/event-store';
 import { defineReactor, type ConsumerTable, type Outcome } from '@anime/messaging';
 import { isOrder } from './attempt/attempt-journal.js';
 import type { Executor } from './executor/executor.js';
-import { EXECUTOR_ACK_WAIT_MS } from './executor/register-executor.js';
 
 /**
  * All that the comfyui-executor reads, and how: one durable for each server. An assignment is held until its attempt has

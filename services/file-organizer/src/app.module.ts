@@ -1,4 +1,5 @@
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
+import { filingMetrics } from './adapters/filing-metrics.js';
 import { LibraryFolder } from './adapters/library/library-folder.js';
 import type { FileOrganizerConfig } from './config.js';
 import { consumers, RETRIES } from './consumers.js';
@@ -6,11 +7,17 @@ import { consumers, RETRIES } from './consumers.js';
 /** The one composition root: builds the parts from the configuration and wires them. */
 export function composeFileOrganizer(config: FileOrganizerConfig, retries = RETRIES): RunServiceOptions {
   const service = new ServiceParts({ name: 'file-organizer', moduleUrl: import.meta.url, config });
-  const { log, logger, readiness } = service;
+  const { log, logger, metrics, readiness } = service;
   const library = new LibraryFolder(config.ANIME_LIBRARY_DIR);
 
   const table = consumers(
-    { log, blobs: service.openBlobs(config), library, now: () => new Date().toISOString() },
+    {
+      log,
+      blobs: service.openBlobs(config),
+      library,
+      onFiled: filingMetrics(metrics),
+      now: () => new Date().toISOString(),
+    },
     retries,
   );
   readiness.add('library', async () => {

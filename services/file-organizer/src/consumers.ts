@@ -1,8 +1,13 @@
-import { JobExecutedV1, ORGANIZER_DURABLE } from '@anime/contracts';
-import { DONE, defineReactor, type ConsumerTable } from '@anime/messaging';
+import {
+  DeadLetterOrganizerParkedV1,
+  DeadLetterOrganizerSettledV1,
+  JobExecutedV1,
+  ORGANIZER_DURABLE,
+} from '@anime/contracts';
+import { DeadLetters, DONE, defineReactor, type ConsumerTable } from '@anime/messaging';
 import { isProblem } from '@anime/problem-details';
 import { isUnorganised, organiseAttempt, type OrganiseDependencies } from './reactors/organise-attempt.js';
-import { parkAttempt } from './reactors/park-attempt.js';
+import { failAttempt } from './reactors/fail-attempt.js';
 
 /** About 20 minutes in all: long enough for somebody to make room on a full disk. */
 export const RETRIES = {
@@ -12,6 +17,13 @@ export const RETRIES = {
 
 /** All that the file-organizer reads, and how. */
 export function consumers(deps: OrganiseDependencies, retries: typeof RETRIES = RETRIES): ConsumerTable {
+  const letters = new DeadLetters({
+    log: deps.log,
+    consumer: ORGANIZER_DURABLE.name,
+    parked: DeadLetterOrganizerParkedV1,
+    settled: DeadLetterOrganizerSettledV1,
+    now: deps.now,
+  });
   return [
     defineReactor({
       kind: 'reactor',
@@ -32,7 +44,12 @@ export function consumers(deps: OrganiseDependencies, retries: typeof RETRIES = 
           return { kind: hopeless ? 'park' : 'retry', error };
         }
       },
-      park: (event, error, deliveries) => parkAttempt(deps, event, error, deliveries),
+      // First the job, which ends by it; a replay that fails again tells it nothing new.
+      park: async (event, error, deliveries) => {
+        await failAttempt(deps, event, error);
+        await letters.park(event, error, deliveries);
+      },
+      replays: letters,
     }),
   ];
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FsBlobStore } from '@anime/blob-store';
 import {
+  JobAcceptedV1,
   DeadLetterOrganizerParkedV1,
   EVENTS_STREAM,
   JobAttemptLostV1,
@@ -19,8 +20,9 @@ import {
   type EventOf,
   type JetStreamLog,
   type RecordedEvent,
+  uuidv7,
 } from '@anime/event-store';
-import { eventsOf, executedOutput, GRAPH_HASH, testEvent, TRACE } from '@anime/event-store/testing';
+import { eventsOf, executedAttempt, executedOutput, GRAPH_HASH, testEvent, TRACE } from '@anime/event-store/testing';
 import { JetStreamStrategy } from '@anime/messaging';
 import { losingAcknowledgements } from '@anime/messaging/testing';
 import { createLogger, readConfig, runService, type RunningService } from '@anime/service-runtime';
@@ -34,6 +36,8 @@ import { FileOrganizerConfig } from './config.js';
 import { consumers } from './consumers.js';
 import { appendExecutedJob } from './testing/executed-job.js';
 import { animatedWebp, png } from './testing/pictures.js';
+
+const GOLDEN = new URL('../../../contracts/golden/', import.meta.url);
 
 // A wait that fails shall say what it waited for, before Jest's own limit ends the test.
 jest.setTimeout(20_000);
@@ -141,13 +145,21 @@ describe('an executed attempt', () => {
     });
   });
 
-  it('of a project is filed below the project', async () => {
-    const project = '5d1f7f0c-7c0e-5a53-9b3a-2f6d0f5c9a10';
+  it('of a project is filed below its slug, and below its id when the event is older than slugs', async () => {
+    const id = '5d1f7f0c-7c0e-5a53-9b3a-2f6d0f5c9a10';
     const still = await blobs.put(await png(8, 8));
     await start();
-    const executed = await appendExecutedJob(log, [executedOutput(still)], { project });
-    const [output] = (await organised(executed.aggregateId)).data.files;
-    expect(output?.path).toBe(`${project}/jobs/2026/11/20/${executed.aggregateId}_1_7_0.png`);
+    const now = await appendExecutedJob(log, [executedOutput(still)], { project: { id, slug: 'demo-film' } });
+    const [output] = (await organised(now.aggregateId)).data.files;
+    expect(output?.path).toBe(`demo-film/jobs/2026/11/20/${now.aggregateId}_1_7_0.png`);
+
+    const older = uuidv7();
+    const golden = JSON.parse(await readFile(new URL('job.accepted.v1.json', GOLDEN), 'utf8')) as { data: object };
+    const data = JobAcceptedV1.data.parse({ ...golden.data, project: id });
+    await log.append(testEvent(JobAcceptedV1, older, data, { epoch: 1 }));
+    await log.append(executedAttempt([executedOutput(still)], older));
+    const [filed] = (await organised(older)).data.files;
+    expect(filed?.path).toBe(`${id}/jobs/2026/11/20/${older}_1_7_0.png`);
   });
 
   it.each([

@@ -1,22 +1,35 @@
 import { ExecutorHeartbeatV1, ServiceStatusV1 } from '@anime/contracts';
-import { deriveId, studioId, type JetStreamLog } from '@anime/event-store';
+import type { JetStreamLog } from '@anime/event-store';
 import { followLive, subscribeLive } from '@anime/messaging';
+import { FileSubjectKeys } from '@anime/sealed-fields';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { knowCaller } from './adapters/http/know-caller.js';
+import { composeAccess } from './access.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
+import { DeadLettersController } from './adapters/http/dead-letters.controller.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
+import { KeysController } from './adapters/http/keys.controller.js';
+import { ProjectsController } from './adapters/http/projects.controller.js';
 import { limitRequests } from './adapters/http/rate-limit.js';
+import { SealOpener } from './adapters/http/seal-opener.js';
 import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
+import { DeadLettersReadModel } from './adapters/postgres/dead-letters-read-model.js';
 import { JobsReadModel } from './adapters/postgres/jobs-read-model.js';
+import { ProjectsReadModel } from './adapters/postgres/projects-read-model.js';
+import { DeadLetterCommands } from './commands/dead-letter-commands.js';
 import { JobCommands } from './commands/job-commands.js';
-import { QueueLimit } from './commands/queue-limit.js';
+import { ProjectCommands } from './commands/project-commands.js';
+import { QueueLimits } from './commands/queue-limit.js';
 import { isTemporary, registerTemplate } from './commands/register-template.js';
 import type { GatewayConfig } from './config.js';
 import { consumers } from './consumers.js';
+import { projectIdNamed } from './domain/project/project-name.js';
+import { DeadLetterQueries } from './queries/dead-letter-queries.js';
 import { JobQueries } from './queries/job-queries.js';
+import { ProjectQueries } from './queries/project-queries.js';
 import { SystemQuery } from './queries/system-query.js';
 import { TemplateRegistration } from './templates/template-registration.js';
 import { TemplateRegistry } from './templates/template-registry.js';
@@ -28,8 +41,20 @@ import { TemplateRegistry } from './templates/template-registry.js';
 const ACK_TIMEOUT_MS = 900;
 const GRACE_MS = 900;
 
-/** The one composition root: builds the parts from the configuration and wires them. */
-export function composeGateway(config: GatewayConfig): RunServiceOptions {
+export interface ComposedGateway {
+  readonly options: RunServiceOptions;
+  /**
+   * Resolves once it may serve; rejects with `configuration-invalid` when nobody could use it, as it needs keys and the log has
+   * none. Waits while the log is away: until then it is not ready, and takes no request of its API.
+   */
+  readonly admission: Promise<void>;
+}
+
+/**
+ * The one composition root: builds the parts from the configuration and wires them.
+ * @throws ProblemError `configuration-invalid`
+ */
+export function composeGateway(config: GatewayConfig): ComposedGateway {
   const service = new ServiceParts({
     name: 'gateway',
     moduleUrl: import.meta.url,
@@ -37,34 +62,42 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     log: { ackTimeoutMs: ACK_TIMEOUT_MS, graceMs: GRACE_MS },
   });
   const { log, logger, readiness } = service;
+  const { ANIME_STUDIO: studio } = config;
   const stopping = new AbortController();
   const now = (): string => new Date().toISOString();
   const blobs = service.openBlobs(config);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
+  const subjectKeys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
+  const letters = new DeadLettersReadModel(database);
 
   const templates = new TemplateRegistry();
   const registration = new TemplateRegistration({
     folder: config.ANIME_WORKFLOWS_DIR,
-    register: (template) => registerTemplate({ log, blobs, studio: config.ANIME_STUDIO, now }, template),
+    register: (template) => registerTemplate({ log, blobs, studio, now }, template),
     isTemporary,
     onRegistered: (data) => templates.add({ data }),
     onFault: (message) => logger.error(message),
   });
 
-  const queries = new JobQueries(reads, log, stopping.signal);
+  const projects = new ProjectCommands({ log, studio, templates, now, clock: () => performance.now() });
+  const queries = new JobQueries(reads, log, stopping.signal, (name) => projectIdNamed(studio, name));
   const commands = new JobCommands({
     log,
     templates,
     checkpoint: config.ANIME_CHECKPOINT,
     now,
-    queueLimit: new QueueLimit({
+    projects,
+    keys: subjectKeys,
+    queueLimits: new QueueLimits({
       limit: config.ANIME_QUEUE_LIMIT,
-      countWaiting: (limit) => reads.waiting(limit),
+      countWaiting: (limit, projectId) => reads.waiting(limit, projectId),
       clock: () => performance.now(),
     }),
     endInReadModel: (jobId) => queries.end(jobId),
   });
+
+  const access = composeAccess({ config, service, subjectKeys, now, stopping: stopping.signal });
 
   readiness.add('durability', () => durability(log, config.NATS_SYNCED));
   readiness.add('read-model', () => database.check());
@@ -82,17 +115,47 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     onError,
     stopping.signal,
   );
-  const system = new SystemQuery({ log, reads, live, own: () => service.status() });
-  return service.options({
-    table: consumers(database, templates, () => void registration.run(stopping.signal)),
-    controllers: [GenerateController, JobsController, SystemController],
+  const system = new SystemQuery({ log, reads, letters, live, own: () => service.status() });
+  const options = service.options({
+    table: consumers(database, templates, access.row, () => void registration.run(stopping.signal)),
+    controllers: [
+      GenerateController,
+      JobsController,
+      KeysController,
+      ProjectsController,
+      DeadLettersController,
+      SystemController,
+    ],
     providers: [
       { provide: JobCommands, useValue: commands },
       { provide: JobQueries, useValue: queries },
+      { provide: ProjectCommands, useValue: projects },
+      {
+        provide: ProjectQueries,
+        useValue: new ProjectQueries({
+          reads: new ProjectsReadModel(database),
+          jobs: reads,
+          log,
+          studio,
+          stopping: stopping.signal,
+        }),
+      },
+      { provide: DeadLetterCommands, useValue: new DeadLetterCommands({ log, keys: subjectKeys, now }) },
+      {
+        provide: DeadLetterQueries,
+        useValue: new DeadLetterQueries({ reads: letters, log, stopping: stopping.signal }),
+      },
+      ...access.providers,
+      {
+        provide: SealOpener,
+        useValue: new SealOpener(subjectKeys, (fault) =>
+          logger.error({ err: fault }, 'a sealed text cannot be opened'),
+        ),
+      },
       { provide: SystemQuery, useValue: system },
     ],
     configure: async (app) => {
-      knowCaller(app, { actor: deriveId(studioId(config.ANIME_STUDIO), 'actor', 'local'), scopes: ['admin'] });
+      knowCaller(app, access.doorkeeper, access.onCaller);
       await limitRequests(app, config.ANIME_RATE_LIMIT);
       serveDocumentation(app);
     },
@@ -100,6 +163,7 @@ export function composeGateway(config: GatewayConfig): RunServiceOptions {
     onStopping: () => stopping.abort(),
     onDrain: () => database.close(),
   });
+  return { options, admission: access.admission };
 }
 
 /** Whether "accepted" survives a power cut: a cluster's replicas see to it, a single server only when it syncs each write. */

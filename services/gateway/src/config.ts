@@ -1,5 +1,17 @@
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { baseConfig, blobsConfig, databaseConfig, folder, readConfig, wholeNumber } from '@anime/service-runtime';
+import { ProblemError } from '@anime/problem-details';
+import { keysFolderFault } from '@anime/sealed-fields';
+import {
+  accessConfig,
+  baseConfig,
+  blobsConfig,
+  databaseConfig,
+  folder,
+  readConfig,
+  subjectKeysConfig,
+  wholeNumber,
+} from '@anime/service-runtime';
 import { z } from 'zod';
 
 /** The gateway's port when PORT does not say (architecture §5). */
@@ -12,6 +24,9 @@ const GatewayConfigSchema = z.object({
   ...baseConfig(GATEWAY_PORT),
   ...blobsConfig,
   ...databaseConfig,
+  ...accessConfig,
+  ...subjectKeysConfig,
+  ANIME_LIBRARY_DIR: folder('.anime/library').describe('the library, where this machine has it: no keys may lie in it'),
   ANIME_WORKFLOWS_DIR: folder(BUILT_IN_WORKFLOWS).describe('the folder of the workflow templates'),
   ANIME_QUEUE_LIMIT: wholeNumber(1)
     .default(10_000)
@@ -33,5 +48,17 @@ export type GatewayConfig = Readonly<z.infer<typeof GatewayConfigSchema>>;
  * @throws ProblemError `configuration-invalid` naming every bad variable
  */
 export function readGatewayConfig(env: Readonly<Record<string, string | undefined>> = process.env): GatewayConfig {
-  return readConfig(GatewayConfigSchema, env);
+  const config = readConfig(GatewayConfigSchema, env);
+  const { ANIME_KEYS_DIR, ANIME_BLOBS_DIR, ANIME_LIBRARY_DIR } = config;
+  const fault = keysFolderFault(ANIME_KEYS_DIR, [...dataFolderOf(ANIME_BLOBS_DIR), ANIME_BLOBS_DIR, ANIME_LIBRARY_DIR]);
+  if (fault === undefined) return config;
+  throw new ProblemError('configuration-invalid', '1 variable(s) of the environment are not usable', {
+    errors: [{ path: 'ANIME_KEYS_DIR', message: `expected a folder outside the data, but ${fault}` }],
+  });
+}
+
+/** The local stack's folder of everything, when the blobs lie in one. */
+function dataFolderOf(blobsDir: string): readonly string[] {
+  const parent = path.dirname(blobsDir);
+  return path.basename(parent) === '.anime' ? [parent] : [];
 }

@@ -1,11 +1,11 @@
 import { WorkflowRegisteredV1 } from '@anime/contracts';
 import { isEvent } from '@anime/event-store';
-import type { ConsumerTable } from '@anime/messaging';
+import type { ConsumerTable, ProcessRow } from '@anime/messaging';
 import { projectionRow, type Database } from '@anime/projections';
-import { jobsProjection } from './projections/jobs/jobs.projection.js';
+import { PROJECTIONS } from './projections/index.js';
 import type { TemplateRegistry } from './templates/template-registry.js';
 
-/** What a person types when the read-model does not belong to the log. */
+/** What a person types when a read-model does not belong to the log. */
 const REBUILD = 'npm run rebuild -w @anime/gateway';
 
 /**
@@ -16,10 +16,11 @@ const REBUILD = 'npm run rebuild -w @anime/gateway';
 export function consumers(
   database: Database,
   templates: TemplateRegistry,
+  keys: ProcessRow,
   registerTemplates: () => void,
 ): ConsumerTable {
   return [
-    projectionRow(jobsProjection, database, REBUILD),
+    ...PROJECTIONS.map((projection) => projectionRow(projection, database, REBUILD)),
     {
       kind: 'process',
       name: 'template-registry',
@@ -38,5 +39,6 @@ export function consumers(
         if (caughtUp) templates.markCaughtUp();
       },
     },
+    keys,
   ];
 }

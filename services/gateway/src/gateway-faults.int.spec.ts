@@ -24,6 +24,16 @@ async function copyOfWorkflows(): Promise<AsyncDisposable & { readonly path: str
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
+const PROJECTS = '/api/anime/projects';
+const FILM = { slug: 'film', title: 'Film', settings: { waitingLimit: 100 } };
+/** In an order in which all of them can succeed. */
+const COMMANDS_ON_PROJECTS = [
+  ['POST', PROJECTS, FILM],
+  ['POST', IMAGE, { prompt: 'a fox', project: 'film' }],
+  ['PUT', `${PROJECTS}/film/settings`, {}],
+  ['POST', `${PROJECTS}/film/archive`, {}],
+] as const;
+
 async function typesIn(log: EventLog): Promise<string[]> {
   const types: string[] = [];
   for await (const entry of log.read({ after: 0 })) if (entry.status === 'event') types.push(entry.event.type);
@@ -48,6 +58,8 @@ describe('while NATS is away', () => {
     const { body: job } = await submit(gateway);
     const self = `/api/anime/jobs/${String(job['jobId'])}`;
     expect(await gateway.send('GET', `${self}?after=${String(job['position'])}`)).toMatchObject({ status: 200 });
+    await gateway.send('POST', PROJECTS, { body: FILM });
+    expect(await gateway.send('GET', `${PROJECTS}/film`)).toMatchObject({ status: 200 });
     const before = await gateway.log.end();
 
     await server.kill();
@@ -61,6 +73,15 @@ describe('while NATS is away', () => {
       status: 503,
       body: { code: 'log-unavailable' },
     });
+    for (const [method, path, body] of COMMANDS_ON_PROJECTS) {
+      const asked = performance.now();
+      expect(await gateway.send(method, path, { body })).toMatchObject({
+        status: 503,
+        body: { code: 'log-unavailable', retryable: true },
+      });
+      expect(performance.now() - asked).toBeLessThan(3_000);
+    }
+    expect(await gateway.send('GET', `${PROJECTS}/film`)).toMatchObject({ status: 200, body: { slug: 'film' } });
     expect(await gateway.send('GET', self)).toMatchObject({ status: 200, body: { id: job['jobId'] } });
     expect(await gateway.send('GET', '/api/anime/system')).toMatchObject({
       status: 200,
@@ -102,7 +123,11 @@ describe('while PostgreSQL is away', () => {
         status: 202,
       });
       expect(await gateway.send('POST', `${self}/cancel`)).toMatchObject({ status: 202 });
-      for (const path of [self, `${self}/events`, '/api/anime/jobs', '/api/anime/queue']) {
+      for (const [method, path, body] of COMMANDS_ON_PROJECTS) {
+        expect((await gateway.send(method, path, { body })).status).toBeLessThan(300);
+      }
+      const projects = [PROJECTS, `${PROJECTS}/film`];
+      for (const path of [self, `${self}/events`, '/api/anime/jobs', '/api/anime/queue', ...projects]) {
         const answer = await gateway.send('GET', path);
         expect(answer).toMatchObject({ status: 503, body: { code: 'read-model-unavailable', retryable: true } });
         expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);

@@ -1,7 +1,7 @@
 import { AnswerCheck } from '@anime/gateway-client/testing';
 import { createTestDatabase, useNats } from '@anime/testing';
 import { expect, it } from '@jest/globals';
-import { startTestGateway } from './testing/test-gateway.js';
+import { startTestGateway, type Answer } from './testing/test-gateway.js';
 
 const nats = useNats();
 
@@ -18,9 +18,11 @@ it('too many waiting jobs: a further one gets 429 and when to come again, what w
       body: { prompt: 'a fox' },
       headers: { 'idempotency-key': key },
     });
+  const shown = ({ body }: Answer) =>
+    gateway.send('GET', `/api/anime/jobs/${String(body['jobId'])}?after=${String(body['position'])}`);
   const first = await ask('1');
-  const { body } = await ask('2');
-  await gateway.send('GET', `/api/anime/jobs/${String(body['jobId'])}?after=${String(body['position'])}`);
+  await shown(first);
+  await shown(await ask('2'));
 
   const end = await gateway.log.end();
   const refused = await ask('3');

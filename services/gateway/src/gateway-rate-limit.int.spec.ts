@@ -1,3 +1,4 @@
+import { newKey } from '@anime/api-keys';
 import { AnswerCheck } from '@anime/gateway-client/testing';
 import { createTestDatabase, eventually, useNats } from '@anime/testing';
 import { expect, it } from '@jest/globals';
@@ -37,4 +38,22 @@ it('a caller who sends too many requests a second gets 429 and when to come agai
   await eventually(async () => (await gateway.send('GET', '/api/anime/queue')).status === 200, {
     what: 'the caller is served again',
   });
+});
+
+it('who tries keys is limited by address, however many keys are tried', async () => {
+  await using database = await createTestDatabase();
+  const check = new AnswerCheck();
+  await using gateway = await startTestGateway({
+    natsUrl: (await nats.server()).url,
+    databaseUrl: database.url,
+    check,
+    env: { ANIME_RATE_LIMIT: String(LIMIT), ANIME_LOCAL_USER: '0' },
+  });
+  const answers = await Promise.all(
+    Array.from({ length: SENT }, () =>
+      gateway.send('GET', '/api/anime/queue', { headers: { authorization: `Bearer ${newKey()}` } }),
+    ),
+  );
+  const statuses = new Set(answers.map(({ status }) => status));
+  expect(statuses).toEqual(new Set([401, 429]));
 });

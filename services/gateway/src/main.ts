@@ -1,10 +1,17 @@
 import { runMain } from '@anime/service-runtime/main';
 
-await runMain('gateway', async () => {
+await runMain('gateway', import.meta.url, async () => {
+  if (process.argv[2] === 'keys') {
+    const { runKeysCommand } = await import('./keys-command.js');
+    process.exitCode = await runKeysCommand(process.argv.slice(3));
+    return;
+  }
   const [{ runService }, { readGatewayConfig }, { composeGateway }] = await Promise.all([
     import('@anime/service-runtime'),
     import('./config.js'),
     import('./app.module.js'),
   ]);
-  await runService(composeGateway(readGatewayConfig()));
+  const { options, admission } = composeGateway(readGatewayConfig());
+  await runService(options);
+  await admission;
 });

@@ -3,6 +3,7 @@ import { LEASES_BUCKET, loadBody, promptIdOf, schedulerIdOf, spillBody } from '@
 import { followLive, KvLease, subscribeSigns } from '@anime/messaging';
 import { AggregateSnapshots, createDatabase, PostgresSnapshotStore } from '@anime/projections';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
+import { decisionCounter, exposeOpenJobs } from './adapters/orchestrator-metrics.js';
 import type { OrchestratorConfig } from './config.js';
 import { consumers } from './consumers.js';
 import { ExecutorWatch } from './process/executor-watch.js';
@@ -19,7 +20,7 @@ const TICK_MS = 200;
 /** The one composition root: builds the parts from the configuration and wires them. */
 export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptions {
   const service = new ServiceParts({ name: NAME, moduleUrl: import.meta.url, config });
-  const { log, logger, readiness, instance } = service;
+  const { log, logger, metrics, readiness, instance } = service;
   const blobs = service.openBlobs(config);
   const database = createDatabase({
     url: config.DATABASE_URL,
@@ -45,12 +46,14 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
     now,
     chance: Math.random,
     onError: (jobId, err) => logger.warn({ jobId, err }, 'a decision could not be written; it will be made again'),
+    onDecision: decisionCounter(metrics),
     onTrouble: notDecided,
     scorerLimitMs: config.ANIME_SCORER_LIMIT_MS,
     maxAttempts: config.ANIME_MAX_ATTEMPTS,
     executorWatch,
     executorLimitMs: config.ANIME_EXECUTOR_LIMIT_MS,
   });
+  exposeOpenJobs(metrics, () => (leadership.leads(process.work) ? process.work : undefined));
   const keeper = new OpenWorkKeeper({
     log,
     process,

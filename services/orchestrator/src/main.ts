@@ -1,6 +1,6 @@
 import { runMain } from '@anime/service-runtime/main';
 
-await runMain('orchestrator', async () => {
+await runMain('orchestrator', import.meta.url, async () => {
   const [{ readConfig, runService }, { OrchestratorConfig }, { composeOrchestrator }] = await Promise.all([
     import('@anime/service-runtime'),
     import('./config.js'),

@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import {
   ExecutorRegisteredV1,
   JobAssignedV1,
-  JobCancelRequestedV1,
-  JobRequestedV1,
+  JobCancelRequestedV2,
+  JobRequestedV2,
   SchedulerTermStartedV1,
   WorkflowRegisteredV1,
   type EventContract,
@@ -60,7 +60,7 @@ describe('the orchestrator as a process', () => {
   async function request(): Promise<string> {
     const jobId = uuidv7();
     const template = { id: 'text-to-image', version: 1 };
-    await append(JobRequestedV1, jobId, {
+    await append(JobRequestedV2, jobId, {
       type: 'image',
       template,
       parameters: { prompt: 'x' },
@@ -167,7 +167,7 @@ describe('the orchestrator as a process', () => {
     const service = await start();
     const jobId = await request();
     await eventually(async () => (await trail(jobId)).includes('job.accepted'), { what: 'it decides' });
-    await log.append(newerEvent(JobCancelRequestedV1, uuidv7()));
+    await log.append(newerEvent(JobCancelRequestedV2, uuidv7()));
     // Stands for a newer build. While the other lives it gets the lease only if that one lets go.
     const quiet = { debug: ignore, info: ignore, warn: ignore, error: ignore };
     const lease = { log, bucket: LEASES_BUCKET, key: 'orchestrator', holder: 'newer', ttlMs: 3_000, logger: quiet };

@@ -1,3 +1,4 @@
+import { Doorkeeper, KeyRing, keyRingRow, localUser, watchKeyRing } from '@anime/api-keys';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { ProgressController } from './adapters/http/progress.controller.js';
 import { JobEvents } from './adapters/job-events.js';
@@ -9,8 +10,12 @@ import { consumers } from './consumers.js';
 import { LIMITS, type Limits } from './viewers/limits.js';
 import { Viewers } from './viewers/viewers.js';
 
-/** The one composition root: builds the parts from the configuration and wires them. */
+/**
+ * The one composition root: builds the parts from the configuration and wires them.
+ * @throws ProblemError `configuration-invalid`
+ */
 export function composeProgressRelay(config: ProgressRelayConfig, limits: Limits = LIMITS): RunServiceOptions {
+  const local = localUser(config);
   const service = new ServiceParts({ name: 'progress-relay', moduleUrl: import.meta.url, config });
   const { log, logger, metrics, readiness } = service;
   const draining = new AbortController();
@@ -25,15 +30,18 @@ export function composeProgressRelay(config: ProgressRelayConfig, limits: Limits
     logger,
     observer: viewersObserver(metrics),
   });
+  const ring = new KeyRing();
+  const doorkeeper = new Doorkeeper({ ring, local, now: () => new Date().toISOString() });
+  void watchKeyRing(ring, log, draining.signal);
   const following = progress.run(viewers, draining.signal);
 
   exposeViewers(metrics, () => viewers.count);
 
   readiness.add('progress stream', progress.check);
   return service.options({
-    table: consumers(events, viewers),
+    table: consumers(events, viewers, keyRingRow(ring, log)),
     controllers: [ProgressController],
-    configure: (app) => openProgressDoor(app.getHttpServer(), viewers, config.HOST),
+    configure: (app) => openProgressDoor(app.getHttpServer(), viewers, doorkeeper),
     // At the start of a drain: the HTTP server waits for the viewers' connections to end.
     onStopping: () => viewers.close(),
     onDrain: async () => {

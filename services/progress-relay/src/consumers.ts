@@ -1,10 +1,10 @@
-import type { ConsumerTable } from '@anime/messaging';
+import type { ConsumerTable, ProcessRow } from '@anime/messaging';
 import type { JobEvents } from './adapters/job-events.js';
 import { SHOWN_EVENTS } from './domain/job-view/job-view.js';
 import type { Viewers } from './viewers/viewers.js';
 
 /** All that the progress-relay reads of the log, and how. Progress itself is not in the log (`ProgressStream`). */
-export function consumers(events: JobEvents, viewers: Viewers): ConsumerTable {
+export function consumers(events: JobEvents, viewers: Viewers, keys: ProcessRow): ConsumerTable {
   return [
     {
       kind: 'projection',
@@ -23,5 +23,6 @@ export function consumers(events: JobEvents, viewers: Viewers): ConsumerTable {
         events.reached(checkpoint);
       },
     },
+    keys,
   ];
 }

@@ -293,8 +293,8 @@ describe('what may not connect', () => {
     const relay = await studio.relay();
     const path = `/api/anime/jobs/${uuidv7()}/progress`;
     expect(await refusal(relay.url, path, { origin: 'https://example.org' })).toMatchObject({
-      status: 400,
-      body: { errors: [{ path: 'header/origin' }] },
+      status: 401,
+      body: { code: 'unauthenticated', detail: expect.stringContaining('Origin') },
     });
     const plain = await fetch(`${relay.url}${path}`);
     expect([plain.status, await plain.json()]).toMatchObject([400, { detail: expect.stringContaining('ws://') }]);

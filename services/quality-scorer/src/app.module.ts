@@ -1,6 +1,7 @@
 import { createScorer } from '@anime/quality-metrics';
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { ModelSession } from './adapters/model-session.js';
+import { scorerMetrics } from './adapters/scorer-metrics.js';
 import type { QualityScorerConfig } from './config.js';
 import { consumers, RETRIES } from './consumers.js';
 import { scorerBuildOf } from './domain/scoring/scorer-build.js';
@@ -11,8 +12,9 @@ import { scorerBuildOf } from './domain/scoring/scorer-build.js';
  */
 export async function composeQualityScorer(config: QualityScorerConfig, retries = RETRIES): Promise<RunServiceOptions> {
   const service = new ServiceParts({ name: 'quality-scorer', moduleUrl: import.meta.url, config });
-  const { log, logger, readiness } = service;
-  const scorer = await createScorer();
+  const { log, logger, metrics, readiness } = service;
+  const { onMetric, onPicture } = scorerMetrics(metrics);
+  const scorer = await createScorer({ onMetric });
   const session = new ModelSession(scorer);
   const scorerBuild = scorerBuildOf(service.version, scorer.graphSha256);
   logger.info({ scorerBuild }, 'model session ready');
@@ -23,6 +25,7 @@ export async function composeQualityScorer(config: QualityScorerConfig, retries 
       blobs: service.openBlobs(config),
       scorer: session,
       scorerBuild,
+      onPicture,
       now: () => new Date().toISOString(),
     },
     retries,

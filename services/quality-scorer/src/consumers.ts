@@ -1,7 +1,6 @@
-import { JobExecutedV1, SCORER_DURABLE } from '@anime/contracts';
-import { DONE, defineReactor, type ConsumerTable } from '@anime/messaging';
+import { DeadLetterScorerParkedV1, DeadLetterScorerSettledV1, JobExecutedV1, SCORER_DURABLE } from '@anime/contracts';
+import { DeadLetters, DONE, defineReactor, type ConsumerTable } from '@anime/messaging';
 import { isProblem } from '@anime/problem-details';
-import { parkAttempt } from './reactors/park-attempt.js';
 import { isUnscored, scoreAttempt, type ScoreDependencies } from './reactors/score-attempt.js';
 
 /** A minute in all: a job waits no longer than that for scores that do not come. */
@@ -9,6 +8,13 @@ export const RETRIES = { maxDeliveries: 5, backoffMs: [1_000, 5_000, 15_000, 40_
 
 /** All that the quality-scorer reads, and how. */
 export function consumers(deps: ScoreDependencies, retries: typeof RETRIES = RETRIES): ConsumerTable {
+  const letters = new DeadLetters({
+    log: deps.log,
+    consumer: SCORER_DURABLE.name,
+    parked: DeadLetterScorerParkedV1,
+    settled: DeadLetterScorerSettledV1,
+    now: deps.now,
+  });
   return [
     defineReactor({
       kind: 'reactor',
@@ -29,7 +35,8 @@ export function consumers(deps: ScoreDependencies, retries: typeof RETRIES = RET
           return { kind: hopeless ? 'park' : 'retry', error };
         }
       },
-      park: (event, error, deliveries) => parkAttempt(deps, event, error, deliveries),
+      park: (event, error, deliveries) => letters.park(event, error, deliveries),
+      replays: letters,
     }),
   ];
 }

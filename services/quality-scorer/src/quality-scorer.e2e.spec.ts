@@ -2,11 +2,19 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FsBlobStore } from '@anime/blob-store';
-import { JobScoredV1, SCORER_DURABLE } from '@anime/contracts';
-import { createDurable, openLog, provision, type JetStreamLog } from '@anime/event-store';
-import { eventsOf, executedAttempt, executedOutput } from '@anime/event-store/testing';
-import { eventually, replaceByPipe, spawnService, useNats } from '@anime/testing';
+import {
+  DeadLetterReplayedV1,
+  DeadLetterScorerParkedV1,
+  DeadLetterScorerSettledV1,
+  EVENTS_STREAM,
+  JobScoredV1,
+  SCORER_DURABLE,
+} from '@anime/contracts';
+import { createDurable, deadLetterIdOf, openLog, provision, sha256Hex, type JetStreamLog } from '@anime/event-store';
+import { eventsOf, executedAttempt, executedOutput, testEvent } from '@anime/event-store/testing';
+import { durableSettled, eventually, replaceByPipe, spawnService, spendDeliveries, useNats } from '@anime/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { RETRIES } from './consumers.js';
 
 const ENTRY = path.join(import.meta.dirname, '..', 'dist', 'main.js');
 const PICTURE = new URL('../../../libs/quality-metrics/golden/images/face_a.png', import.meta.url);
@@ -62,6 +70,57 @@ describe('the quality-scorer process', () => {
     const facts = await scored(executed.aggregateId);
     expect(facts).toHaveLength(1);
     expect(facts[0]?.data.outputs[0]?.metrics.map((metric) => metric.status)).toEqual(['measured', 'measured']);
+    expect(await service.stop()).toEqual({ code: 0, signal: null });
+  }, 60_000);
+
+  it('killed in the middle of a replay gives one score and one answer after its restart', async () => {
+    const blobs = new FsBlobStore(root);
+    const picture = await readFile(PICTURE);
+    const blob = { sha256: sha256Hex(picture), size: picture.byteLength };
+    const executed = executedAttempt([executedOutput(blob)]);
+    const { id: eventId, aggregateId } = executed;
+    const letterId = deadLetterIdOf(SCORER_DURABLE.name, eventId);
+
+    // The picture is not there when the event is tried for the last time.
+    await log.append(executed);
+    const times = RETRIES.maxDeliveries - 1;
+    const durable = SCORER_DURABLE.name;
+    await spendDeliveries(await nats.connection(), { stream: EVENTS_STREAM, durable, eventId, times });
+    await using service = await spawnService({
+      entry: ENTRY,
+      env: { NATS_URL: natsUrl, ANIME_BLOBS_DIR: root, LOG_LEVEL: 'silent' },
+    });
+    await eventually(async () => (await eventsOf(log, DeadLetterScorerParkedV1, letterId)).length > 0, {
+      what: 'it is given up',
+    });
+
+    await blobs.put(picture);
+    const { file, opened } = await replaceByPipe(root, blob.sha256);
+    const eventName = executed.contract.name;
+    const givenUp = { consumer: SCORER_DURABLE.name, eventId, eventName, aggregateId };
+    const replayed = testEvent(DeadLetterReplayedV1, letterId, givenUp);
+    await log.append(replayed);
+    const writing = await opened();
+    await writing.write(picture.subarray(0, 1_000));
+    await service.kill('SIGKILL');
+    await writing.close();
+    expect(await scored(aggregateId)).toEqual([]);
+
+    await rm(file);
+    await blobs.put(picture);
+    await service.restart();
+    const [answer] = await eventually(
+      async () => {
+        const answers = await eventsOf(log, DeadLetterScorerSettledV1, letterId);
+        return answers.length > 0 && answers;
+      },
+      { what: 'the replay is settled' },
+    );
+    expect(answer?.data).toMatchObject({ replayId: replayed.id, outcome: 'handled' });
+    await durableSettled(await nats.connection(), EVENTS_STREAM, SCORER_DURABLE.name);
+    expect(await scored(aggregateId)).toHaveLength(1);
+    expect(await eventsOf(log, DeadLetterScorerSettledV1, letterId)).toHaveLength(1);
+    expect(await eventsOf(log, DeadLetterScorerParkedV1, letterId)).toHaveLength(1);
     expect(await service.stop()).toEqual({ code: 0, signal: null });
   }, 60_000);
 });

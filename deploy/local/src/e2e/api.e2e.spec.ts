@@ -55,6 +55,28 @@ describe('the API of a whole studio', () => {
     ]);
   }, 60_000);
 
+  it("keeps the files of a project's jobs below its slug, and makes them with its settings", async () => {
+    const { client } = studio;
+    const path = { id: 'night-film' };
+    await unwrap(client.POST('/api/anime/projects', { body: { slug: path.id, title: 'Night film' } }));
+    const project = await unwrap(client.GET('/api/anime/projects/{id}', { params: { path } }));
+    const params = { path, header: { 'if-match': `"${project.revision}"` } };
+    const body = { negativePrompt: 'daylight' };
+    await unwrap(client.PUT('/api/anime/projects/{id}/settings', { params, body }));
+    const asked = { ...SMALL, project: path.id };
+    const job = await unwrap(
+      client.POST('/api/anime/generate/image', { params: { query: { wait: 60 } }, body: asked }),
+    );
+    if (!('files' in job)) throw new Error('the job has not ended within a minute');
+    expect(job).toMatchObject({ status: 'completed', project: project.id, parameters: body });
+    for (const file of job.files) expect(file.path).toMatch(/^night-film\/jobs\/\d{4}\/\d\d\/\d\d\//);
+    expect(job.files.length).toBeGreaterThan(0);
+    await unwrap(client.POST('/api/anime/projects/{id}/archive', { params: { path } }));
+    expect(await post('/api/anime/generate/image', asked)).toMatchObject({ status: 409 });
+    const { projects } = await unwrap(client.GET('/api/anime/projects'));
+    expect(projects.map(({ slug }) => slug)).toContain(path.id);
+  }, 60_000);
+
   it('carries the trace of the one who asked into every event of the job, as well as their correlation', async () => {
     const traceId = 'c'.repeat(32);
     const correlation = '0193a000-0000-7000-8000-0000000000c0';
@@ -166,6 +188,11 @@ describe('the API of a whole studio', () => {
         [ask('GET', `/api/anime/jobs/${NOBODY}`), 404, 'job-not-found', []],
         [ask('GET', `/api/anime/jobs/${NOBODY}/events`), 404, 'job-not-found', []],
         [ask('POST', `/api/anime/jobs/${NOBODY}/cancel`), 404, 'job-not-found', []],
+        [ask('GET', `/api/anime/dead-letters/${NOBODY}`), 404, 'dead-letter-not-found', []],
+        [ask('POST', `/api/anime/dead-letters/${NOBODY}/replay`), 404, 'dead-letter-not-found', []],
+        [post(`/api/anime/dead-letters/${NOBODY}/discard`, { reason: 'x' }), 404, 'dead-letter-not-found', []],
+        [ask('GET', '/api/anime/dead-letters?cursor=nonsense'), 400, 'bad-cursor', []],
+        [ask('GET', '/api/anime/void-messages?kind=all'), 400, 'validation-failed', ['query/kind']],
         [ask('GET', '/api/anime/jobs?cursor=nonsense'), 400, 'bad-cursor', []],
         [ask('GET', '/api/anime/jobs?status=asleep&limit=0'), 400, 'validation-failed', []],
       ];

@@ -1,4 +1,4 @@
-import { JobAcceptedV1, JobStartedV1 } from '@anime/contracts';
+import { JobAcceptedV2, JobStartedV1 } from '@anime/contracts';
 import { promptIdOf } from '@anime/event-store';
 import { eventually } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -34,7 +34,7 @@ describe('while something is away', () => {
         .join(),
     ).toMatch(/ComfyUI/);
     const jobId = await studio.requestImage({ steps: 2, seed: 1 });
-    await studio.happened(jobId, JobAcceptedV1);
+    await studio.happened(jobId, JobAcceptedV2);
     expect(await studio.trail(jobId)).not.toContain('failed');
     await studio.simulator.restart();
     expect((await studio.ended(jobId)).status).toBe('completed');

@@ -1,4 +1,4 @@
-import { JobAcceptedV1, JobCancelledV1, JobExecutedV1, JobStartedV1 } from '@anime/contracts';
+import { JobAcceptedV2, JobCancelledV1, JobExecutedV1, JobStartedV1 } from '@anime/contracts';
 import { promptIdOf } from '@anime/event-store';
 import { unwrap } from '@anime/gateway-client';
 import { eventually } from '@anime/testing';
@@ -50,7 +50,7 @@ describe('a cancel', () => {
   it('of a queued job ends it at once, and it never runs', async () => {
     const busy = [await studio.requestImage({ steps: 60, seed: 2 }), await studio.requestImage({ steps: 60, seed: 3 })];
     const jobId = await studio.requestImage({ seed: 4 });
-    await studio.happened(jobId, JobAcceptedV1);
+    await studio.happened(jobId, JobAcceptedV2);
     await cancel(jobId);
     const cancelled = await studio.happened(jobId, JobCancelledV1);
     expect(cancelled.data).toEqual({ stage: 'queued', attempt: null });

@@ -91,7 +91,8 @@ describe('a studio whose processes are killed again and again', () => {
         await expectExplainedRuns(jobId, runs);
         await expectOneSet(jobId);
       }
-      expect((await studio.rebuildAndCompare()).position).toBe(await studio.log.end());
+      const end = await studio.log.end();
+      for (const { position } of await studio.rebuildAndCompare()) expect(position).toBe(end);
     },
     ROUNDS * 120_000 + 240_000,
   );

@@ -1,15 +1,18 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { SERVICES } from '@anime/contracts';
 import { createGatewayClient, unwrap } from '@anime/gateway-client';
 import { eventually, freePort } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const ENTRY = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../../../services/cli/dist/main.js', import.meta.url));
 
 /** The launcher as a user runs it, with what it printed. */
 class Launcher {
@@ -107,6 +110,37 @@ describe('npm start', () => {
     });
   }, 120_000);
 
+  it('keeps the passwords of NATS to files that only their owner reads, with which commands log in', async () => {
+    const launcher = start();
+    await launcher.up();
+    const logins = path.join(dataDir, 'nats-logins');
+    const users = await readdir(logins);
+    expect(users.toSorted()).toEqual([...SERVICES, 'provision'].toSorted());
+    const passwords: string[] = [];
+    for (const user of users) {
+      const file = path.join(logins, user);
+      expect((await stat(file)).mode & 0o777).toBe(0o600);
+      passwords.push(new URL(await readFile(file, 'utf8')).password);
+    }
+    expect(new Set(passwords).size).toBe(users.length);
+    expect((await stat(path.join(dataDir, 'nats', 'nats-server.conf'))).mode & 0o777).toBe(0o600);
+
+    const NATS_URL = (await readFile(path.join(logins, 'provision'), 'utf8')).trim();
+    const listed = await promisify(execFile)(process.execPath, [CLI, 'consumers', 'list'], {
+      env: { ...process.env, NATS_URL },
+    });
+    expect(listed.stdout).toMatch(/^executor-[0-9a-f-]{36} +present/m);
+
+    const said = [launcher.output, ...(await processesOf(dataDir))];
+    for (const folder of ['logs', 'nats']) {
+      for (const file of (await readdir(path.join(dataDir, folder))).filter((name) => name.endsWith('.log')))
+        said.push(await readFile(path.join(dataDir, folder, file), 'utf8'));
+    }
+    for (const password of passwords) expect(said.filter((text) => text.includes(password))).toEqual([]);
+    launcher.process.kill('SIGINT');
+    expect(await launcher.exit).toBe(0);
+  }, 120_000);
+
   it('recovers after kill -9 of the launcher, with everything that was there', async () => {
     const killed = start();
     const client = createGatewayClient(await killed.up());
@@ -202,6 +236,14 @@ describe('npm start', () => {
     launcher.process.kill('SIGINT');
     expect(await launcher.exit).toBe(0);
   }, 120_000);
+
+  it('refuses keys in the folder of the data, and starts nothing', async () => {
+    const launcher = launch(['start', '--data-dir', dataDir], { ANIME_KEYS_DIR: path.join(dataDir, 'keys') });
+    expect(await launcher.exit).toBe(1);
+    expect(launcher.output).toContain('ANIME_KEYS_DIR must be outside the data');
+    expect(await readdir(dataDir)).not.toContain('keys');
+    expect(await processesOf(dataDir)).toEqual([]);
+  });
 
   it('names a port that is taken and the way out, without a stack trace', async () => {
     const occupier = createServer().listen(8335, '127.0.0.1');

@@ -11,6 +11,7 @@ describe('an executor that nobody serves any more', () => {
   beforeAll(async () => {
     studio = await TestStudio.start({
       env: { ANIME_EXECUTOR_LIMIT_MS: String(LIMIT_MS) },
+      executors: ['old', 'new'],
       services: ['gateway', 'orchestrator', 'quality-scorer', 'file-organizer', 'progress-relay'],
     });
   }, 120_000);

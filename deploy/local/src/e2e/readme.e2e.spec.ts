@@ -25,17 +25,22 @@ describe('the README', () => {
   }, 120_000);
   afterAll(() => studio[Symbol.asyncDispose](), 60_000);
 
-  it('has curl examples that do what they say', async () => {
-    const examples = shellCommands(readme).filter((command) => command.startsWith('curl'));
-    expect(examples.length).toBeGreaterThanOrEqual(5);
-    for (const example of examples) {
-      const command = example.replaceAll('http://127.0.0.1:8331', studio.service('gateway').url);
-      const { stdout } = await promisify(execFile)('bash', ['-c', command]);
-      const answer = JSON.parse(stdout) as { code?: string; status?: unknown };
-      expect([example, answer.code]).toEqual([example, undefined]);
-      if (example.includes('wait=60')) expect(answer.status).toBe('completed');
-    }
-  }, 90_000);
+  it.each(['README.md', 'docs/how-to/projects.md'])(
+    '(%s) has curl examples that do what they say',
+    async (page) => {
+      const markdown = await readFile(path.join(ROOT, page), 'utf8');
+      const examples = shellCommands(markdown).filter((command) => command.startsWith('curl'));
+      expect(examples.length).toBeGreaterThanOrEqual(5);
+      for (const example of examples) {
+        const command = example.replaceAll('http://127.0.0.1:8331', studio.service('gateway').url);
+        const { stdout } = await promisify(execFile)('bash', ['-c', command]);
+        const answer = JSON.parse(stdout) as { code?: string; status?: unknown };
+        expect([example, answer.code]).toEqual([example, undefined]);
+        if (example.includes('wait=60')) expect(answer.status).toBe('completed');
+      }
+    },
+    90_000,
+  );
 
   it('names npm commands that exist', async () => {
     const scriptsOf = async (file: string): Promise<Record<string, string>> =>

@@ -2,7 +2,7 @@ import { unwrap } from '@anime/gateway-client';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestStudio } from '../testing/test-studio.js';
 
-describe('the read-model of a studio that worked', () => {
+describe('each read-model of a studio that worked', () => {
   let studio: TestStudio;
   beforeAll(async () => {
     studio = await TestStudio.start();
@@ -11,7 +11,9 @@ describe('the read-model of a studio that worked', () => {
 
   it('is equal, in every row and column, to one that is rebuilt from the log', async () => {
     // What the demo makes, a cancelled job, one that fails on the GPU, and garbage among the events.
-    const picture = await studio.requestImage({ seed: 1 });
+    const film = { slug: 'demo-film', title: 'Demo film', settings: { negativePrompt: 'blurry' } };
+    await unwrap(studio.client.POST('/api/anime/projects', { body: film }));
+    const picture = await studio.requestImage({ seed: 1, project: film.slug });
     const body = { prompt: 'clouds', frames: 4, fps: 8, width: 64, height: 64, steps: 4 };
     const clip = await unwrap(
       studio.client.POST('/api/anime/generate/video', { params: { query: { wait: 60 } }, body }),
@@ -32,13 +34,17 @@ describe('the read-model of a studio that worked', () => {
     await fetch(`${studio.simulator.url}/simulator/faults`, { method: 'POST', body: JSON.stringify({ failNode }) });
     const failing = await studio.requestImage({ seed: 3 });
     expect((await studio.ended(failing)).status).toBe('failed');
-    expect((await studio.ended(picture)).status).toBe('completed');
+    const done = await studio.ended(picture);
+    expect(done).toMatchObject({ status: 'completed', parameters: { negativePrompt: 'blurry' } });
+    for (const { path } of done.files) expect(path).toMatch(/^demo-film\/jobs\/\d{4}\/\d\d\/\d\d\//);
+    await unwrap(studio.client.POST('/api/anime/projects/{id}/archive', { params: { path: { id: film.slug } } }));
 
-    expect(await studio.rebuildAndCompare()).toEqual({
-      rebuilt: 'jobs',
-      position: await studio.log.end(),
-      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
-    });
+    const equal = { position: await studio.log.end(), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) };
+    expect(await studio.rebuildAndCompare()).toEqual([
+      { rebuilt: 'jobs', ...equal },
+      { rebuilt: 'projects', ...equal },
+      { rebuilt: 'dead-letters', ...equal },
+    ]);
     // The live gateway goes on from the new tables.
     const after = await studio.requestImage({ seed: 4, steps: 2 });
     expect((await studio.ended(after)).status).toBe('completed');

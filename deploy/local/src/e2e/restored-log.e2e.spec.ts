@@ -50,7 +50,7 @@ describe('an older copy of the log restored under running services', () => {
       timeoutMs: 30_000,
     });
 
-    const env = { ...process.env, NATS_URL: studio.nats.url, DATABASE_URL: studio.databaseUrl };
+    const env = { ...process.env, NATS_URL: studio.natsUrl('gateway'), DATABASE_URL: studio.databaseUrl };
     await expect(
       promisify(execFile)(process.execPath, [REBUILD, '--check-parity'], { env, timeout: 30_000 }),
     ).rejects.toThrow(/ahead of the log/);

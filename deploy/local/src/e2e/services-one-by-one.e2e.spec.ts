@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { SERVICES, type ServiceName } from '@anime/contracts';
+import { natsUrlFor, passwordVariable } from '@anime/event-store';
 import { startNatsServer } from '@anime/embedded-servers';
 import { createGatewayClient, unwrap } from '@anime/gateway-client';
 import { createTestDatabase, eventually, spawnService } from '@anime/testing';
@@ -34,18 +35,23 @@ describe('the services one by one, as the README says', () => {
     'NODE_ENV',
     'ANIME_BLOBS',
     'ANIME_BLOBS_DIR',
+    'ANIME_KEYS_DIR',
     'ANIME_LIBRARY_DIR',
     'ANIME_WORKFLOWS_DIR',
   ])
     delete env[name];
   let here: string;
   let commands: [ServiceName, string][];
+  let natsUrlOf: (user: string) => string;
 
   beforeAll(async () => {
     commands = startCommands(await readFile(path.join(ROOT, 'README.md'), 'utf8'));
     here = await mkdtemp(path.join(tmpdir(), 'anime-one-by-one-'));
     made.push(() => rm(here, { recursive: true, force: true }));
-    const nats = await startNatsServer();
+    const passwords = await passwordsOfUsers();
+    const usersFile = path.join(ROOT, 'deploy', 'nats', 'users.conf');
+    const nats = await startNatsServer({ env: passwords, extraConfig: await readFile(usersFile, 'utf8') });
+    natsUrlOf = (user) => natsUrlFor(nats.url, user, passwords[passwordVariable(user)] ?? '');
     made.push(() => nats.stop());
     const database = await createTestDatabase();
     made.push(() => database[Symbol.asyncDispose]());
@@ -55,17 +61,24 @@ describe('the services one by one, as the README says', () => {
       until: (line) => line['ready'] === true,
     });
     made.push(() => simulator.stop());
-    Object.assign(env, { NATS_URL: nats.url, DATABASE_URL: database.url, COMFYUI_URLS: simulator.url });
+    Object.assign(env, { DATABASE_URL: database.url, COMFYUI_URLS: simulator.url });
   }, 60_000);
   afterAll(async () => {
     for (let undo = made.pop(); undo !== undefined; undo = made.pop()) await undo();
   }, 60_000);
 
+  /** What the README's command writes for docker compose. */
+  async function passwordsOfUsers(): Promise<Record<string, string>> {
+    const command = fromElsewhere('npm run -s anime -- nats-users --passwords');
+    const { stdout } = await promisify(execFile)('bash', ['-c', command], { cwd: here });
+    return Object.fromEntries([...stdout.matchAll(/^(\w+)=(.+)$/gm)].map(([, name = '', value = '']) => [name, value]));
+  }
+
   /** Runs a command of the README in its own process group; answers where the service listens. */
-  async function start(command: string): Promise<string> {
+  async function start(name: ServiceName, command: string): Promise<string> {
     const child = spawn('bash', ['-c', fromElsewhere(command)], {
       cwd: here,
-      env,
+      env: { ...env, NATS_URL: natsUrlOf(name) },
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -103,9 +116,12 @@ describe('the services one by one, as the README says', () => {
   }, 60_000);
 
   it('complete a job, with blobs and library in the folder where the user stands', async () => {
-    await promisify(execFile)('bash', ['-c', fromElsewhere('npm run anime -- provision')], { cwd: here, env });
+    await promisify(execFile)('bash', ['-c', fromElsewhere('npm run anime -- provision')], {
+      cwd: here,
+      env: { ...env, NATS_URL: natsUrlOf('provision') },
+    });
     const urls = new Map(
-      await Promise.all(commands.map(async ([name, command]) => [name, await start(command)] as const)),
+      await Promise.all(commands.map(async ([name, command]) => [name, await start(name, command)] as const)),
     );
     for (const [name, url] of urls) {
       await eventually(async () => (await fetch(`${url}/ready`)).ok, { what: `${name} is ready`, timeoutMs: 30_000 });

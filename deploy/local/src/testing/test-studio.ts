@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,12 +8,26 @@ import { promisify } from 'node:util';
 import { ENDED_STATUSES, SERVICES, type EventContract, type ServiceName } from '@anime/contracts';
 import type { Job } from '@anime/contracts/http';
 import { startNatsServer, startPostgres, type NatsServer, type PostgresServer } from '@anime/embedded-servers';
-import { openLog, provision, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
+import {
+  executorIdOf,
+  natsUrlFor,
+  openLog,
+  provision,
+  PROVISION_USER,
+  quoted,
+  renderNatsUsers,
+  studioRights,
+  type JetStreamLog,
+  type RecordedEvent,
+  type UserRights,
+} from '@anime/event-store';
 import { createGatewayClient, unwrap, type GatewayClient } from '@anime/gateway-client';
 import { AnswerCheck } from '@anime/gateway-client/testing';
 import { createTestDatabase, eventually, freePort, spawnService, type ServiceProcess } from '@anime/testing';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+/** The test itself: reads the log, and plants in it what no service may. Whoever gives no login is this user. */
+const TEST_USER: UserRights = { user: 'test', publish: ['>'], subscribe: ['>'] };
 const REBUILD = path.join(ROOT, 'services/gateway/dist/rebuild.js');
 
 export interface TestStudioOptions {
@@ -20,23 +35,37 @@ export interface TestStudioOptions {
   readonly stepDelayMs?: number;
   /** How many simulated ComfyUI servers; default 1. */
   readonly simulators?: number;
+  /** Names of executors that the test starts by itself, which need rights too. */
+  readonly executors?: readonly string[];
   /** Which services to start; default all. */
   readonly services?: readonly ServiceName[];
   readonly env?: Readonly<Record<string, string>>;
+  /** More of nats-server's configuration, e.g. its monitoring. */
+  readonly natsConfig?: string;
   /** A PostgreSQL of its own, to be killed; else a database in the one of the whole run. */
   readonly ownPostgres?: boolean;
+  /** Of the event log on disk; default as in a real studio. */
+  readonly compression?: 's2' | 'none';
+}
+
+interface Rebuilt {
+  readonly rebuilt: string;
+  readonly position: number;
+  readonly sha256: string;
 }
 
 /** A whole studio of real processes for one test file: each can be killed and started again. */
 export class TestStudio implements AsyncDisposable {
   readonly #made: (() => PromiseLike<unknown>)[] = [];
   readonly #services = new Map<ServiceName, ServiceProcess>();
+  readonly #passwords = new Map<string, string>();
   #nats: NatsServer | undefined;
   #postgres: PostgresServer | undefined;
   #databaseUrl: string | undefined;
   readonly #simulators: ServiceProcess[] = [];
   #log: JetStreamLog | undefined;
   readonly answers = new AnswerCheck();
+  /** All data; its own PostgreSQL's too, where that can be. */
   dir = '';
 
   static async start(options: TestStudioOptions = {}): Promise<TestStudio> {
@@ -52,6 +81,11 @@ export class TestStudio implements AsyncDisposable {
 
   get nats(): NatsServer {
     return present(this.#nats);
+  }
+
+  /** NATS_URL of a service, or of `provision`: with its login, so that it may do what its user may. */
+  natsUrl(user: ServiceName | typeof PROVISION_USER): string {
+    return natsUrlFor(this.nats.url, user, this.#password(user));
   }
 
   /** Only with `ownPostgres`. */
@@ -80,6 +114,11 @@ export class TestStudio implements AsyncDisposable {
     return path.join(this.dir, 'library');
   }
 
+  /** Outside of the data, as they must be. */
+  get keysDir(): string {
+    return `${this.dir}-keys`;
+  }
+
   service(name: ServiceName): ServiceProcess {
     return present(this.#services.get(name), name);
   }
@@ -96,10 +135,11 @@ export class TestStudio implements AsyncDisposable {
       entry: path.join(ROOT, 'services', name, 'dist', 'main.js'),
       cwd: this.dir,
       env: {
-        NATS_URL: this.nats.url,
+        NATS_URL: this.natsUrl(name),
         DATABASE_URL: this.databaseUrl,
         NATS_SYNCED: '1',
         ANIME_BLOBS_DIR: path.join(this.dir, 'blobs'),
+        ANIME_KEYS_DIR: this.keysDir,
         ANIME_LIBRARY_DIR: this.libraryDir,
         COMFYUI_URLS: this.#simulators.map(({ url }) => url).join(','),
         ...env,
@@ -111,7 +151,7 @@ export class TestStudio implements AsyncDisposable {
 
   /** Asks for a picture; returns the id of its job. */
   async requestImage(
-    body: { prompt?: string; seed?: number; steps?: number; width?: number; height?: number } = {},
+    body: { prompt?: string; seed?: number; steps?: number; width?: number; height?: number; project?: string } = {},
   ): Promise<string> {
     const answer = await unwrap(
       this.client.POST('/api/anime/generate/image', {
@@ -178,27 +218,40 @@ export class TestStudio implements AsyncDisposable {
   }
 
   /**
-   * Rebuilds the read-model from the log and compares it with the live one.
+   * Rebuilds the read-models from the log and compares each with the live one.
    * @throws when a row or a column differs
    */
-  async rebuildAndCompare(): Promise<{ readonly rebuilt: string; readonly position: number; readonly sha256: string }> {
-    const env = { ...process.env, NATS_URL: this.nats.url, DATABASE_URL: this.databaseUrl };
+  async rebuildAndCompare(): Promise<readonly Rebuilt[]> {
+    const env = { ...process.env, NATS_URL: this.natsUrl('gateway'), DATABASE_URL: this.databaseUrl };
     const { stdout } = await promisify(execFile)(process.execPath, [REBUILD, '--check-parity'], { env });
-    return JSON.parse(stdout) as { rebuilt: string; position: number; sha256: string };
+    const lines = stdout.trim().split('\n');
+    return lines.map((line) => JSON.parse(line) as Rebuilt);
+  }
+
+  /** Stops everything in order; what it wrote stays until it is disposed of. */
+  async stop(): Promise<void> {
+    for (let undo = this.#made.pop(); undo !== undefined; undo = this.#made.pop()) await undo();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (let undo = this.#made.pop(); undo !== undefined; undo = this.#made.pop()) await undo();
+    await this.stop();
+    if (this.dir === '') return; // nothing was made
+    for (const folder of [this.dir, this.keysDir]) await rm(folder, { recursive: true, force: true });
   }
 
   async #start(options: TestStudioOptions): Promise<void> {
     this.dir = await mkdtemp(path.join(tmpdir(), 'anime-studio-'));
-    this.#made.push(() => rm(this.dir, { recursive: true, force: true }));
-    const nats = await startNatsServer({ syncAlways: false });
+    await chmod(this.dir, 0o711); // as root, PostgreSQL is another user's process
+    const extraConfig = `${this.#users(options)}${options.natsConfig ?? ''}`;
+    const nats = await startNatsServer({ syncAlways: false, extraConfig, dataDir: path.join(this.dir, 'nats') });
     this.#nats = nats;
     this.#made.push(() => nats.stop());
     await this.#startDatabase(options.ownPostgres === true);
-    await provision({ natsUrl: nats.url });
+    const { compression } = options;
+    await provision({
+      natsUrl: this.natsUrl(PROVISION_USER),
+      ...(compression === undefined ? {} : { compression }),
+    });
     this.#log = openLog({ natsUrl: nats.url, name: 'test' });
     this.#made.push(() => this.log.close());
     for (let n = 1; n <= (options.simulators ?? 1); n += 1) await this.#startSimulator(n, options.stepDelayMs ?? 15);
@@ -207,6 +260,20 @@ export class TestStudio implements AsyncDisposable {
         this.#services.set(name, await this.startService(name, options.env));
       }),
     );
+  }
+
+  /** nats-server's users: those of the product, and the test. */
+  #users({ simulators = 1, executors = [] }: TestStudioOptions): string {
+    const unnamed = Array.from({ length: simulators }, (_, i) => `comfyui-${i + 1}`);
+    const executorIds = [...unnamed, ...executors].map((name) => executorIdOf('studio', name));
+    const users = [...studioRights({ executorIds }), TEST_USER];
+    return `${renderNatsUsers(users, (user) => quoted(this.#password(user)))}no_auth_user: ${TEST_USER.user}\n`;
+  }
+
+  #password(user: string): string {
+    const password = this.#passwords.get(user) ?? randomBytes(16).toString('hex');
+    this.#passwords.set(user, password);
+    return password;
   }
 
   async #startSimulator(n: number, stepDelayMs: number): Promise<void> {
@@ -227,7 +294,7 @@ export class TestStudio implements AsyncDisposable {
   async #startDatabase(own: boolean): Promise<void> {
     if (own) {
       // Durable: kill -9 must not lose what was committed.
-      const postgres = await startPostgres();
+      const postgres = await startPostgres({ dataDir: path.join(this.dir, 'postgres') });
       this.#postgres = postgres;
       this.#made.push(() => postgres.stop());
       this.#databaseUrl = postgres.url();

@@ -40,7 +40,7 @@ export class AggregateCache<State, Event extends RecordedEvent = RecordedEvent> 
   readonly #folded: LRUCache<string, Folded<State>>;
 
   constructor(
-    private readonly log: EventLog,
+    private readonly log: Pick<EventLog, 'lastOfAggregate' | 'readAggregate'>,
     private readonly decider: Pick<Decider<State, never, Event>, 'foldVersion' | 'initial' | 'evolve'>,
     readonly aggregate: Aggregate,
     private readonly options: AggregateCacheOptions = {},

@@ -47,6 +47,7 @@ describe('handleCommand', () => {
     });
     expect(await handleCommand(log, counterDecider, request('cancel-if-none'))).toEqual({
       decision: { kind: 'nothing' },
+      state: { cancels: 1, attempts: [] },
     });
     expect(await log.end()).toBe(1);
   });
@@ -70,6 +71,7 @@ describe('handleCommand', () => {
     const log = new RivalLog(() => cancelRequested(), 1);
     expect(await handleCommand(log, counterDecider, request('cancel-if-none'))).toEqual({
       decision: { kind: 'nothing' },
+      state: { cancels: 1, attempts: [] },
     });
     const behindFact = new RivalLog(() => started(1), 2);
     expect(await handleCommand(behindFact, counterDecider, request('cancel'))).toMatchObject({
@@ -92,6 +94,7 @@ describe('handleCommand', () => {
     });
     expect(await handleCommand(log, counterDecider, { ...request('cancel-if-none'), createOnce: true })).toEqual({
       decision: { kind: 'nothing' },
+      state: { cancels: 1, attempts: [] },
     });
   });
 

@@ -21,8 +21,10 @@ export interface CommandRequest<State, Command, Event extends RecordedEvent> {
   readonly cache?: AggregateCache<State, Event>;
 }
 
-export interface CommandResult {
+export interface CommandResult<State> {
   readonly decision: Decision;
+  /** What it was decided on. */
+  readonly state: State;
   /** Absent when nothing was decided. */
   readonly appended?: Appended;
 }
@@ -39,7 +41,7 @@ export async function handleCommand<State, Command, Event extends RecordedEvent>
   log: EventLog,
   decider: Decider<State, Command, Event>,
   request: CommandRequest<State, Command, Event>,
-): Promise<CommandResult> {
+): Promise<CommandResult<State>> {
   const { aggregate, aggregateId, meta } = request;
   const cache = request.cache ?? new AggregateCache<State, Event>(log, decider, aggregate, { max: 1 });
   let loaded = request.createOnce === true ? cache.fresh() : await cache.load(aggregateId);
@@ -48,9 +50,9 @@ export async function handleCommand<State, Command, Event extends RecordedEvent>
     try {
       const expect = { scope: 'aggregate', lastPosition: loaded.position } as const;
       const appended = await appendDecision(log, decision, { aggregateId, meta, expect });
-      if (appended === undefined) return { decision };
+      if (appended === undefined) return { decision, state: loaded.state };
       remember(cache, loaded, appended, decision, request);
-      return { decision, appended };
+      return { decision, state: loaded.state, appended };
     } catch (error) {
       if (!isProblem(error, 'append-conflict') || attempt === TRIES) throw error;
       loaded = await newer(cache, aggregateId, loaded.position);

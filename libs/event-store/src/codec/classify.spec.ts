@@ -107,6 +107,7 @@ describe('classify', () => {
       position: 7,
       subject: expect.any(String),
       reason: expect.stringMatching(reason),
+      size: expect.any(Number),
     });
   });
 

@@ -52,8 +52,8 @@ export function classify(message: StoredMessage, catalogue: ContractCatalogue, r
       event: recorded(envelope, contract, place.id, position, upcast(contract, data, catalogue)),
     };
   } catch (error) {
-    if (error instanceof Void) return { status: 'void', position, subject, reason: shortened(error.message) };
-    throw error;
+    if (!(error instanceof Void)) throw error;
+    return { status: 'void', position, subject, reason: shortened(error.message), size: message.data.byteLength };
   }
 }
 

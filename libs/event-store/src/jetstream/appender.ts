@@ -13,7 +13,7 @@ import { encodeEvent, type EncodedEvent } from '../codec/encode-event.js';
 import { checkpointId } from '../codec/stored-message.js';
 import type { Appended, Expectation } from '../event-log.js';
 import type { NewEvent } from '../event.js';
-import { isConflict, isUntaken, logProblem, unavailable } from './log-faults.js';
+import { denialOf, isConflict, isUntaken, logProblem, unavailable } from './log-faults.js';
 import type { NatsLink } from './nats-link.js';
 import { getMessage } from './stored-messages.js';
 
@@ -143,5 +143,6 @@ function expectedSubject(
 
 /** Everything but a clear no of the server: timeout, lost connection, JetStream not ready, the same id in process. */
 function isUncertain(error: unknown): boolean {
+  if (denialOf(error) !== undefined) return false;
   return !(error instanceof JetStreamApiError) || error.code === DUPLICATE_IN_PROCESS;
 }

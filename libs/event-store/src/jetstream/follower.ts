@@ -10,8 +10,8 @@ import { gather } from './gather.js';
 import type { EntrySource } from './entry-source.js';
 import { logBounds } from './log-bounds.js';
 import { logProblem } from './log-faults.js';
+import type { LogReaders } from './log-readers.js';
 import type { NatsLink } from './nats-link.js';
-import { orderedMessages } from './ordered-messages.js';
 import { pause } from './pause.js';
 
 const RETRY_MS = 250;
@@ -28,6 +28,7 @@ export class Follower {
   constructor(
     private readonly link: NatsLink,
     private readonly source: EntrySource,
+    private readonly readers: LogReaders,
     private readonly options: FollowOptions,
   ) {
     this.#at = options.after;
@@ -64,7 +65,7 @@ export class Follower {
     const start = this.#at.position === 0 ? first : this.#at.position + 1;
     if (end < start && !this.#told)
       await this.#hand({ entries: [], checkpoint: this.#at, caughtUp: true, end: this.#at.position });
-    const { messages, stop } = await orderedMessages(nc, this.link, stream, start);
+    const { messages, stop } = await this.readers.open(nc, start);
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
     try {

@@ -4,6 +4,7 @@ import {
   EVENTS_ROOT,
   EVENTS_STREAM,
   eventSubject,
+  kindFilter,
   type Aggregate,
   type ContractCatalogue,
   type EventContract,
@@ -14,10 +15,12 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Appended, EventLog, Expectation, FollowOptions } from '../event-log.js';
 import type { NewEvent } from '../event.js';
 import type { LogEntry } from '../log-entry.js';
+import { inPublishSpan } from '../publish-span.js';
 import { Appender } from './appender.js';
 import { EntrySource } from './entry-source.js';
 import { Follower } from './follower.js';
 import { logBounds } from './log-bounds.js';
+import { LogReaders } from './log-readers.js';
 import type { NatsCredentials } from './connection-options.js';
 import { NatsLink, type LinkState } from './nats-link.js';
 import { readRange } from './read-range.js';
@@ -25,12 +28,14 @@ import { deliveredMessage, type MessageQuery } from './stored-messages.js';
 
 export interface JetStreamLogOptions {
   readonly natsUrl: string;
-  /** Name of the connection, e.g. the service. */
+  /** The service, or whoever else it is: names the connection and the consumers that read the log. */
   readonly name: string;
   readonly catalogue?: ContractCatalogue;
   readonly stream?: string;
   readonly root?: string;
   readonly credentials?: NatsCredentials | undefined;
+  /** Told what NATS does not permit this user: once when it is met first, and again when it is met after a while. */
+  readonly onDenied?: (reason: string) => void;
   /** How long one acknowledgement may take before the event is sent again; default 2 s. */
   readonly ackTimeoutMs?: number;
   /** How long an operation waits for a connection before `log-unavailable`; default 1 s. */
@@ -55,6 +60,7 @@ export class JetStreamLog implements EventLog {
   readonly catalogue: ContractCatalogue;
   readonly #link: NatsLink;
   readonly #source: EntrySource;
+  readonly #readers: LogReaders;
   readonly #appender: Appender;
   readonly #graceMs: number;
   #refused: { readonly reason: string; readonly until: number } | undefined;
@@ -64,7 +70,9 @@ export class JetStreamLog implements EventLog {
     this.stream = options.stream ?? EVENTS_STREAM;
     this.catalogue = options.catalogue ?? CATALOGUE;
     this.#graceMs = options.graceMs ?? 1_000;
-    this.#link = new NatsLink({ natsUrl: options.natsUrl, name: options.name, credentials: options.credentials });
+    const { natsUrl, name, credentials, onDenied } = options;
+    this.#link = new NatsLink({ natsUrl, name, credentials, ...(onDenied === undefined ? {} : { onDenied }) });
+    this.#readers = new LogReaders(this.#link, this.stream, name);
     this.#source = new EntrySource(this.#link, { stream: this.stream, root: this.root, catalogue: this.catalogue });
     this.#link.onEveryLoss(() => this.#source.reset());
     this.#appender = new Appender(this.#link, {
@@ -103,14 +111,21 @@ export class JetStreamLog implements EventLog {
     return this.#link.close();
   }
 
-  /** Why the log took no event just now, though NATS is there: it is full. Null when it took the last one, or none came for a while. */
+  /**
+   * What is refused though NATS is there: the log is full, or this user lacks a right. Null when it took the last event, or
+   * nothing was refused for a while.
+   */
   refusal(): string | null {
+    const denial = this.#link.denial();
+    if (denial !== null) return denial;
     return this.#refused !== undefined && performance.now() < this.#refused.until ? this.#refused.reason : null;
   }
 
   async append(event: NewEvent, options: { readonly expect?: Expectation | undefined } = {}): Promise<Appended> {
     try {
-      const appended = await this.#appender.append(event, options.expect);
+      const appended = await inPublishSpan(event, this.stream, this.root, (traced) =>
+        this.#appender.append(traced, options.expect),
+      );
       this.#refused = undefined;
       return appended;
     } catch (error) {
@@ -133,27 +148,20 @@ export class JetStreamLog implements EventLog {
     aggregateId: string,
     options: { readonly after?: number } = {},
   ): AsyncIterable<LogEntry> {
-    const filter = aggregateFilter(this.root, aggregate, aggregateId);
-    const nc = await this.#link.within(this.#graceMs);
-    const last = await this.#source.get(nc, { last_by_subj: filter });
-    let position = options.after ?? 0;
-    // One request for each event: aggregates are short, and each answer is safe to parse.
-    while (last !== undefined && position < last.position) {
-      const message =
-        position + 1 === last.position ? last : await this.#source.get(nc, { seq: position + 1, next_by_subj: filter });
-      if (message === undefined) return;
-      yield await this.#source.entry(nc, message);
-      position = message.position;
-    }
+    yield* this.#filtered(aggregateFilter(this.root, aggregate, aggregateId), options.after ?? 0);
+  }
+
+  async *readKind(aggregate: Aggregate): AsyncIterable<LogEntry> {
+    yield* this.#filtered(kindFilter(this.root, aggregate), 0);
   }
 
   async *read(options: { readonly after: number; readonly to?: number }): AsyncIterable<LogEntry> {
     const nc = await this.#link.within(this.#graceMs);
-    yield* readRange(nc, this.#link, this.#source, options);
+    yield* readRange(nc, this.#link, this.#source, this.#readers, options);
   }
 
   follow(options: FollowOptions): Promise<void> {
-    return new Follower(this.#link, this.#source, options).run();
+    return new Follower(this.#link, this.#source, this.#readers, options).run();
   }
 
   /**
@@ -168,6 +176,20 @@ export class JetStreamLog implements EventLog {
   async end(): Promise<number> {
     const nc = await this.#link.within(this.#graceMs);
     return (await logBounds(nc, this.#link, this.stream)).end;
+  }
+
+  /** One request for each entry: what is read so is short, and each answer is safe to parse. */
+  async *#filtered(filter: string, after: number): AsyncIterable<LogEntry> {
+    const nc = await this.#link.within(this.#graceMs);
+    const last = await this.#source.get(nc, { last_by_subj: filter });
+    let position = after;
+    while (last !== undefined && position < last.position) {
+      const message =
+        position + 1 === last.position ? last : await this.#source.get(nc, { seq: position + 1, next_by_subj: filter });
+      if (message === undefined) return;
+      yield await this.#source.entry(nc, message);
+      position = message.position;
+    }
   }
 
   async #one(query: MessageQuery): Promise<LogEntry | undefined> {

@@ -1,5 +1,6 @@
 import { messageOf, ProblemError } from '@anime/problem-details';
 import { JetStreamApiError } from '@nats-io/jetstream';
+import { PermissionViolationError } from '@nats-io/transport-node';
 
 /** nats-server's error codes (server/errors.json) that mean: the expectation does not hold. */
 const CONFLICTS = new Set([10071, 10164]);
@@ -26,6 +27,8 @@ export function logProblem(error: unknown, doing: string): ProblemError {
       return new ProblemError('event-too-large', `${doing}: ${error.message}`, { cause: error });
     return refused(doing, error.code, error.message, error);
   }
+  const denial = denialOf(error);
+  if (denial !== undefined) return unavailable(`${doing}: ${deniedSentence(denial)}`, error);
   if (isUntaken(error)) {
     return unavailable(
       `${doing}: nobody takes it: the stream does not exist (anime provision) or JetStream is not ready`,
@@ -33,6 +36,23 @@ export function logProblem(error: unknown, doing: string): ProblemError {
     );
   }
   return unavailable(`${doing}: ${messageOf(error)}`, error);
+}
+
+/** The right that was missing, when that is why it failed: the client wraps this error in others. */
+export function denialOf(error: unknown): PermissionViolationError | undefined {
+  if (error instanceof PermissionViolationError) return error;
+  return error instanceof Error && error.cause !== undefined ? denialOf(error.cause) : undefined;
+}
+
+/** What NATS did not permit, and the way out. */
+export function deniedSentence({ operation, subject }: PermissionViolationError): string {
+  const publish = operation === 'publish';
+  return (
+    `NATS does not permit this user to ${publish ? 'publish' : 'subscribe'} to ${subject}. Its rights are of another build, or ` +
+    'an executor was added since: write the users anew (npm run anime -- nats-users --help), then reload nats-server' +
+    // The client asks for a subscription once in a connection.
+    (publish ? '' : ' and restart this service')
+  );
 }
 
 /** Nobody takes messages on the subject: there is no stream, or JetStream is not ready. */

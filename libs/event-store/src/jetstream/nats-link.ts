@@ -1,7 +1,7 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { AuthorizationError, connect, PermissionViolationError, type NatsConnection } from '@nats-io/transport-node';
 import { messageOf } from '@anime/problem-details';
 import { connectionOptions, type NatsLinkOptions } from './connection-options.js';
-import { unavailable } from './log-faults.js';
+import { deniedSentence, unavailable } from './log-faults.js';
 import { pause } from './pause.js';
 
 export interface LinkState {
@@ -12,10 +12,19 @@ export interface LinkState {
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 1_000;
+/** What is tried again and again is denied again and again, within seconds; this long one denial is shown. */
+const DENIAL_SHOWN_MS = 10_000;
+
+/** A right that was missing. A subscription is asked for once, so it is denied as long as the connection lasts. */
+interface Denial {
+  readonly reason: string;
+  readonly until: number;
+}
 
 /** A NATS connection that is opened in the background and for ever opened again. */
 export class NatsLink {
-  readonly #options: NatsLinkOptions;
+  readonly #options: NatsLinkOptions & { readonly onDenied?: (reason: string) => void };
+  readonly #denials = new Map<string, Denial>();
   readonly #closing = new AbortController();
   #connection: NatsConnection | undefined;
   #state: LinkState = { connected: false, reason: 'not connected yet' };
@@ -24,13 +33,21 @@ export class NatsLink {
   readonly #everyLoss: (() => void)[] = [];
   readonly #running: Promise<void>;
 
-  constructor(options: NatsLinkOptions) {
+  /** @param options.onDenied told what this user may not do, when that is new or was not met for a while */
+  constructor(options: NatsLinkOptions & { readonly onDenied?: (reason: string) => void }) {
     this.#options = options;
     this.#running = this.#run();
   }
 
   get state(): LinkState {
     return this.#state;
+  }
+
+  /** What NATS did not permit this user just now; null when there is nothing. */
+  denial(): string | null {
+    const now = performance.now();
+    for (const { reason, until } of this.#denials.values()) if (now < until) return reason;
+    return null;
   }
 
   /** The connection once it is up; waits for ever, rejects `log-unavailable` when the link is closed. */
@@ -99,7 +116,7 @@ export class NatsLink {
         wait = FIRST_RETRY_MS;
         await this.#use(connection);
       } catch (error) {
-        this.#setDown(messageOf(error));
+        this.#setDown(reasonOf(error));
       }
       await pause(wait, this.#closing.signal);
       wait = Math.min(wait * 2, LAST_RETRY_MS);
@@ -118,14 +135,28 @@ export class NatsLink {
     for await (const status of connection.status()) {
       if (status.type === 'disconnect') this.#setDown(`disconnected from ${status.server}`);
       else if (status.type === 'reconnect') this.#setUp(connection);
-      else if (status.type === 'error' && !this.#state.connected) this.#setDown(status.error.message);
+      else if (status.type === 'error' && status.error instanceof PermissionViolationError) this.#deny(status.error);
+      else if (status.type === 'error' && !this.#state.connected) this.#setDown(reasonOf(status.error));
     }
     const error = await connection.closed();
     this.#connection = undefined;
-    this.#setDown(error === undefined ? 'closed' : messageOf(error));
+    this.#setDown(error === undefined ? 'closed' : reasonOf(error));
+  }
+
+  /** Many a request is sent without waiting for its answer: here is where its refusal is heard. */
+  #deny(error: PermissionViolationError): void {
+    const now = performance.now();
+    const key = `${error.operation} ${error.subject}`;
+    const known = this.#denials.get(key);
+    const reason = deniedSentence(error);
+    if (known === undefined || known.until <= now) this.#options.onDenied?.(reason);
+    for (const [old, { until }] of this.#denials) if (until <= now) this.#denials.delete(old);
+    this.#denials.set(key, { reason, until: error.operation === 'publish' ? now + DENIAL_SHOWN_MS : Infinity });
   }
 
   #setUp(connection: NatsConnection): void {
+    // The server may have other rights for us now, and the client subscribes anew.
+    this.#denials.clear();
     this.#state = { connected: true, reason: null };
     this.#up.resolve(connection);
   }
@@ -140,6 +171,12 @@ export class NatsLink {
     }
     this.#state = { connected: false, reason };
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof AuthorizationError
+    ? `NATS does not take this user and password (${error.message}): give those of the service in NATS_URL`
+    : messageOf(error);
 }
 
 interface Deferred<T> {

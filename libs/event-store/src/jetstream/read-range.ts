@@ -4,8 +4,8 @@ import type { LogEntry } from '../log-entry.js';
 import type { EntrySource } from './entry-source.js';
 import { logBounds } from './log-bounds.js';
 import { logProblem, unavailable } from './log-faults.js';
+import type { LogReaders } from './log-readers.js';
 import type { NatsLink } from './nats-link.js';
-import { orderedMessages } from './ordered-messages.js';
 
 /**
  * The entries behind `after` up to the end as it is now, or `to`. Unlike a follower it does not survive a lost connection.
@@ -15,15 +15,15 @@ export async function* readRange(
   nc: NatsConnection,
   link: NatsLink,
   source: EntrySource,
+  readers: LogReaders,
   options: { readonly after: number; readonly to?: number },
 ): AsyncIterable<LogEntry> {
-  const { stream } = source.options;
-  const { first, end } = await logBounds(nc, link, stream);
+  const { first, end } = await logBounds(nc, link, source.options.stream);
   const to = Math.min(end, options.to ?? end);
   let expected = Math.max(first, options.after + 1);
   if (expected > to) return;
   const terms = await source.termsUpTo(nc, expected - 1);
-  const { messages, stop } = await orderedMessages(nc, link, stream, expected);
+  const { messages, stop } = await readers.open(nc, expected);
   try {
     for await (const delivered of messages) {
       if (delivered.seq !== expected)

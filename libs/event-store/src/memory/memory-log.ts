@@ -3,6 +3,7 @@ import {
   CATALOGUE,
   EVENTS_ROOT,
   eventSubject,
+  kindFilter,
   type Aggregate,
   type ContractCatalogue,
   type EventContract,
@@ -17,6 +18,7 @@ import { checkpointMismatch } from '../checkpoint-mismatch.js';
 import type { Appended, Checkpoint, EventLog, Expectation, FollowOptions } from '../event-log.js';
 import type { NewEvent } from '../event.js';
 import type { LogEntry } from '../log-entry.js';
+import { inPublishSpan } from '../publish-span.js';
 
 export interface MemoryLogOptions {
   readonly catalogue?: ContractCatalogue;
@@ -59,11 +61,14 @@ export class MemoryLog implements EventLog {
     for (const wake of this.#storage.wakers) wake();
   }
 
-  async append(event: NewEvent, options: { readonly expect?: Expectation | undefined } = {}): Promise<Appended> {
+  append(event: NewEvent, options: { readonly expect?: Expectation | undefined } = {}): Promise<Appended> {
+    return inPublishSpan(event, 'memory', this.root, async (traced) => this.#append(traced, options.expect));
+  }
+
+  #append(event: NewEvent, expect: Expectation | undefined): Appended {
     const encoded = encodeEvent(event, this.root);
     const own = this.#storage.ids.get(event.id);
     if (own !== undefined) return { position: own, duplicate: true };
-    const { expect } = options;
     if (expect !== undefined) {
       const scope =
         expect.scope === 'subject'
@@ -98,13 +103,20 @@ export class MemoryLog implements EventLog {
     aggregateId: string,
     options: { readonly after?: number } = {},
   ): AsyncIterable<LogEntry> {
-    const filter = aggregateFilter(this.root, aggregate, aggregateId);
-    const subjects = (message: StoredMessage): boolean => matches(message.subject, filter);
-    for (const message of this.#storage.messages.slice(options.after ?? 0).filter(subjects)) yield this.#entry(message);
+    yield* this.#filtered(aggregateFilter(this.root, aggregate, aggregateId), options.after ?? 0);
+  }
+
+  async *readKind(aggregate: Aggregate): AsyncIterable<LogEntry> {
+    yield* this.#filtered(kindFilter(this.root, aggregate), 0);
   }
 
   async *read(options: { readonly after: number; readonly to?: number }): AsyncIterable<LogEntry> {
     for (const message of this.#storage.messages.slice(options.after, options.to)) yield this.#entry(message);
+  }
+
+  *#filtered(filter: string, after: number): Iterable<LogEntry> {
+    const subjects = (message: StoredMessage): boolean => matches(message.subject, filter);
+    for (const message of this.#storage.messages.slice(after).filter(subjects)) yield this.#entry(message);
   }
 
   async follow(options: FollowOptions): Promise<void> {

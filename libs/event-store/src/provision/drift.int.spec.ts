@@ -18,6 +18,7 @@ async function fresh() {
     progressStream: `P${count}`,
     progressRoot: `p${count}`,
     leasesBucket: `L${count}`,
+    keyUseBucket: `U${count}`,
     blobsBucket: `B${count}`,
   };
   return { nc, manager: await jetstreamManager(nc), names };

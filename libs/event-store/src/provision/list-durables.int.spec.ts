@@ -21,6 +21,7 @@ async function fresh() {
     progressStream: `P${count}`,
     progressRoot: `p${count}`,
     leasesBucket: `L${count}`,
+    keyUseBucket: `U${count}`,
     blobsBucket: `B${count}`,
   });
   for (let i = 0; i < 2; i += 1) await jetstream(nc).publish(`${root}.x`);

@@ -16,7 +16,7 @@ interface Fresh {
   readonly manager: JetStreamManager;
   readonly names: Pick<
     Topology,
-    'stream' | 'root' | 'progressStream' | 'progressRoot' | 'leasesBucket' | 'blobsBucket'
+    'stream' | 'root' | 'progressStream' | 'progressRoot' | 'leasesBucket' | 'keyUseBucket' | 'blobsBucket'
   >;
 }
 
@@ -30,6 +30,7 @@ async function fresh(): Promise<Fresh> {
     progressStream: `P${count}`,
     progressRoot: `p${count}`,
     leasesBucket: `L${count}`,
+    keyUseBucket: `U${count}`,
     blobsBucket: `B${count}`,
   };
   return { nc, manager: await jetstreamManager(nc), names };
@@ -42,6 +43,7 @@ describe('provision', () => {
       `stream ${names.stream}`,
       `stream ${names.progressStream}`,
       `stream KV_${names.leasesBucket}`,
+      `stream KV_${names.keyUseBucket}`,
       `stream OBJ_${names.blobsBucket}`,
       'durable quality-scorer',
       'durable file-organizer',

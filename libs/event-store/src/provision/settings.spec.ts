@@ -38,6 +38,7 @@ describe('the settings that are needed', () => {
       progressStream: 'P',
       progressRoot: 'p',
       leasesBucket: 'L',
+      keyUseBucket: 'U',
       blobsBucket: 'B',
       replicas: 3,
     }),
@@ -87,9 +88,23 @@ describe('the settings that are needed', () => {
     });
   });
 
+  it("of the keys' last use are those of a key-value bucket with one value a key, kept for ever", () => {
+    expect(streams[3]).toStrictEqual({
+      ...NEEDED_OF_ALL_STREAMS,
+      name: 'KV_U',
+      description: expect.any(String),
+      subjects: ['$KV.U.>'],
+      discard: 'new',
+      max_age: 0,
+      max_msgs_per_subject: 1,
+      deny_delete: true,
+      allow_rollup_hdrs: true,
+    });
+  });
+
   it('of the blobs keep every chunk until it is purged, and leave their bound to the operator', () => {
     const { max_bytes: _operators, ...needed } = NEEDED_OF_ALL_STREAMS;
-    expect(streams[3]).toStrictEqual({
+    expect(streams[4]).toStrictEqual({
       ...needed,
       name: 'OBJ_B',
       description: expect.any(String),
@@ -101,7 +116,7 @@ describe('the settings that are needed', () => {
       deny_purge: false,
       allow_rollup_hdrs: false,
     });
-    expect(streams).toHaveLength(4);
+    expect(streams).toHaveLength(5);
   });
 
   it('of a durable hand every message over, at once, until it is acknowledged', () => {

@@ -13,6 +13,8 @@ import { nanos } from '@nats-io/transport-node';
 export const LEASES_BUCKET = 'ANIME_LEASES';
 export const LEASE_TTL_MS = 5_000;
 
+/** KV bucket of the gateway: when each API key was last used. */
+export const KEY_USE_BUCKET = 'ANIME_KEY_USE';
 /** Bucket of the blobs, where services share no folder. */
 export const BLOBS_BUCKET = 'ANIME_BLOBS';
 
@@ -26,8 +28,11 @@ export interface Topology {
   readonly progressStream: string;
   readonly progressRoot: string;
   readonly leasesBucket: string;
+  readonly keyUseBucket: string;
   readonly blobsBucket: string;
   readonly durables: readonly DurableContract[];
+  /** Of what lies on disk; `none` lets a test search it. */
+  readonly compression: 's2' | 'none';
   /** Copies of each stream in a cluster: 1, 3 or 5. */
   readonly replicas: number;
 }
@@ -39,8 +44,10 @@ export function topology(options: Partial<Topology> = {}): Topology {
     progressStream: options.progressStream ?? PROGRESS_STREAM,
     progressRoot: options.progressRoot ?? PROGRESS_ROOT,
     leasesBucket: options.leasesBucket ?? LEASES_BUCKET,
+    keyUseBucket: options.keyUseBucket ?? KEY_USE_BUCKET,
     blobsBucket: options.blobsBucket ?? BLOBS_BUCKET,
     durables: options.durables ?? DURABLES,
+    compression: options.compression ?? 's2',
     replicas: options.replicas ?? 1,
   };
 }
@@ -118,7 +125,7 @@ export function streamSettings(names: Topology): readonly StreamSettings[] {
       description: 'domain events of one studio in one total order',
       subjects: [`${names.root}.>`],
       storage: 'file',
-      compression: 's2',
+      compression: names.compression,
       retention: 'limits',
       discard: 'new',
       max_age: 0,
@@ -144,21 +151,15 @@ export function streamSettings(names: Topology): readonly StreamSettings[] {
       num_replicas: names.replicas,
     },
     {
-      ...UNLIMITED,
-      // The layout of a NATS key-value bucket (ADR-8 of nats-architecture-and-design).
-      name: `KV_${names.leasesBucket}`,
+      ...keyValueBucket(names.leasesBucket, names),
       description: 'who may try to lead or to hold an executor; only a hint',
-      subjects: [`$KV.${names.leasesBucket}.>`],
-      storage: 'file',
-      retention: 'limits',
-      discard: 'new',
       max_age: nanos(LEASE_TTL_MS),
-      max_msgs_per_subject: 1,
       duplicate_window: nanos(LEASE_TTL_MS),
-      deny_delete: true,
-      allow_direct: true,
-      allow_rollup_hdrs: true,
-      num_replicas: names.replicas,
+    },
+    {
+      ...keyValueBucket(names.keyUseBucket, names),
+      description: 'when each API key was last used',
+      max_age: 0,
     },
     {
       // The operator may give it `max_bytes`, so that blobs never take the room that events need.
@@ -181,6 +182,23 @@ export function streamSettings(names: Topology): readonly StreamSettings[] {
       num_replicas: names.replicas,
     },
   ];
+}
+
+/** The layout of a NATS key-value bucket (ADR-8 of nats-architecture-and-design) that keeps one value a key. */
+function keyValueBucket(bucket: string, { replicas }: Topology): StreamSettings {
+  return {
+    ...UNLIMITED,
+    name: `KV_${bucket}`,
+    subjects: [`$KV.${bucket}.>`],
+    storage: 'file',
+    retention: 'limits',
+    discard: 'new',
+    max_msgs_per_subject: 1,
+    deny_delete: true,
+    allow_direct: true,
+    allow_rollup_hdrs: true,
+    num_replicas: replicas,
+  };
 }
 
 /** Filter and timing of a durable where it differs from the usual: unfiltered, 30 s. */

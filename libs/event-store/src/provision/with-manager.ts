@@ -2,7 +2,7 @@ import { messageOf, ProblemError } from '@anime/problem-details';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { connectionOptions, type NatsCredentials } from '../jetstream/connection-options.js';
-import { unavailable } from '../jetstream/log-faults.js';
+import { deniedSentence, denialOf, unavailable } from '../jetstream/log-faults.js';
 import { checkedManager } from './server-check.js';
 
 /** Where to provision: an open connection, or an address to connect to for the time of the call. */
@@ -27,7 +27,8 @@ export async function withManager<T>(
     return await use(await checkedManager(nc));
   } catch (error) {
     if (error instanceof ProblemError) throw error;
-    throw unavailable(`${doing}: ${messageOf(error)}`, error);
+    const denial = denialOf(error);
+    throw unavailable(`${doing}: ${denial === undefined ? messageOf(error) : deniedSentence(denial)}`, error);
   } finally {
     await own?.close();
   }

@@ -1,4 +1,4 @@
-import { JobCancelRequestedV1, JobStartedV1 } from '@anime/contracts';
+import { JobCancelRequestedV2, JobStartedV1 } from '@anime/contracts';
 import { decided, NOTHING, refused, type Decider } from '../decider.js';
 import type { EventOf } from '../event.js';
 
@@ -17,13 +17,16 @@ export type CounterCommand =
 export const counterDecider: Decider<
   Counted,
   CounterCommand,
-  EventOf<typeof JobCancelRequestedV1 | typeof JobStartedV1>
+  EventOf<typeof JobCancelRequestedV2 | typeof JobStartedV1>
 > = {
   foldVersion: 1,
   initial: { cancels: 0, attempts: [] },
   decide: (command, { cancels }) => {
-    if (command.type === 'cancel-if-none') return cancels > 0 ? NOTHING : decided(JobCancelRequestedV1, {});
-    return cancels >= 3 ? refused('job-ended', 'it was cancelled three times') : decided(JobCancelRequestedV1, {});
+    if (command.type === 'cancel-if-none')
+      return cancels > 0 ? NOTHING : decided(JobCancelRequestedV2, { reason: null });
+    return cancels >= 3
+      ? refused('job-ended', 'it was cancelled three times')
+      : decided(JobCancelRequestedV2, { reason: null });
   },
   evolve: (state, event) => {
     switch (event.type) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { JobCancelRequestedV1, JobStartedV1 } from '@anime/contracts';
+import { JobCancelRequestedV2, JobStartedV1 } from '@anime/contracts';
 import fc from 'fast-check';
 import { cancelRequested, started } from './conformance/samples.js';
 import { counterDecider } from './counter-decider.js';
@@ -12,7 +12,7 @@ describe('given, when, then', () => {
     expect(
       given(counterDecider, [started(2)])
         .when({ type: 'cancel' })
-        .then(JobCancelRequestedV1, {}),
+        .then(JobCancelRequestedV2, { reason: null }),
     ).toEqual({ cancels: 1, attempts: [2] });
     given(counterDecider, cancels).when({ type: 'cancel-if-none' }).thenNothing();
     given(counterDecider, cancels).when({ type: 'cancel' }).thenRefused('job-ended');

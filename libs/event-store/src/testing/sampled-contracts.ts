@@ -23,9 +23,12 @@ const fromV1 = defineUpcaster(JobSampledV1, JobSampledV2, ({ words }) => ({ word
 /** A reader of today: knows all three versions and brings the old ones up in single steps. */
 export const SAMPLED_V2 = createCatalogue(
   [...CATALOGUE.contracts, JobSampledV0, JobSampledV1, JobSampledV2],
-  [fromV0, fromV1],
+  [...CATALOGUE.upcasters.values(), fromV0, fromV1],
 );
 /** A reader of yesterday: version 2 is newer than it knows. */
-export const SAMPLED_V1 = createCatalogue([...CATALOGUE.contracts, JobSampledV0, JobSampledV1], [fromV0]);
+export const SAMPLED_V1 = createCatalogue(
+  [...CATALOGUE.contracts, JobSampledV0, JobSampledV1],
+  [...CATALOGUE.upcasters.values(), fromV0],
+);
 /** A reader that has never heard of the type. */
 export const SAMPLED_UNKNOWN = CATALOGUE;

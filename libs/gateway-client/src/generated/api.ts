@@ -120,7 +120,7 @@ export interface paths {
         put?: never;
         /**
          * Ask for a job to be cancelled
-         * @description Takes no body. The job ends as `cancelled` unless it has ended before the wish is seen.
+         * @description The body may be left out. The job ends as `cancelled` unless it has ended before the wish is seen. A reason is shown in the trail of the job.
          */
         post: operations["cancelJob"];
         delete?: never;
@@ -140,6 +140,228 @@ export interface paths {
         get: operations["getQueue"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List projects, newest first */
+        get: operations["listProjects"];
+        put?: never;
+        /**
+         * Make a project
+         * @description Asked for again with the same body, it is answered as the first time.
+         */
+        post: operations["createProject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/projects/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a project
+         * @description A project that was acknowledged is never answered with 404: the answer waits for the read-model.
+         */
+        get: operations["getProject"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/projects/{id}/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Replace a project's settings
+         * @description Holds for jobs that are asked for from then on. Settings that the project has already are answered with its revision, whatever `If-Match` says.
+         */
+        put: operations["changeProjectSettings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/projects/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a project for new jobs
+         * @description Takes no body. Its jobs go on, its files stay, its slug is not free again.
+         */
+        post: operations["archiveProject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List events that a consumer gave up, newest first */
+        get: operations["listDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/dead-letters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a dead letter with its event
+         * @description Read from the log itself: as new as the log, and there also while the read-model is away.
+         */
+        get: operations["getDeadLetter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/dead-letters/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a given-up event handled again
+         * @description Takes no body. Its consumer handles the event as if it had just been delivered; the dead letter then is `settled`, or `open` again. While a replay is under way, another one is answered with its position.
+         */
+        post: operations["replayDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/dead-letters/{id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Want nothing more to be done about a given-up event
+         * @description It cannot be replayed after that. The reason is stored sealed with the key of the caller.
+         */
+        post: operations["discardDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/void-messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List messages of the log without effect, newest first
+         * @description They are listed only: what is no valid event cannot be replayed.
+         */
+        get: operations["listVoidMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List all API keys, newest first
+         * @description Revoked and expired ones too. Read from the log: a key stands here as soon as it was issued.
+         */
+        get: operations["listKeys"];
+        put?: never;
+        /**
+         * Issue an API key
+         * @description The answer holds the key, this once: it is stored nowhere. So no Idempotency-Key can bring it back: when the answer was lost, revoke the key (the list shows it) and issue another.
+         */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/keys/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke an API key
+         * @description Takes no body. From the answer on the key opens nothing here, and on other gateways within a second. A key that is revoked already is answered in the same way.
+         */
+        post: operations["revokeKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -176,6 +398,122 @@ export interface components {
             /** @description place in the event log */
             position: number;
         };
+        CancelRequest: {
+            /** @description why, for people; stored sealed with the key of whoever asks */
+            reason?: string;
+        };
+        CreateProjectRequest: {
+            /** @description name in URLs and in the library, for ever: small letters, digits and hyphens */
+            slug: string;
+            /** @description what people call it */
+            title: string & (unknown & unknown);
+            settings?: components["schemas"]["ProjectSettings"];
+        };
+        DeadLetter: {
+            /** @description lower-case UUID */
+            id: string;
+            /**
+             * @description `open`: somebody has to look; `replayed`: its consumer has not answered yet; `settled`: a replay dealt with it; `discarded`
+             * @enum {string}
+             */
+            state: "open" | "replayed" | "settled" | "discarded";
+            /** @description which consumer gave it up */
+            consumer: string;
+            /** @description lower-case UUID */
+            eventId: string;
+            eventName: string;
+            /** @description the job, for an event of a job */
+            aggregateId: string;
+            /** @description why, the last time */
+            error: {
+                code: string;
+                message: string;
+            };
+            /** @description how often it was tried, the last time */
+            deliveries: number;
+            /** @description how often it was given up */
+            parkings: number;
+            /** @description the first time */
+            parkedAt: string;
+            /** @description UTC instant with milliseconds */
+            lastParkedAt: string;
+            replays: number;
+            /** @description the last time */
+            replayedAt: string | null;
+            /** @description opaque id of a person */
+            replayedBy: string | null;
+            settledAt: string | null;
+            /** @description `handled`: the effect is in the log; `not-current`: it was there already, or is no longer wanted */
+            outcome: ("handled" | "not-current") | null;
+            discardedAt: string | null;
+            /** @description opaque id of a person */
+            discardedBy: string | null;
+        };
+        DeadLetterAcknowledged: {
+            /** @description lower-case UUID */
+            deadLetterId: string;
+            /** @description place in the log of the wish, also when it had been uttered before */
+            position: number;
+        };
+        DeadLetterDetail: {
+            /** @description lower-case UUID */
+            id: string;
+            /**
+             * @description `open`: somebody has to look; `replayed`: its consumer has not answered yet; `settled`: a replay dealt with it; `discarded`
+             * @enum {string}
+             */
+            state: "open" | "replayed" | "settled" | "discarded";
+            /** @description which consumer gave it up */
+            consumer: string;
+            /** @description lower-case UUID */
+            eventId: string;
+            eventName: string;
+            /** @description the job, for an event of a job */
+            aggregateId: string;
+            /** @description why, the last time */
+            error: {
+                code: string;
+                message: string;
+            };
+            /** @description how often it was tried, the last time */
+            deliveries: number;
+            /** @description how often it was given up */
+            parkings: number;
+            /** @description the first time */
+            parkedAt: string;
+            /** @description UTC instant with milliseconds */
+            lastParkedAt: string;
+            replays: number;
+            /** @description the last time */
+            replayedAt: string | null;
+            /** @description opaque id of a person */
+            replayedBy: string | null;
+            settledAt: string | null;
+            /** @description `handled`: the effect is in the log; `not-current`: it was there already, or is no longer wanted */
+            outcome: ("handled" | "not-current") | null;
+            discardedAt: string | null;
+            /** @description opaque id of a person */
+            discardedBy: string | null;
+            /** @description how it stands, and what to do next */
+            explanation: string;
+            /** @description what was given up; null when the log has no such valid event */
+            event: components["schemas"]["LoggedEvent"] | null;
+            /** @description in the words of whoever discarded it, if any */
+            discardReason: components["schemas"]["SealedText"] | null;
+            /** @description parked, replayed, settled and discarded, in the order of the log */
+            trail: components["schemas"]["LoggedEvent"][];
+        };
+        DeadLetterPage: {
+            deadLetters: components["schemas"]["DeadLetter"][];
+            /** @description for the next page; null on the last */
+            nextCursor: string | null;
+            /** @description how far the read-model had come */
+            position: number;
+        };
+        DiscardRequest: {
+            /** @description why, for people; stored sealed */
+            reason?: string & (unknown & unknown);
+        };
         Executor: {
             /** @description lower-case UUID */
             executorId: string;
@@ -210,7 +548,7 @@ export interface components {
             scheduler?: string;
             /** @description file name of the model as ComfyUI lists it */
             checkpoint?: string;
-            /** @description the project that the job belongs to */
+            /** @description slug or id of the project that the job belongs to */
             project?: string | null;
             /** @description name of a workflow template, or name@version; without version the newest */
             template?: string;
@@ -236,7 +574,7 @@ export interface components {
             scheduler?: string;
             /** @description file name of the model as ComfyUI lists it */
             checkpoint?: string;
-            /** @description the project that the job belongs to */
+            /** @description slug or id of the project that the job belongs to */
             project?: string | null;
             /** @description name of a workflow template, or name@version; without version the newest */
             template?: string;
@@ -264,7 +602,7 @@ export interface components {
             scheduler?: string;
             /** @description file name of the model as ComfyUI lists it */
             checkpoint?: string;
-            /** @description the project that the job belongs to */
+            /** @description slug or id of the project that the job belongs to */
             project?: string | null;
             /** @description name of a workflow template, or name@version; without version the newest */
             template?: string;
@@ -272,6 +610,30 @@ export interface components {
             frames?: number;
             /** @description frames a second */
             fps?: number;
+        };
+        IssueKeyRequest: {
+            /** @description what the key allows; `admin` includes all others */
+            scopes: ("jobs:read" | "jobs:write" | "story:write" | "review" | "admin")[];
+            /** @description what people call it; sealed for its actor */
+            label?: string;
+            /** @description whom it acts as, e.g. the actor of the key that it replaces; a new one when absent */
+            actor?: string;
+            /** @description from when on it opens nothing; never when absent */
+            expiresAt?: string;
+        };
+        IssuedKey: {
+            /** @description names the key; it opens nothing */
+            id: string;
+            /** @description an API key; it is shown this once */
+            key: string;
+            /** @description the first characters of the key */
+            hint: string;
+            /** @description whom the key acts as; stands in the events of its commands */
+            actor: string;
+            scopes: ("jobs:read" | "jobs:write" | "story:write" | "review" | "admin")[];
+            expiresAt: string | null;
+            /** @description place in the event log */
+            position: number;
         };
         Job: {
             /** @description lower-case UUID */
@@ -377,6 +739,8 @@ export interface components {
                 code: string;
                 message: string;
             } | null;
+            /** @description when the outputs were filed; beside a failure to do so: by a later replay */
+            organisedAt: string | null;
             gate: {
                 /** @enum {string} */
                 verdict: "passed" | "failed";
@@ -407,8 +771,9 @@ export interface components {
             causationId: string | null;
             /** @description term of the deciding orchestrator */
             epoch: number | null;
+            /** @description the event's data; personal text in it, as the reason of a cancel, is a `SealedText` */
             data: {
-                [key: string]: unknown;
+                [key: string]: components["schemas"]["SealedText"] | unknown;
             };
         };
         JobFile: {
@@ -490,6 +855,51 @@ export interface components {
             /** @description place in the event log */
             position: number;
         };
+        KeyList: {
+            keys: components["schemas"]["ListedKey"][];
+            /** @description false: it cannot be read just now, and every `lastUsedAt` is null */
+            lastUseKnown: boolean;
+        };
+        ListedKey: {
+            /** @description names the key; it opens nothing */
+            id: string;
+            /** @description the first characters of the key */
+            hint: string;
+            /** @description whom the key acts as; stands in the events of its commands */
+            actor: string;
+            scopes: ("jobs:read" | "jobs:write" | "story:write" | "review" | "admin")[];
+            label: components["schemas"]["SealedText"] | null;
+            /** @description UTC instant with milliseconds */
+            issuedAt: string;
+            /** @description actor that issued it, or `service:gateway` from its command line */
+            issuedBy: string;
+            expiresAt: string | null;
+            revokedAt: string | null;
+            /** @description to the minute; null when it was never used */
+            lastUsedAt: string | null;
+        };
+        LoggedEvent: {
+            /** @description place in the event log */
+            position: number;
+            /** @description lower-case UUID */
+            id: string;
+            /** @description name without version, as `job.started` */
+            type: string;
+            /** @description UTC instant with milliseconds */
+            time: string;
+            producer: string;
+            /** @description opaque id of a person, or `service:<name>` */
+            actor: string;
+            /** @description lower-case UUID */
+            correlationId: string;
+            causationId: string | null;
+            /** @description term of the deciding orchestrator */
+            epoch: number | null;
+            /** @description the event's data; personal text in it, as the reason of a cancel, is a `SealedText` */
+            data: {
+                [key: string]: components["schemas"]["SealedText"] | unknown;
+            };
+        };
         MetricResult: {
             /** @constant */
             status: "measured";
@@ -522,17 +932,90 @@ export interface components {
             /** @description path of the request */
             instance: string;
             /** @enum {string} */
-            code: "bad-json" | "validation-failed" | "bad-cursor" | "not-found" | "job-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "template-changed" | "blob-not-found" | "blob-corrupt" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
+            code: "bad-json" | "validation-failed" | "bad-cursor" | "unauthenticated" | "key-invalid" | "scope-missing" | "not-found" | "job-not-found" | "key-not-found" | "project-not-found" | "dead-letter-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "project-exists" | "project-archived" | "dead-letter-closed" | "template-changed" | "blob-not-found" | "blob-corrupt" | "precondition-failed" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "event-missing" | "event-unhandled" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
             /** @description true when the same request may succeed later */
             retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
             requestId: string;
+            /** @description W3C id of the trace that the request belongs to; stands in the logs as `trace_id` */
+            traceId?: string;
             /** @description each field that is wrong */
             errors?: {
                 /** @description JSON pointer into the body, or `path/<name>`, `query/<name>`, `header/<name>` */
                 path: string;
                 message: string;
             }[];
+        };
+        Project: {
+            /** @description lower-case UUID */
+            id: string;
+            /** @description kebab-case name */
+            slug: string;
+            title: string;
+            settings: components["schemas"]["ProjectSettings"];
+            /** @description UTC instant with milliseconds */
+            createdAt: string;
+            /** @description time of its last change */
+            changedAt: string;
+            /** @description from then on it takes no new jobs */
+            archivedAt: string | null;
+            /** @description position of the project's last change; its `ETag` in quotes */
+            revision: number;
+            /** @description its jobs by status */
+            jobs: {
+                [key: string]: number;
+            };
+            links: {
+                self: string;
+                jobs: string;
+            };
+        };
+        ProjectAcknowledged: {
+            /** @description lower-case UUID */
+            projectId: string;
+            /** @description kebab-case name */
+            slug: string;
+            /** @description place of the event in the log; `?after=` takes it */
+            position: number;
+            links: {
+                self: string;
+                jobs: string;
+            };
+        };
+        ProjectPage: {
+            projects: components["schemas"]["ProjectSummary"][];
+            /** @description for the next page; null on the last */
+            nextCursor: string | null;
+            /** @description how far the read-model had come */
+            position: number;
+        };
+        ProjectSettings: {
+            /** @description file name of the model of jobs that name none */
+            checkpoint?: string;
+            /** @description template of pictures whose request names none */
+            imageTemplate?: string;
+            /** @description template of clips whose request names none */
+            videoTemplate?: string;
+            /** @description of jobs whose request has none, where the template takes one */
+            negativePrompt?: string;
+            /** @description so many jobs of the project may wait, then 429 */
+            waitingLimit?: number;
+        };
+        ProjectSummary: {
+            /** @description lower-case UUID */
+            id: string;
+            /** @description kebab-case name */
+            slug: string;
+            title: string;
+            settings: components["schemas"]["ProjectSettings"];
+            /** @description UTC instant with milliseconds */
+            createdAt: string;
+            /** @description time of its last change */
+            changedAt: string;
+            /** @description from then on it takes no new jobs */
+            archivedAt: string | null;
+            /** @description position of the project's last change; its `ETag` in quotes */
+            revision: number;
         };
         Queue: {
             /** @description jobs of every status, ended ones too */
@@ -545,6 +1028,19 @@ export interface components {
             running: components["schemas"]["JobSummary"][];
             /** @description how far the read-model had come */
             position: number;
+        };
+        RevokedKey: {
+            /** @description names the key; it opens nothing */
+            id: string;
+            /** @description place in the event log */
+            position: number;
+        };
+        SealedText: {
+            /** @description whose key sealed it */
+            subject: string;
+            text: string | null;
+            /** @description why there is no text: its key was erased or lost; its key cannot be read just now; it or its key was changed */
+            unavailable: ("key-gone" | "key-unreachable" | "damaged") | null;
         };
         ServiceInstance: {
             /** @enum {string} */
@@ -602,12 +1098,14 @@ export interface components {
                         reason: string;
                     }[];
                 } | null;
-                /** @description events that a consumer gave up, newest first; null while the read-model is away */
+                /** @description given-up events that are neither settled nor discarded, newest first; null while the read-model is away */
                 deadLetters: {
                     count: number;
                     recent: {
                         /** @description lower-case UUID */
                         id: string;
+                        /** @enum {string} */
+                        state: "open" | "replayed" | "settled" | "discarded";
                         consumer: string;
                         /** @description lower-case UUID */
                         eventId: string;
@@ -624,6 +1122,26 @@ export interface components {
             };
             services: components["schemas"]["ServiceInstance"][];
             executors: components["schemas"]["Executor"][];
+        };
+        VoidMessage: {
+            /** @description place in the event log */
+            position: number;
+            /**
+             * @description `void`: no valid event; `fenced`: decided in a term that had ended
+             * @enum {string}
+             */
+            kind: "void" | "fenced";
+            subject: string;
+            reason: string;
+            /** @description bytes of its data; null for a fenced one */
+            size: number | null;
+        };
+        VoidMessagePage: {
+            voidMessages: components["schemas"]["VoidMessage"][];
+            /** @description for the next page; null on the last */
+            nextCursor: string | null;
+            /** @description how far the read-model had come */
+            position: number;
         };
     };
     responses: never;
@@ -695,7 +1213,39 @@ export interface operations {
                     };
                 };
             };
-            /** @description `template-not-found`: There is no such workflow template */
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `project-not-found`: There is no such project; `template-not-found`: There is no such workflow template */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -705,11 +1255,11 @@ export interface operations {
                         /** @constant */
                         status: 404;
                         /** @enum {unknown} */
-                        code: "template-not-found";
+                        code: "project-not-found" | "template-not-found";
                     };
                 };
             };
-            /** @description `append-conflict`: Somebody else changed it first */
+            /** @description `project-archived`: The project is archived; `append-conflict`: Somebody else changed it first */
             409: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -721,7 +1271,7 @@ export interface operations {
                         /** @constant */
                         status: 409;
                         /** @enum {unknown} */
-                        code: "append-conflict";
+                        code: "project-archived" | "append-conflict";
                     };
                 };
             };
@@ -876,7 +1426,39 @@ export interface operations {
                     };
                 };
             };
-            /** @description `template-not-found`: There is no such workflow template */
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `project-not-found`: There is no such project; `template-not-found`: There is no such workflow template */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -886,11 +1468,11 @@ export interface operations {
                         /** @constant */
                         status: 404;
                         /** @enum {unknown} */
-                        code: "template-not-found";
+                        code: "project-not-found" | "template-not-found";
                     };
                 };
             };
-            /** @description `append-conflict`: Somebody else changed it first */
+            /** @description `project-archived`: The project is archived; `append-conflict`: Somebody else changed it first */
             409: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -902,7 +1484,7 @@ export interface operations {
                         /** @constant */
                         status: 409;
                         /** @enum {unknown} */
-                        code: "append-conflict";
+                        code: "project-archived" | "append-conflict";
                     };
                 };
             };
@@ -1057,7 +1639,39 @@ export interface operations {
                     };
                 };
             };
-            /** @description `template-not-found`: There is no such workflow template */
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `project-not-found`: There is no such project; `template-not-found`: There is no such workflow template */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1067,11 +1681,11 @@ export interface operations {
                         /** @constant */
                         status: 404;
                         /** @enum {unknown} */
-                        code: "template-not-found";
+                        code: "project-not-found" | "template-not-found";
                     };
                 };
             };
-            /** @description `append-conflict`: Somebody else changed it first */
+            /** @description `project-archived`: The project is archived; `append-conflict`: Somebody else changed it first */
             409: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1083,7 +1697,7 @@ export interface operations {
                         /** @constant */
                         status: 409;
                         /** @enum {unknown} */
-                        code: "append-conflict";
+                        code: "project-archived" | "append-conflict";
                     };
                 };
             };
@@ -1182,7 +1796,7 @@ export interface operations {
             query?: {
                 /** @description one or more, repeated or with commas */
                 status?: ("requested" | "queued" | "assigned" | "running" | "executed" | "completed" | "failed" | "cancelled" | "rejected")[];
-                /** @description lower-case UUID */
+                /** @description slug or id of a project */
                 project?: string;
                 type?: "image" | "video";
                 /** @description part of the prompt; case does not matter */
@@ -1229,6 +1843,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `rate-limited`: Too many requests */
             429: {
                 headers: {
@@ -1259,7 +1905,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `read-model-unavailable`: The read-model cannot be reached */
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1271,7 +1917,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "read-model-unavailable";
+                        code: "read-model-unavailable" | "log-unavailable";
                     };
                 };
             };
@@ -1330,6 +1976,38 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
                     };
                 };
             };
@@ -1451,6 +2129,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `job-not-found`: There is no such job */
             404: {
                 headers: {
@@ -1542,7 +2252,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CancelRequest"] | null;
+            };
+        };
         responses: {
             /** @description The wish is in the log. */
             202: {
@@ -1564,6 +2278,38 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
                     };
                 };
             };
@@ -1639,7 +2385,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `internal`: Something went wrong that should not */
+            /** @description `key-damaged`: The key of a sealed text is damaged; `internal`: Something went wrong that should not */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1649,11 +2395,11 @@ export interface operations {
                         /** @constant */
                         status: 500;
                         /** @enum {unknown} */
-                        code: "internal";
+                        code: "key-damaged" | "internal";
                     };
                 };
             };
-            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached; `storage-failed`: A file could not be written */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1665,7 +2411,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "newer-contract" | "log-full" | "log-unavailable";
+                        code: "newer-contract" | "log-full" | "log-unavailable" | "storage-failed";
                     };
                 };
             };
@@ -1708,6 +2454,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `rate-limited`: Too many requests */
             429: {
                 headers: {
@@ -1738,7 +2516,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `read-model-unavailable`: The read-model cannot be reached */
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1750,7 +2528,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "read-model-unavailable";
+                        code: "read-model-unavailable" | "log-unavailable";
                     };
                 };
             };
@@ -1767,6 +2545,2102 @@ export interface operations {
                         status: 504;
                         /** @enum {unknown} */
                         code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    listProjects: {
+        parameters: {
+            query?: {
+                /** @description `true`: only archived ones, `false`: only those that take jobs; all when absent */
+                archived?: "true" | "false";
+                /** @description projects on a page; 50 when absent */
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+                /** @description wait until the read-model has passed this position of the log, else 504 */
+                after?: number;
+                /** @description seconds to wait for `after` (5 when absent) */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of projects. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectPage"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form; `bad-cursor`: The paging cursor is not one of ours */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed" | "bad-cursor";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "read-model-unavailable" | "log-unavailable";
+                    };
+                };
+            };
+            /** @description `position-not-reached`: The read-model has not come that far in time */
+            504: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 504;
+                        /** @enum {unknown} */
+                        code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    createProject: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateProjectRequest"];
+            };
+        };
+        responses: {
+            /** @description The project is in the log; jobs can be asked for in it. */
+            201: {
+                headers: {
+                    /** @description where the project can be read */
+                    Location: string;
+                    /** @description the project's revision; `If-Match` takes it */
+                    ETag: string;
+                    /** @description `true`: it was there already, with this title and these settings; nothing was stored */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectAcknowledged"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `template-not-found`: There is no such workflow template */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "template-not-found";
+                    };
+                };
+            };
+            /** @description `project-exists`: A project has that slug already; `project-archived`: The project is archived; `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "project-exists" | "project-archived" | "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `parameter-invalid`: A parameter is not what the template takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 422;
+                        /** @enum {unknown} */
+                        code: "parameter-invalid";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    getProject: {
+        parameters: {
+            query?: {
+                /** @description wait until the read-model has passed this position of the log, else 504 */
+                after?: number;
+                /** @description seconds to wait for `after` (5 when absent) */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description slug or id of a project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The project as it is now. */
+            200: {
+                headers: {
+                    /** @description the project's revision; `If-Match` takes it */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `project-not-found`: There is no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "project-not-found";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "read-model-unavailable" | "log-unavailable";
+                    };
+                };
+            };
+            /** @description `position-not-reached`: The read-model has not come that far in time */
+            504: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 504;
+                        /** @enum {unknown} */
+                        code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    changeProjectSettings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+                /** @description changes only what is as it was when it was read: its `ETag`, else 412 */
+                "if-match"?: string;
+            };
+            path: {
+                /** @description slug or id of a project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectSettings"];
+            };
+        };
+        responses: {
+            /** @description The settings are in the log. */
+            200: {
+                headers: {
+                    /** @description the project's revision; `If-Match` takes it */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectAcknowledged"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `project-not-found`: There is no such project; `template-not-found`: There is no such workflow template */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "project-not-found" | "template-not-found";
+                    };
+                };
+            };
+            /** @description `project-archived`: The project is archived; `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "project-archived" | "append-conflict";
+                    };
+                };
+            };
+            /** @description `precondition-failed`: It was changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 412;
+                        /** @enum {unknown} */
+                        code: "precondition-failed";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `parameter-invalid`: A parameter is not what the template takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 422;
+                        /** @enum {unknown} */
+                        code: "parameter-invalid";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    archiveProject: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path: {
+                /** @description slug or id of a project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The project is archived. */
+            200: {
+                headers: {
+                    /** @description the project's revision; `If-Match` takes it */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectAcknowledged"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `project-not-found`: There is no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "project-not-found";
+                    };
+                };
+            };
+            /** @description `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    listDeadLetters: {
+        parameters: {
+            query?: {
+                /** @description one or more, repeated or with commas */
+                state?: ("open" | "replayed" | "settled" | "discarded")[];
+                consumer?: string;
+                /** @description those of one job */
+                aggregateId?: string;
+                /** @description dead letters on a page; 50 when absent */
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+                /** @description wait until the read-model has passed this position of the log, else 504 */
+                after?: number;
+                /** @description seconds to wait for `after` (5 when absent) */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of dead letters. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterPage"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form; `bad-cursor`: The paging cursor is not one of ours */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed" | "bad-cursor";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "read-model-unavailable" | "log-unavailable";
+                    };
+                };
+            };
+            /** @description `position-not-reached`: The read-model has not come that far in time */
+            504: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 504;
+                        /** @enum {unknown} */
+                        code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    getDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description lower-case UUID */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The dead letter as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterDetail"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `dead-letter-not-found`: There is no such dead letter */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "dead-letter-not-found";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    replayDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path: {
+                /** @description lower-case UUID */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The wish is in the log. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterAcknowledged"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `dead-letter-not-found`: There is no such dead letter */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "dead-letter-not-found";
+                    };
+                };
+            };
+            /** @description `dead-letter-closed`: The dead letter is closed; `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "dead-letter-closed" | "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    discardDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path: {
+                /** @description lower-case UUID */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscardRequest"];
+            };
+        };
+        responses: {
+            /** @description The wish is in the log. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterAcknowledged"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `dead-letter-not-found`: There is no such dead letter */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "dead-letter-not-found";
+                    };
+                };
+            };
+            /** @description `dead-letter-closed`: The dead letter is closed; `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "dead-letter-closed" | "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `key-damaged`: The key of a sealed text is damaged; `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "key-damaged" | "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached; `storage-failed`: A file could not be written */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable" | "storage-failed";
+                    };
+                };
+            };
+        };
+    };
+    listVoidMessages: {
+        parameters: {
+            query?: {
+                kind?: "void" | "fenced";
+                /** @description messages on a page; 50 when absent */
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+                /** @description wait until the read-model has passed this position of the log, else 504 */
+                after?: number;
+                /** @description seconds to wait for `after` (5 when absent) */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of messages without effect. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoidMessagePage"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form; `bad-cursor`: The paging cursor is not one of ours */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed" | "bad-cursor";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "read-model-unavailable" | "log-unavailable";
+                    };
+                };
+            };
+            /** @description `position-not-reached`: The read-model has not come that far in time */
+            504: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 504;
+                        /** @enum {unknown} */
+                        code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every key that was ever issued. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    createKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IssueKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description The key is in the log and opens this gateway. */
+            201: {
+                headers: {
+                    /** @description no cache may keep the key */
+                    "Cache-Control": "no-store";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedKey"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `key-damaged`: The key of a sealed text is damaged; `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "key-damaged" | "internal";
+                    };
+                };
+            };
+            /** @description `storage-failed`: A file could not be written; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "storage-failed" | "log-full" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path: {
+                /** @description names the key; it opens nothing */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key is revoked, for ever. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedKey"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `key-not-found`: There is no such API key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "key-not-found";
+                    };
+                };
+            };
+            /** @description `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body must be application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable";
                     };
                 };
             };
@@ -1804,6 +4678,38 @@ export interface operations {
                     };
                 };
             };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
             /** @description `rate-limited`: Too many requests */
             429: {
                 headers: {
@@ -1831,6 +4737,22 @@ export interface operations {
                         status: 500;
                         /** @enum {unknown} */
                         code: "internal";
+                    };
+                };
+            };
+            /** @description `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "log-unavailable";
                     };
                 };
             };

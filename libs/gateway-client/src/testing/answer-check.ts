@@ -1,9 +1,10 @@
-import { gatewayOpenApi, type OpenApiDocument } from '@anime/contracts/http';
+import { gatewayOpenApi, type OpenApiDocument, type Route } from '@anime/contracts/http';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
 
 interface Operation {
   readonly id: string;
+  readonly tag: Route['tag'];
   readonly method: string;
   readonly path: string;
   readonly matches: RegExp;
@@ -27,6 +28,7 @@ export class AnswerCheck {
     this.#operations = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({
         id: operation.operationId,
+        tag: (operation['tags'] as [Route['tag']])[0], // one each: see `buildOpenApi`
         method,
         path,
         matches: new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`),
@@ -34,9 +36,10 @@ export class AnswerCheck {
     );
   }
 
-  /** Operations that no answer was checked for. */
-  uncalled(): readonly string[] {
-    return this.#operations.map((operation) => operation.id).filter((id) => !this.#called.has(id));
+  /** Operations that no answer was checked for. @param tags only those under these tags */
+  uncalled(tags?: readonly Route['tag'][]): readonly string[] {
+    const wanted = this.#operations.filter(({ tag }) => tags === undefined || tags.includes(tag));
+    return wanted.map(({ id }) => id).filter((id) => !this.#called.has(id));
   }
 
   /**

@@ -1,5 +1,5 @@
 import { afterEach } from '@jest/globals';
-import { JobCancelRequestedV1, type ContractCatalogue, type EventContract, type EventData } from '@anime/contracts';
+import { JobCancelRequestedV2, type ContractCatalogue, type EventContract, type EventData } from '@anime/contracts';
 import { createDurable, openLog, provision, uuidv7, type JetStreamLog, type RecordedEvent } from '@anime/event-store';
 import { testEvent, type TestMeta } from '@anime/event-store/testing';
 import { useNats, type TestNats } from '@anime/testing';
@@ -30,7 +30,10 @@ export interface ReactorStudio {
   ): Promise<number>;
   /** Appends `count` events without data, each of its own job unless one is given. */
   appendMany(count: number, aggregateId?: string): Promise<void>;
-  serve(table: ConsumerTable, options?: { log?: JetStreamLog; drainMs?: number }): JetStreamStrategy;
+  serve(
+    table: ConsumerTable,
+    options?: { log?: JetStreamLog; drainMs?: number; logger?: MessagingLogger },
+  ): JetStreamStrategy;
 }
 
 export const DURABLE = 'worker';
@@ -80,14 +83,14 @@ export function useReactorStudios(): () => Promise<ReactorStudio> {
         void (await createDurable(name, { natsUrl: url, stream: names.stream, from: 'start', ackWaitMs })),
       append,
       appendMany: async (many, aggregateId) => {
-        for (let i = 0; i < many; i += 1) await append(JobCancelRequestedV1, {}, aggregateId);
+        for (let i = 0; i < many; i += 1) await append(JobCancelRequestedV2, { reason: null }, aggregateId);
       },
       serve: (table, options = {}) => {
         const service = new JetStreamStrategy({
           log: options.log ?? log,
           table,
           service: 'quality-scorer',
-          logger: quietLogger,
+          logger: options.logger ?? quietLogger,
           ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }),
         });
         services.push(service);
@@ -117,7 +120,7 @@ export function recorder(
     kind: 'reactor',
     name: 'worker',
     durable: DURABLE,
-    events: [JobCancelRequestedV1],
+    events: [JobCancelRequestedV2],
     ackWaitMs: 30_000,
     backoffMs: [50],
     concurrency: 4,

@@ -1,4 +1,4 @@
-import { JobCancelRequestedV1, type EventContract } from '@anime/contracts';
+import { JobCancelRequestedV2, type EventContract } from '@anime/contracts';
 import {
   uuidv7,
   type Batch,
@@ -75,7 +75,7 @@ export interface Reading {
 }
 
 /** Reads for a model, as a projection whose rows are stored. */
-export function read(log: EventLog, model: Model, events: readonly EventContract[] = [JobCancelRequestedV1]): Reading {
+export function read(log: EventLog, model: Model, events: readonly EventContract[] = [JobCancelRequestedV2]): Reading {
   return readRow(log, {
     kind: 'projection',
     name: 'model',
@@ -88,20 +88,28 @@ export function read(log: EventLog, model: Model, events: readonly EventContract
 }
 
 /** Runs a reader that looks again soon. */
-export function readRow(log: EventLog, row: ProjectionRow | ProcessRow): Reading {
+export function readRow(
+  log: EventLog,
+  row: ProjectionRow | ProcessRow,
+  onWarning: () => void = () => undefined,
+): Reading {
   const abort = new AbortController();
   const skipped: string[] = [];
   const errors: string[] = [];
   const warnings: unknown[] = [];
   const reader = new LogReader({
     log,
+    stream: 'memory',
     row,
     deliver: (batch) => row.onBatch(batch),
     lookAgainMs: 20,
     logger: {
       debug: () => undefined,
       info: () => undefined,
-      warn: ({ err }: { readonly err?: unknown }) => void warnings.push(err),
+      warn: ({ err }: { readonly err?: unknown }) => {
+        warnings.push(err);
+        onWarning();
+      },
       error: (_context, message) => void errors.push(message),
     },
     observer: { handled: () => undefined, skipped: (_consumer, status) => void skipped.push(status) },
@@ -117,7 +125,7 @@ export function readRow(log: EventLog, row: ProjectionRow | ProcessRow): Reading
 
 /** Appends events that the model counts. */
 export async function put(log: MemoryLog, count = 1): Promise<NewEvent[]> {
-  const events = Array.from({ length: count }, () => eventOf(JobCancelRequestedV1, {}));
+  const events = Array.from({ length: count }, () => eventOf(JobCancelRequestedV2, { reason: null }));
   for (const event of events) await log.append(event);
   return events;
 }

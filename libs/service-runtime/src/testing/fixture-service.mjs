@@ -1,7 +1,7 @@
 // A service as small as can be, for run-main.int.spec.ts. FIXTURE says how it misbehaves.
 import { runMain } from '../main.ts';
 
-await runMain('gateway', async () => {
+await runMain('gateway', new URL('../main.ts', import.meta.url).href, async () => {
   // Module by module: the index leads to packages that Node cannot read as TypeScript.
   const { baseConfig, databaseConfig, readConfig } = await import('../config.ts');
   const { Readiness } = await import('../readiness.ts');

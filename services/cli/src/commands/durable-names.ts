@@ -1,13 +1,18 @@
-import { DURABLES, EVENTS_ROOT, executorDurable, executorFilter, Slug, Uuid } from '@anime/contracts';
+import {
+  DURABLES,
+  EVENTS_ROOT,
+  EXECUTOR_ACK_WAIT_MS,
+  executorDurable,
+  executorFilter,
+  Slug,
+  Uuid,
+} from '@anime/contracts';
 import { executorIdOf, type DurableShape } from '@anime/event-store';
 
 /** A durable as it has to be created. */
 export interface WantedDurable extends DurableShape {
   readonly name: string;
 }
-
-/** As the executor makes its own (architecture §5, "Executor"). */
-const EXECUTOR_ACK_WAIT_MS = 10_000;
 
 /**
  * The durable that a name of the command line means: one of ours, `executor:<name>` by the executor's name in a studio, or

@@ -1,20 +1,15 @@
-import { types } from 'node:util';
-import { createGatewayClient, unwrap, type GatewayClient } from '@anime/gateway-client';
-import { JOB_STATUSES, Uuid, type JobStatus } from '@anime/contracts';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { unwrap } from '@anime/gateway-client';
+import { JOB_STATUSES, type JobStatus } from '@anime/contracts';
+import { Option, type Command } from 'commander';
 import { describeJob, jobsTable } from '../output/job-text.js';
-import { AdvisedError, messageOf } from '../output/explain.js';
 import { json } from '../output/table.js';
-import { DEFAULT_GATEWAY, setting, type Surroundings } from '../surroundings.js';
-
-interface GatewayOptions {
-  readonly gateway?: string;
-  readonly json?: boolean;
-}
+import type { Surroundings } from '../surroundings.js';
+import { idOf, useGateway, wholeNumber, withGateway, wordsOf, type GatewayOptions } from './gateway-options.js';
 
 interface ListOptions extends GatewayOptions {
   readonly status?: readonly JobStatus[];
   readonly type?: 'image' | 'video';
+  readonly project?: string;
   readonly text?: string;
   readonly limit?: number;
   readonly cursor?: string;
@@ -26,9 +21,12 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
   withGateway(jobs.command('list'))
     .description('list jobs, newest first')
     .addOption(
-      new Option('--status <words>', `only these, with commas: ${JOB_STATUSES.join(', ')}`).argParser(statuses),
+      new Option('--status <words>', `only these, with commas: ${JOB_STATUSES.join(', ')}`).argParser(
+        wordsOf(JOB_STATUSES),
+      ),
     )
     .addOption(new Option('--type <type>', 'only these').choices(['image', 'video']))
+    .option('--project <name>', 'only those of this project, by slug or id')
     .option('--text <words>', 'only those whose prompt holds this')
     .addOption(new Option('--limit <number>', 'how many').default(20).argParser(wholeNumber(1, 200)))
     .option('--cursor <text>', 'go on with the next page')
@@ -36,7 +34,7 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
   withGateway(jobs.command('show <id>'))
     .description('everything about one job')
     .action(async (id: string, options: GatewayOptions) => {
-      const path = { id: jobId(id) };
+      const path = { id: idOf(id, 'job', 'jobs list') };
       const job = await useGateway(surroundings, options, (client) =>
         unwrap(client.GET('/api/anime/jobs/{id}', { params: { path } })),
       );
@@ -44,10 +42,12 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
     });
   withGateway(jobs.command('cancel <id>'))
     .description('ask for a job to be cancelled')
-    .action(async (id: string, options: GatewayOptions) => {
-      const path = { id: jobId(id) };
+    .option('--reason <text>', 'why; stored sealed, shown in the trail of the job')
+    .action(async (id: string, options: GatewayOptions & { readonly reason?: string }) => {
+      const path = { id: idOf(id, 'job', 'jobs list') };
+      const body = options.reason === undefined ? {} : { reason: options.reason };
       const answer = await useGateway(surroundings, options, (client) =>
-        unwrap(client.POST('/api/anime/jobs/{id}/cancel', { params: { path } })),
+        unwrap(client.POST('/api/anime/jobs/{id}/cancel', { params: { path }, body })),
       );
       if (options.json === true) return surroundings.out(json(answer));
       surroundings.out(
@@ -57,10 +57,11 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
 }
 
 async function list(surroundings: Surroundings, options: ListOptions): Promise<void> {
-  const { status, type, text, limit, cursor } = options;
+  const { status, type, project, text, limit, cursor } = options;
   const query = {
     ...(status === undefined ? {} : { status: [...status] }),
     ...(type === undefined ? {} : { type }),
+    ...(project === undefined ? {} : { project }),
     ...(text === undefined ? {} : { text }),
     ...(limit === undefined ? {} : { limit }),
     ...(cursor === undefined ? {} : { cursor }),
@@ -71,48 +72,4 @@ async function list(surroundings: Surroundings, options: ListOptions): Promise<v
   if (options.json === true) return surroundings.out(json(page));
   surroundings.out(page.jobs.length === 0 ? 'There are no such jobs.\n' : jobsTable(page.jobs));
   if (page.nextCursor !== null) surroundings.err(`There are more: add --cursor ${page.nextCursor}\n`);
-}
-
-function withGateway(command: Command): Command {
-  return command
-    .option('--gateway <url>', `address of the gateway (default: ANIME_GATEWAY, else ${DEFAULT_GATEWAY})`)
-    .option('--json', 'print one JSON document instead of text');
-}
-
-async function useGateway<T>(
-  surroundings: Surroundings,
-  options: GatewayOptions,
-  use: (client: GatewayClient) => Promise<T>,
-): Promise<T> {
-  const url = setting(surroundings, options.gateway, 'ANIME_GATEWAY', DEFAULT_GATEWAY);
-  try {
-    return await use(createGatewayClient(url));
-  } catch (error) {
-    // `fetch` rejects with a TypeError when it gets no answer at all, or when the address is none.
-    if (!types.isNativeError(error) || error.name !== 'TypeError') throw error;
-    const advice = 'Is the studio running (npm start)? Give its address with --gateway or ANIME_GATEWAY.';
-    throw new AdvisedError(`The gateway cannot be reached at ${url}: ${messageOf(error)}`, advice, error);
-  }
-}
-
-function jobId(text: string): string {
-  const id = Uuid.safeParse(text.toLowerCase());
-  if (id.success) return id.data;
-  throw new AdvisedError(`${text} is not the id of a job.`, 'npm run anime -- jobs list shows the ids.');
-}
-
-function statuses(text: string): JobStatus[] {
-  return text.split(',').map((word) => {
-    const status = JOB_STATUSES.find((known) => known === word.trim());
-    if (status === undefined) throw new InvalidArgumentError(`${word} is none of ${JOB_STATUSES.join(', ')}.`);
-    return status;
-  });
-}
-
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
-  };
 }

@@ -27,9 +27,12 @@ export async function useNats<T>(
   } catch (error) {
     if (!isProblem(error, 'log-unavailable')) throw error;
     const noStream = /stream not found/i.test(error.message);
+    const noRight = /does not permit|Authorization Violation/.test(error.message);
     const advice = noStream
       ? 'The streams are not there yet: npm run anime -- provision'
-      : 'Is nats-server running? Give its address with --nats or NATS_URL.';
+      : noRight
+        ? 'Log in as the user who may do this: NATS_URL=nats://provision:<password>@<host>.'
+        : 'Is nats-server running? Give its address with --nats or NATS_URL.';
     throw new AdvisedError(error.message, advice, error);
   }
 }

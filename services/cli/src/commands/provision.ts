@@ -5,7 +5,7 @@ import type { Surroundings } from '../surroundings.js';
 import { useNats, withNats, type NatsOptions } from './nats-options.js';
 
 const HELP = `
-Creates the streams, the bucket of leases and the durable consumers that are missing, each durable from the start of the
+Creates the streams, the buckets and the durable consumers that are missing, each durable from the start of the
 log. What is there stays as it is; where it differs from what this build needs, nothing is made and every difference is
 named. A nats-server older than 2.11, or without JetStream, is refused. May be run again at any time.
 `;

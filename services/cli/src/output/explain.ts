@@ -30,8 +30,26 @@ export function explain(error: unknown): string {
 
 function nextStep({ problem }: GatewayError): string {
   if (problem === undefined) return '\nIs this the address of a gateway?';
-  if (problem.code === 'job-not-found') return '\nnpm run anime -- jobs list shows which there are.';
-  return problem.retryable ? '\nThis may pass: try again in a moment.' : '';
+  switch (problem.code) {
+    case 'job-not-found':
+      return '\nnpm run anime -- jobs list shows which there are.';
+    case 'project-not-found':
+      return '\nnpm run anime -- projects list --all shows which there are.';
+    case 'precondition-failed':
+      return '\nSend the same command again: it takes in what came first.';
+    case 'dead-letter-not-found':
+      return '\nnpm run anime -- dead-letters list shows which there are.';
+    case 'key-not-found':
+      return '\nnpm run anime -- keys list shows which there are.';
+    case 'unauthenticated':
+      return '\nPut your key into ANIME_API_KEY. Whoever has the scope admin makes one: npm run anime -- keys create; the first one of a studio is made beside its gateway: npm run -s keys -w @anime/gateway -- create --admin';
+    case 'key-invalid':
+      return '\nPut another key into ANIME_API_KEY. Whoever has the scope admin makes one: npm run anime -- keys create';
+    case 'scope-missing':
+      return '\nWhoever has the scope admin makes a key with more scopes: npm run anime -- keys create --scopes …';
+    default:
+      return problem.retryable ? '\nThis may pass: try again in a moment.' : '';
+  }
 }
 
 /** The message of an error with those of its causes, which tell why a connection failed. */

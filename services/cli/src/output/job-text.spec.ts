@@ -36,6 +36,7 @@ describe('a job as text', () => {
       executionMs: null,
       failure: { class: 'oom' as const, reason: 'out-of-memory', message: 'no VRAM', evidence: {} },
       organiseFailure: null,
+      organisedAt: null,
       gate: null,
       assignedAt: null,
       startedAt: null,
@@ -61,5 +62,31 @@ describe('a job as text', () => {
     expect(text).toContain(`1  failed on executor ${EXECUTOR}: oom, no VRAM`);
     expect(text).toContain('7/0  sharpness 0.5 ratio');
     expect(text).toContain('7/0  faces unavailable: no model');
+  });
+
+  it('says that outputs could not be filed and where to look, and when a replay has filed them', () => {
+    const attempt = {
+      attempt: 1,
+      status: 'executed' as const,
+      executorId: EXECUTOR,
+      promptId: null,
+      variant: null,
+      cached: false,
+      graphHash: null,
+      executionMs: 1,
+      failure: null,
+      organiseFailure: { code: 'storage-failed', message: 'disk full' },
+      organisedAt: null,
+      gate: null,
+      assignedAt: null,
+      startedAt: null,
+      endedAt: null,
+    };
+    const lost = describeJob({ ...JOB, status: 'failed', attempts: [attempt] });
+    expect(lost).toContain('not filed: storage-failed, disk full');
+    expect(lost).toContain(`npm run anime -- dead-letters list --job ${JOB.id}`);
+    const filed = describeJob({ ...JOB, status: 'failed', attempts: [{ ...attempt, organisedAt: JOB.requestedAt }] });
+    expect(filed).toContain(`filed by a replay at ${JOB.requestedAt}`);
+    expect(filed).not.toContain('dead-letters list');
   });
 });

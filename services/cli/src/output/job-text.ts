@@ -48,6 +48,7 @@ export function describeJob(job: Readonly<Shown> & Parts): string {
     `Job ${job.id}`,
     ...facts.map(([name, value]) => `  ${name.padEnd(10)}${value}`),
     ...section('Attempts', job.attempts.map(attemptLine)),
+    ...(job.attempts.some(isUnfiled) ? [`What can be done: npm run anime -- dead-letters list --job ${job.id}`] : []),
     ...section(
       'Files, relative to the library',
       job.files.map((file) => `${file.path}  (${file.role}, ${file.size} bytes)`),
@@ -66,10 +67,22 @@ function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${line}`)];
 }
 
-function attemptLine({ attempt, status, executorId, failure, cached }: Parts['attempts'][number]): string {
+function isUnfiled({ organiseFailure, organisedAt }: Parts['attempts'][number]): boolean {
+  return organiseFailure !== null && organisedAt === null;
+}
+
+function filing({ organiseFailure, organisedAt }: Parts['attempts'][number]): string {
+  if (organiseFailure === null) return '';
+  return organisedAt === null
+    ? `, not filed: ${organiseFailure.code}, ${organiseFailure.message}`
+    : `, not filed at first (${organiseFailure.code}), filed by a replay at ${organisedAt}`;
+}
+
+function attemptLine(one: Parts['attempts'][number]): string {
+  const { attempt, status, executorId, failure, cached } = one;
   const where = executorId === null ? '' : ` on executor ${executorId}`;
   const why = failure === null ? '' : `: ${failure.class}, ${failure.message}`;
-  return `${attempt}  ${status}${where}${cached === true ? ', from the cache' : ''}${why}`;
+  return `${attempt}  ${status}${where}${cached === true ? ', from the cache' : ''}${why}${filing(one)}`;
 }
 
 function scoreLine(metric: Job['scores'][number]['metrics'][number]): string {

@@ -1,6 +1,6 @@
 import {
   EXECUTOR_ORDERS,
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobAttemptFailedV1,
   JobExecutedV1,
@@ -27,7 +27,7 @@ import type { Failure } from '../domain/attempt/failure.js';
 export type Assigned = EventOf<typeof JobAssignedV1>;
 export type CancelOrdered = EventOf<typeof JobCancelOrderedV1>;
 export type AttemptLost = EventOf<typeof JobAttemptLostV1>;
-export type Accepted = EventData<typeof JobAcceptedV1>;
+export type Accepted = EventData<typeof JobAcceptedV2>;
 /** An order of the orchestrator to this executor. */
 export type Order = EventOf<(typeof EXECUTOR_ORDERS)[number]>;
 
@@ -57,7 +57,7 @@ export class AttemptJournal {
    * @throws ProblemError `internal` when the log holds no valid `job.accepted`, `newer-contract`, `log-unavailable`
    */
   async accepted(jobId: string): Promise<Accepted> {
-    const accepted = await lastEventOnSubject(this.#log, [JobAcceptedV1], jobId);
+    const accepted = await lastEventOnSubject(this.#log, [JobAcceptedV2], jobId);
     if (accepted !== undefined) return accepted.data;
     throw new ProblemError('internal', `job ${jobId} was assigned, but the log holds no valid job.accepted`);
   }

@@ -8,7 +8,7 @@ import {
   type ComfySocket,
   type EndedPrompt,
 } from '@anime/comfyui-client';
-import { ApiGraph, type EventData, type JobExecutedV1, type Progress } from '@anime/contracts';
+import { ApiGraph, type EventData, type FailureClass, type JobExecutedV1, type Progress } from '@anime/contracts';
 import { loadBody } from '@anime/event-store';
 import { isProblem } from '@anime/problem-details';
 import { graphHash, withSavePrefixes } from '@anime/workflow-engine';
@@ -21,6 +21,16 @@ import { PromptFollower, type Followed } from './prompt-follower.js';
 import type { Slots } from './slots.js';
 import { submitPrompt } from './submit-prompt.js';
 
+/** Told how attempts go; a hook for metrics. Times in seconds. */
+export interface AttemptObserver {
+  executed(): void;
+  failed(failureClass: FailureClass): void;
+  /** How long it waited for a slot of its server. */
+  waited(seconds: number): void;
+  /** How long its prompt took on the server. */
+  prompted(seconds: number): void;
+}
+
 /** What the attempts of one server share. */
 export interface AttemptRunnerOptions {
   /** Random id of this process: what makes a `started` its own. */
@@ -31,6 +41,7 @@ export interface AttemptRunnerOptions {
   readonly blobs: BlobStore;
   readonly slots: Slots;
   readonly publish: (progress: Progress) => void;
+  readonly observer?: AttemptObserver | undefined;
 }
 
 /** How a run ended: a fact to record, or nothing, because somebody else answers for the attempt. */
@@ -93,9 +104,11 @@ export class AttemptRun {
     if ('class' in plan) return { kind: 'failed', failure: plan };
     plan.progress.enter('waiting');
     // What is on the server already takes its place there, whether or not there is room.
+    const began = performance.now();
     const giveBack = mayBeThere
       ? slots.force()
       : await slots.take(AbortSignal.any([this.#signal, this.#cancelled.signal]));
+    if (!mayBeThere) this.#options.observer?.waited((performance.now() - began) / 1_000);
     if (giveBack === undefined) return { kind: this.#signal.aborted ? 'left' : 'dropped' };
     try {
       const end = await this.#runOnServer(plan, mayBeThere);
@@ -151,7 +164,10 @@ export class AttemptRun {
     this.#submitted = true;
     // A cancel may have come between the last look and the POST, also to another process.
     if (this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned))) follower.cancel();
-    return await this.#endOf(await follower.follow(submitted === 'queued', this.#signal), plan);
+    const began = performance.now();
+    const followed = await follower.follow(submitted === 'queued', this.#signal);
+    if (followed?.kind === 'ended') this.#options.observer?.prompted((performance.now() - began) / 1_000);
+    return await this.#endOf(followed, plan);
   }
 
   /** @returns whether the prompt was queued, or may have been; an End when it was not */

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { JobAssignedV1, JobAttemptLostV1 } from '@anime/contracts';
+import { JobAssignedV1, JobAttemptLostV1, type EventData, type JobExecutedV1 } from '@anime/contracts';
 import { isEvent } from '@anime/event-store';
 import { DONE, type Outcome, type ReactorContext } from '@anime/messaging';
 import { isProblem, messageOf } from '@anime/problem-details';
-import { failure } from '../domain/attempt/failure.js';
+import { failure, type Failure } from '../domain/attempt/failure.js';
 import type { Assigned, AttemptLost, CancelOrdered, Order } from './attempt-journal.js';
 import { AttemptRun, type AttemptRunnerOptions } from './attempt-run.js';
 
@@ -65,8 +65,8 @@ export class AttemptRunner {
     try {
       const end = await run.run();
       if (end.kind === 'left') return stopping();
-      if (end.kind === 'executed') await this.#options.journal.executed(assigned, end.data);
-      if (end.kind === 'failed') await this.#options.journal.failed(assigned, end.failure);
+      if (end.kind === 'executed') await this.#executed(assigned, end.data);
+      if (end.kind === 'failed') await this.#failed(assigned, end.failure);
       running.recorded = end.kind !== 'dropped';
       this.#posted.delete(promptId);
       return DONE;
@@ -90,7 +90,7 @@ export class AttemptRunner {
     try {
       if (running?.recorded !== true && !(await journal.hasEnded(ordered.aggregateId, attempt))) {
         const later = 'The attempt was cancelled; ComfyUI does not answer, so its prompt is stopped as soon as it does';
-        await journal.failed(
+        await this.#failed(
           ordered,
           failure('cancelled', 'cancelled', stopped ? 'The attempt was cancelled as ordered' : later),
         );
@@ -111,10 +111,17 @@ export class AttemptRunner {
   /** Gives an order up: the attempt ends as `internal`, its dead letter. */
   async park(order: Order, error: unknown, deliveries: number): Promise<void> {
     const reason = messageOf(error);
-    await this.#options.journal.failed(
-      order,
-      failure('internal', 'parked', `Given up after ${deliveries} deliveries: ${reason}`),
-    );
+    await this.#failed(order, failure('internal', 'parked', `Given up after ${deliveries} deliveries: ${reason}`));
+  }
+
+  async #executed(assigned: Assigned, data: EventData<typeof JobExecutedV1>): Promise<void> {
+    await this.#options.journal.executed(assigned, data);
+    this.#options.observer?.executed();
+  }
+
+  async #failed(order: Order, failed: Failure): Promise<void> {
+    await this.#options.journal.failed(order, failed);
+    this.#options.observer?.failed(failed.class);
   }
 
   /** Stops the prompt on the server and the run beside it. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { JobAcceptedV1, JobAttemptFailedV1, JobStartedV1 } from '@anime/contracts';
+import { JobAcceptedV2, JobAttemptFailedV1, JobStartedV1 } from '@anime/contracts';
 import { eventsOf, newerEvent } from '@anime/event-store/testing';
 import { useNats } from '@anime/testing';
 import { runnerHarness, type RunnerHarness } from '../testing/runner-harness.js';
@@ -33,7 +33,7 @@ describe('an attempt about which a newer build has recorded something', () => {
     const life = harness.life((await harness.simulator()).url);
     const jobId = await jobs.accept();
     const assigned = await jobs.assign(jobId);
-    await log.append(newerEvent(JobAcceptedV1, jobId));
+    await log.append(newerEvent(JobAcceptedV2, jobId));
     expect(await life.run(assigned)).toMatchObject({ kind: 'retry', error: { code: 'newer-contract' } });
   });
 });

@@ -7,6 +7,7 @@ import { isProblem, messageOf } from '@anime/problem-details';
 import type { Logger } from '@anime/service-runtime';
 import { z } from 'zod';
 import { AttemptJournal } from '../attempt/attempt-journal.js';
+import type { AttemptObserver } from '../attempt/attempt-run.js';
 import { AttemptRunner } from '../attempt/attempt-runner.js';
 import { Slots } from '../attempt/slots.js';
 import type { ComfyServer } from '../config.js';
@@ -21,6 +22,7 @@ export interface ExecutorOptions {
   /** Random id of this process. */
   readonly claim: string;
   readonly logger: Logger;
+  readonly observer?: AttemptObserver;
 }
 
 /** One running and one waiting prompt: the server is never idle, and loses little when it restarts. */
@@ -76,6 +78,7 @@ export class Executor {
       blobs,
       slots: new Slots(PROMPTS_PER_SERVER),
       publish: (progress) => this.#publish(progress),
+      observer: options.observer,
     });
   }
 

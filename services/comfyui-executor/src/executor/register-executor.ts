@@ -1,10 +1,7 @@
 import type { ComfyClient } from '@anime/comfyui-client';
-import { executorDurable, executorFilter, ExecutorRegisteredV1 } from '@anime/contracts';
+import { EXECUTOR_ACK_WAIT_MS, executorDurable, executorFilter, ExecutorRegisteredV1 } from '@anime/contracts';
 import { createDurable, deriveId, lastEventOnSubject, type JetStreamLog } from '@anime/event-store';
 import { isProblem } from '@anime/problem-details';
-
-/** Of the durable; the transport says `working()` at a third of it. */
-export const EXECUTOR_ACK_WAIT_MS = 10_000;
 
 /**
  * Makes an executor known on the first contact with its server. The durable comes before the event: nothing is assigned

@@ -1,5 +1,5 @@
 import {
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobAttemptLostV1,
   JobCancelOrderedV1,
@@ -23,7 +23,7 @@ import { imageGraph, IMAGE_OUTPUTS, IMAGE_WEIGHTS } from './graphs.js';
 
 export interface AcceptOptions {
   readonly graph?: ApiGraph;
-  readonly outputs?: EventData<typeof JobAcceptedV1>['outputs'];
+  readonly outputs?: EventData<typeof JobAcceptedV2>['outputs'];
   readonly blobs?: BodyBlobs;
 }
 
@@ -40,7 +40,7 @@ export class JobLog {
     const graph = options.graph ?? imageGraph();
     const outputs = options.outputs ?? IMAGE_OUTPUTS;
     const body = options.blobs === undefined ? { inline: graph } : await spillBody(graph, options.blobs);
-    await this.#append(JobAcceptedV1, jobId, {
+    await this.#append(JobAcceptedV2, jobId, {
       type: 'image',
       template: { id: 'text-to-image', version: 1 },
       parameters: {},

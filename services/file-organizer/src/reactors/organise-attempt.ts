@@ -1,6 +1,6 @@
 import type { BlobStore } from '@anime/blob-store';
 import {
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobOrganisedV1,
   type ApiGraph,
   type EventData,
@@ -8,10 +8,12 @@ import {
   type JobExecutedV1,
   type OrganisedFile,
 } from '@anime/contracts';
+import { SPANS } from '@anime/contracts/telemetry';
 import {
   canonicalJson,
   causedBy,
   deriveId,
+  inSpan,
   lastEventOnSubject,
   loadBody,
   sha256Hex,
@@ -22,17 +24,19 @@ import {
 } from '@anime/event-store';
 import { isProblem, ProblemError } from '@anime/problem-details';
 import { inspectPicture } from '../adapters/pictures/picture-inspector.js';
-import type { LibraryFolder } from '../adapters/library/library-folder.js';
+import type { FileContent, LibraryFolder, PlacedFile } from '../adapters/library/library-folder.js';
 import { outputPaths, type OutputPaths } from '../domain/library/layout.js';
 import { sidecarOf } from '../domain/library/sidecar.js';
 
 export type ExecutedEvent = EventOf<typeof JobExecutedV1> & RecordedEvent;
-type Accepted = EventData<typeof JobAcceptedV1>;
+type Accepted = EventData<typeof JobAcceptedV2>;
 
 export interface OrganiseDependencies {
   readonly log: EventLog;
   readonly blobs: BlobStore;
   readonly library: LibraryFolder;
+  /** Told how long each file took, in seconds. */
+  readonly onFiled?: (role: OrganisedFile['role'], seconds: number) => void;
   /** ISO instant. */
   readonly now: () => string;
 }
@@ -95,14 +99,12 @@ interface OutputToFile {
   readonly paths: OutputPaths;
 }
 
-async function fileOutput({ library, blobs }: OrganiseDependencies, source: OutputToFile): Promise<OrganisedFile[]> {
+async function fileOutput(deps: OrganiseDependencies, source: OutputToFile): Promise<OrganisedFile[]> {
+  const { library, blobs } = deps;
   const { event, accepted, graph, output, paths } = source;
   const { node, index } = output;
-  const placed = await library.place(paths.output, {
-    sha256: output.blob,
-    size: output.size,
-    chunks: () => blobs.stream(output.blob),
-  });
+  const content = { sha256: output.blob, size: output.size, chunks: () => blobs.stream(output.blob) };
+  const placed = await place(deps, 'output', paths.output, output.mediaType, content);
   const picture = await inspectPicture(library.absolute(placed.path), output.mediaType);
   const filed: OrganisedFile = {
     role: 'output',
@@ -115,7 +117,7 @@ async function fileOutput({ library, blobs }: OrganiseDependencies, source: Outp
   const files = [filed];
   if (picture !== undefined) {
     const { bytes, width, height } = picture.thumbnail;
-    const thumbnail = await library.place(paths.thumbnail, contentOf(bytes));
+    const thumbnail = await place(deps, 'thumbnail', paths.thumbnail, 'image/webp', contentOf(bytes));
     files.push({ role: 'thumbnail', ...thumbnail, mediaType: 'image/webp', width, height, frames: 1, node, index });
   }
   const sidecar = sidecarOf({
@@ -128,9 +130,29 @@ async function fileOutput({ library, blobs }: OrganiseDependencies, source: Outp
     output,
     filed,
   });
-  const placedSidecar = await library.place(paths.sidecar, contentOf(new TextEncoder().encode(canonicalJson(sidecar))));
+  const json = contentOf(new TextEncoder().encode(canonicalJson(sidecar)));
+  const placedSidecar = await place(deps, 'sidecar', paths.sidecar, 'application/json', json);
   files.push({ role: 'sidecar', ...placedSidecar, mediaType: 'application/json', node, index });
   return files;
+}
+
+/** Places one file in the library, inside its span. */
+async function place(
+  { library, onFiled }: OrganiseDependencies,
+  role: OrganisedFile['role'],
+  wanted: string,
+  mediaType: string,
+  content: FileContent,
+): Promise<PlacedFile> {
+  const attributes = { 'file.path': wanted, 'file.size': content.size, 'anime.media_type': mediaType };
+  const began = performance.now();
+  const placed = await inSpan(SPANS.file, { name: { role }, attributes }, async (span) => {
+    const file = await library.place(wanted, content);
+    span.setAttribute('file.path', file.path);
+    return file;
+  });
+  onFiled?.(role, (performance.now() - began) / 1_000);
+  return placed;
 }
 
 function contentOf(bytes: Uint8Array) {
@@ -144,7 +166,7 @@ function contentOf(bytes: Uint8Array) {
 }
 
 async function readAccepted(log: EventLog, jobId: string): Promise<Accepted> {
-  const accepted = await lastEventOnSubject(log, [JobAcceptedV1], jobId);
+  const accepted = await lastEventOnSubject(log, [JobAcceptedV2], jobId);
   if (accepted === undefined)
     throw new ProblemError('job-not-found', `The log does not say that job ${jobId} was accepted`);
   return accepted.data;

@@ -4,25 +4,28 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FsBlobStore } from '@anime/blob-store';
 import {
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobCancelledV1,
   JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobCompletedV1,
   JobFailedV1,
   JobRejectedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobScoredV1,
   WorkflowRegisteredV1,
 } from '@anime/contracts';
 import { deriveId, uuidv7, workflowIdOf, type LogEntry } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { newerEvent, testEvent } from '@anime/event-store/testing';
+import { FileSubjectKeys } from '@anime/sealed-fields';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { readTemplateFolder, type TemplateFile } from '../templates/template-files.js';
 import { TemplateRegistry } from '../templates/template-registry.js';
 import { jobIdOfKey } from './idempotency.js';
 import { JobCommands } from './job-commands.js';
-import { QueueLimit } from './queue-limit.js';
+import { ProjectCommands } from './project-commands.js';
+import { QueueLimits } from './queue-limit.js';
 import { registerTemplate } from './register-template.js';
 
 const WORKFLOWS = fileURLToPath(new URL('../../../../workflows', import.meta.url));
@@ -33,10 +36,12 @@ const ORIGIN = { actor: ACTOR };
 let folder: string;
 let log: MemoryLog;
 let blobs: FsBlobStore;
+let keys: FileSubjectKeys;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gateway-'));
   log = new MemoryLog();
   blobs = new FsBlobStore(join(folder, 'blobs'));
+  keys = new FileSubjectKeys(join(folder, 'keys'));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -104,7 +109,9 @@ describe('the built-in templates', () => {
 });
 
 describe('the commands of jobs', () => {
-  const queueLimit = new QueueLimit({ limit: 10, countWaiting: async () => 0, clock: () => 0 });
+  const queueLimits = new QueueLimits({ limit: 10, countWaiting: async () => 0, clock: () => 0 });
+  const projectsOver = (templates: TemplateRegistry) =>
+    new ProjectCommands({ log, studio: 'studio', templates, now: () => NOW, clock: () => 0 });
   async function commands(
     checkpoint?: string,
     endInReadModel: () => Promise<'completed' | undefined> = async () => undefined,
@@ -112,7 +119,9 @@ describe('the commands of jobs', () => {
     const templates = new TemplateRegistry();
     for (const template of await builtIn()) templates.add({ data: await register(template) });
     templates.markCaughtUp();
-    return new JobCommands({ log, templates, checkpoint, now: () => NOW, queueLimit, endInReadModel });
+    const projects = projectsOver(templates);
+    await projects.create({ slug: 'demo-film', title: 'Demo film', settings: {} }, ORIGIN);
+    return new JobCommands({ log, templates, projects, checkpoint, now: () => NOW, queueLimits, keys, endInReadModel });
   }
   const FACTS = { time: NOW, correlationId: ACTOR, actor: 'service:orchestrator' };
 
@@ -148,7 +157,7 @@ describe('the commands of jobs', () => {
     const again = await jobs.submit({ ...command, parameters: { width: 512, prompt: 'a fox' } }, ORIGIN);
     for (const each of [...others, again]) expect(each).toMatchObject({ jobId, position, job });
     expect(again.replayed).toBe(true);
-    const requests = (await entries()).filter((e) => e.status === 'event' && e.event.type === JobRequestedV1.type);
+    const requests = (await entries()).filter((e) => e.status === 'event' && e.event.type === JobRequestedV2.type);
     expect(requests).toHaveLength(1);
   });
 
@@ -173,8 +182,8 @@ describe('the commands of jobs', () => {
     const { jobId } = await (await commands()).submit(command, ORIGIN);
     const templates = new TemplateRegistry();
     templates.markCaughtUp();
-    const none = { templates, queueLimit, checkpoint: undefined, endInReadModel: async () => undefined };
-    const jobs = new JobCommands({ log, now: () => NOW, ...none });
+    const none = { templates, queueLimits, keys, checkpoint: undefined, endInReadModel: async () => undefined };
+    const jobs = new JobCommands({ log, projects: projectsOver(templates), now: () => NOW, ...none });
     expect(await jobs.submit(command, ORIGIN)).toMatchObject({ jobId, replayed: true });
     await expect(jobs.submit({ ...command, idempotencyKey: 'k-2' }, ORIGIN)).rejects.toMatchObject({
       code: 'template-not-found',
@@ -185,7 +194,7 @@ describe('the commands of jobs', () => {
     ['prompt', { parameters: { prompt: 'a wolf' } }],
     ['type', { type: 'video' }],
     ['template', { template: 'text-to-image' }],
-    ['project', { project: ACTOR }],
+    ['project', { project: 'demo-film' }],
   ] as const)('refuse a key that asked for another %s', async (_what, change) => {
     const jobs = await commands();
     const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey: 'k-1' } as const;
@@ -203,7 +212,7 @@ describe('the commands of jobs', () => {
 
   it('leave a key to a newer build when only that one can read what it asked for', async () => {
     const jobs = await commands();
-    await log.append(newerEvent(JobRequestedV1, jobIdOfKey(ACTOR, 'k-1')));
+    await log.append(newerEvent(JobRequestedV2, jobIdOfKey(ACTOR, 'k-1')));
     const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey: 'k-1' } as const;
     await expect(jobs.submit(command, ORIGIN)).rejects.toMatchObject({ code: 'newer-contract' });
   });
@@ -231,12 +240,12 @@ describe('the commands of jobs', () => {
   it('store the wish to cancel an open job, and refuse that of one that ended or never was', async () => {
     const jobs = await commands();
     const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
-    const { position } = await jobs.cancel(jobId, ORIGIN);
+    const { position } = await jobs.cancel(jobId, undefined, ORIGIN);
     expect(await log.lastOfAggregate('job', jobId)).toMatchObject({
       position,
       event: { type: 'job.cancel-requested' },
     });
-    await expect(jobs.cancel(uuidv7(), ORIGIN)).rejects.toMatchObject({ code: 'job-not-found' });
+    await expect(jobs.cancel(uuidv7(), undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-not-found' });
     await log.append({
       ...FACTS,
       id: uuidv7(),
@@ -244,27 +253,53 @@ describe('the commands of jobs', () => {
       aggregateId: jobId,
       data: { attempt: 1, verdict: 'passed' },
     });
-    await expect(jobs.cancel(jobId, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
+    await expect(jobs.cancel(jobId, undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
+  });
+
+  it('seal the reason of a cancel with the key of whoever asks, and store nothing when that cannot be done', async () => {
+    const jobs = await commands();
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
+    await jobs.cancel(jobId, 'too dark', ORIGIN);
+    const last = await log.lastOfAggregate('job', jobId);
+    const reason = last?.status === 'event' ? JobCancelRequestedV2.data.parse(last.event.data).reason : null;
+    expect(reason).toMatchObject({ subject: ACTOR });
+    expect(reason && (await keys.open(reason))).toBe('too dark');
+    expect(JSON.stringify(last)).not.toContain('too dark');
+    const before = await log.end();
+    await writeFile(join(folder, 'keys', `${ACTOR}.key`), 'garbage');
+    await expect(jobs.cancel(jobId, 'still too dark', ORIGIN)).rejects.toMatchObject({ code: 'key-damaged' });
+    expect(await log.end()).toBe(before);
+    expect(await jobs.cancel(jobId, undefined, ORIGIN)).toMatchObject({ position: await log.end() });
+  });
+
+  it('read a cancel that a build before this one stored as one without a reason', async () => {
+    const jobs = await commands();
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
+    await log.append(testEvent(JobCancelRequestedV1, jobId, {}));
+    expect(await log.lastOfAggregate('job', jobId)).toMatchObject({
+      event: { type: 'job.cancel-requested', storedName: 'job.cancel-requested.v1', data: { reason: null } },
+    });
+    expect(await jobs.cancel(jobId, 'too dark', ORIGIN)).toMatchObject({ position: await log.end() });
   });
 
   it('learn from the read-model that a job ended when a later fact hides it in the log', async () => {
     const jobs = await commands(undefined, async () => 'completed');
     const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
-    await expect(jobs.cancel(jobId, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
+    await expect(jobs.cancel(jobId, undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
   });
 
   it('do not take garbage on a job’s subject for a job, nor a job for garbage', async () => {
     const jobs = await commands();
     const nobody = uuidv7();
     await log.putRaw({ subject: `anime.job.${nobody}.gateway`, data: 'garbage' });
-    await expect(jobs.cancel(nobody, ORIGIN)).rejects.toMatchObject({ code: 'job-not-found' });
+    await expect(jobs.cancel(nobody, undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-not-found' });
     const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
-    await log.putRaw({ subject: `anime.job.${jobId}.orchestrator.accepted`, data: JobAcceptedV1.name });
-    await jobs.cancel(jobId, ORIGIN);
+    await log.putRaw({ subject: `anime.job.${jobId}.orchestrator.accepted`, data: JobAcceptedV2.name });
+    await jobs.cancel(jobId, undefined, ORIGIN);
     expect(await log.lastOfAggregate('job', jobId)).toMatchObject({ event: { type: 'job.cancel-requested' } });
   });
 
-  it.each([JobRequestedV1, JobCompletedV1, JobFailedV1, JobCancelledV1, JobRejectedV1])(
+  it.each([JobRequestedV2, JobCompletedV1, JobFailedV1, JobCancelledV1, JobRejectedV1])(
     'leave a job to a newer build whose $type only that one can read, garbage behind it or not',
     async (contract) => {
       const jobs = await commands();
@@ -272,7 +307,7 @@ describe('the commands of jobs', () => {
       await log.append(newerEvent(contract, jobId));
       for (const behind of ['', 'garbage']) {
         if (behind !== '') await log.putRaw({ subject: `anime.job.${jobId}.gateway`, data: behind });
-        await expect(jobs.cancel(jobId, ORIGIN)).rejects.toMatchObject({
+        await expect(jobs.cancel(jobId, undefined, ORIGIN)).rejects.toMatchObject({
           code: 'newer-contract',
           status: 503,
           message: expect.stringContaining(`${contract.type}.v99`),
@@ -285,16 +320,16 @@ describe('the commands of jobs', () => {
     const jobs = await commands();
     const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
     await log.append(newerEvent(JobScoredV1, jobId));
-    expect(await jobs.cancel(jobId, ORIGIN)).toMatchObject({ position: await log.end() });
+    expect(await jobs.cancel(jobId, undefined, ORIGIN)).toMatchObject({ position: await log.end() });
     const open = uuidv7();
-    await log.append(newerEvent(JobRequestedV1, open));
-    await log.append(testEvent(JobCancelRequestedV1, open, {}));
+    await log.append(newerEvent(JobRequestedV2, open));
+    await log.append(testEvent(JobCancelRequestedV2, open, { reason: null }));
     await log.putRaw({ subject: `anime.job.${open}.gateway`, data: 'garbage' });
-    expect(await jobs.cancel(open, ORIGIN)).toMatchObject({ position: await log.end() });
+    expect(await jobs.cancel(open, undefined, ORIGIN)).toMatchObject({ position: await log.end() });
     const ended = uuidv7();
-    await log.append(newerEvent(JobRequestedV1, ended));
+    await log.append(newerEvent(JobRequestedV2, ended));
     await log.append(testEvent(JobCompletedV1, ended, { attempt: 1, verdict: 'passed' }));
     await log.append(newerEvent(JobCancelledV1, ended));
-    await expect(jobs.cancel(ended, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
+    await expect(jobs.cancel(ended, undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
   });
 });

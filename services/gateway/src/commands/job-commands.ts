@@ -4,7 +4,7 @@ import {
   JobCompletedV1,
   JobFailedV1,
   JobRejectedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   type EventData,
   type JobType,
   type TemplateManifest,
@@ -20,6 +20,7 @@ import {
   type NewerEntry,
 } from '@anime/event-store';
 import { isProblem, ProblemError } from '@anime/problem-details';
+import type { SubjectKeys } from '@anime/sealed-fields';
 import { resolveParameters } from '@anime/workflow-engine';
 import { decideJob } from '../domain/job/job.decide.js';
 import { evolveJob } from '../domain/job/job.evolve.js';
@@ -28,17 +29,20 @@ import type { TemplateRegistry } from '../templates/template-registry.js';
 import { lookAtLog } from '../time-limit.js';
 import { jobIdOfKey, requestHashOf, storedRequest, type StoredRequest } from './idempotency.js';
 import { eventMeta, type Origin } from './origin.js';
-import type { QueueLimit } from './queue-limit.js';
+import type { ProjectCommands, ProjectForJob } from './project-commands.js';
+import { templateIn, withDefaults } from './project-defaults.js';
+import type { QueueLimits } from './queue-limit.js';
 
 /** What tells that there is a job, and that it has ended. */
 const TELLING_TYPES: ReadonlySet<string> = new Set(
-  [JobRequestedV1, JobRejectedV1, JobCompletedV1, JobFailedV1, JobCancelledV1].map((contract) => contract.type),
+  [JobRequestedV2, JobRejectedV1, JobCompletedV1, JobFailedV1, JobCancelledV1].map((contract) => contract.type),
 );
 
 /** A request for a picture or a clip, of the right form; whether its template takes it is not known yet. */
 export interface SubmitJob {
   readonly type: JobType;
   readonly template?: string | undefined;
+  /** Its slug or id. */
   readonly project?: string | null | undefined;
   /** As the template names them; undefined counts as not given. */
   readonly parameters: Readonly<Record<string, unknown>>;
@@ -59,8 +63,11 @@ export interface JobCommandsDeps {
   readonly checkpoint: string | undefined;
   /** `ce-time` of the next event. */
   readonly now: () => string;
+  readonly projects: Pick<ProjectCommands, 'idOf' | 'forJob'>;
   /** Says no while too many jobs wait. */
-  readonly queueLimit: Pick<QueueLimit, 'admit'>;
+  readonly queueLimits: Pick<QueueLimits, 'admit'>;
+  /** Seals what a person wrote with the person's key. */
+  readonly keys: Pick<SubjectKeys, 'seal'>;
   /** How the read-model says that the job ended; undefined when it does not, or cannot be asked. */
   readonly endInReadModel: (jobId: string) => Promise<JobEnd | undefined>;
 }
@@ -75,14 +82,14 @@ export class JobCommands {
 
   /**
    * Asks for a job.
-   * @throws ProblemError `template-not-found`, `parameter-invalid` (naming each parameter), `idempotency-key-reused`,
-   *   `queue-full`, and what an append throws
+   * @throws ProblemError `project-not-found`, `project-archived`, `template-not-found`, `parameter-invalid` (naming each
+   *   parameter), `idempotency-key-reused`, `queue-full`, and what an append throws
    */
   async submit(command: SubmitJob, origin: Origin): Promise<SubmittedJob> {
     const { idempotencyKey: key } = command;
     if (key === undefined) return this.#request(uuidv7(), command, undefined, origin);
     const jobId = jobIdOfKey(origin.actor, key);
-    const requestHash = requestHashOf(command);
+    const requestHash = requestHashOf({ ...command, project: this.#projectId(command) });
     const stored = (): Promise<StoredRequest | undefined> =>
       lookAtLog(storedRequest(this.#deps.log, jobId, requestHash));
     const earlier = await stored();
@@ -103,11 +110,13 @@ export class JobCommands {
     requestHash: string | undefined,
     origin: Origin,
   ): Promise<SubmittedJob> {
-    const { templates, checkpoint, queueLimit } = this.#deps;
-    const manifest = await templates.resolve(command.template, command.type);
-    const resolved = resolveParameters(manifest, command.parameters, {
+    const { templates, queueLimits } = this.#deps;
+    const project = await this.#projectOf(command);
+    const { settings = {} } = project ?? {};
+    const manifest = await templates.resolve(command.template ?? templateIn(settings, command.type), command.type);
+    const resolved = resolveParameters(manifest, withDefaults(manifest, command.parameters, settings), {
       drawSeed: () => drawSeed(manifest),
-      checkpoint,
+      checkpoint: settings.checkpoint ?? this.#deps.checkpoint,
     });
     if (!resolved.ok) {
       const errors = resolved.errors.map(({ parameter, message }) => ({ path: `/${parameter}`, message }));
@@ -117,16 +126,16 @@ export class JobCommands {
         { errors },
       );
     }
-    const job: EventData<typeof JobRequestedV1> = {
+    const job: EventData<typeof JobRequestedV2> = {
       type: command.type,
       template: { id: manifest.id, version: manifest.version },
       parameters: resolved.parameters,
       seed: resolved.seed,
       seedSource: resolved.seedSource,
-      project: command.project ?? null,
+      project: project === undefined ? null : { id: project.id, slug: project.slug },
       ...(requestHash === undefined ? {} : { requestHash }),
     };
-    await queueLimit.admit();
+    await queueLimits.admit(project);
     // A new id has no events: nothing is loaded, and the expectation makes it create-once.
     const decision = decideJob({ kind: 'RequestJob', job }, NO_JOB);
     const expect = { scope: 'aggregate', lastPosition: 0 } as const;
@@ -136,13 +145,24 @@ export class JobCommands {
     return { jobId, position, job, replayed: false };
   }
 
+  #projectId({ project }: SubmitJob): string | null {
+    return typeof project === 'string' ? this.#deps.projects.idOf(project) : null;
+  }
+
+  async #projectOf({ project }: SubmitJob): Promise<ProjectForJob | undefined> {
+    return typeof project === 'string' ? this.#deps.projects.forJob(project) : undefined;
+  }
+
   /**
    * Asks for a job to be cancelled. The job's order of events is the orchestrator's: this is a wish, so it has no
-   * expectation, and is refused only when the job has surely ended.
-   * @throws ProblemError `job-not-found`, `job-ended`, `newer-contract`, and what an append throws
+   * expectation, and is refused only when the job has surely ended. The reason is personal: it is stored sealed with the
+   * caller's key.
+   * @throws ProblemError `job-not-found`, `job-ended`, `newer-contract`, what sealing throws, and what an append throws
    */
-  async cancel(jobId: string, origin: Origin): Promise<Appended> {
-    const decision = decideJob({ kind: 'RequestCancel' }, await this.#stateOf(jobId));
+  async cancel(jobId: string, text: string | undefined, origin: Origin): Promise<Appended> {
+    const job = await this.#stateOf(jobId);
+    const reason = text === undefined ? null : await this.#deps.keys.seal(origin.actor, text);
+    const decision = decideJob({ kind: 'RequestCancel', reason }, job);
     return this.#append(decision, jobId, origin);
   }
 

@@ -1,4 +1,4 @@
-import { currentTraceparent, uuidv7, type EventMeta } from '@anime/event-store';
+import { uuidv7, type EventMeta } from '@anime/event-store';
 
 /** Whose command it is, and what it belongs to. */
 export interface Origin {
@@ -11,5 +11,5 @@ export interface Origin {
 /** The envelope of the event that a command leads to. @param time its `ce-time` */
 export function eventMeta({ actor, correlationId }: Origin, time: string): EventMeta {
   const id = uuidv7();
-  return { id, time, correlationId: correlationId ?? id, actor, traceparent: currentTraceparent() };
+  return { id, time, correlationId: correlationId ?? id, actor };
 }

@@ -5,16 +5,28 @@ import { QueueLimit } from './queue-limit.js';
 function limitOver(queue: { waiting: number; away?: boolean }) {
   let now = 0;
   let counts = 0;
+  let held = Promise.resolve();
   const limit = new QueueLimit({
     limit: 3,
     countWaiting: async () => {
       counts += 1;
       if (queue.away === true) throw new Error('PostgreSQL is away');
-      return queue.waiting;
+      const { waiting } = queue;
+      await held;
+      return waiting;
     },
     clock: () => now,
   });
-  return { limit, pass: (ms: number) => void (now += ms), counts: () => counts };
+  /** Keeps back the answers of counts that begin from now on. */
+  const hold = (): (() => void) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held = promise;
+    return () => {
+      held = Promise.resolve();
+      resolve();
+    };
+  };
+  return { limit, hold, pass: (ms: number) => void (now += ms), counts: () => counts };
 }
 const FULL = { code: 'queue-full', status: 429, retryable: true, retryAfter: 30 };
 
@@ -45,6 +57,22 @@ describe('the limit of waiting jobs', () => {
     pass(1_000);
     await limit.admit();
     expect(counts()).toBe(3);
+  });
+
+  it('counts what it admitted while a slow count was under way', async () => {
+    const queue = { waiting: 0 };
+    const { limit, pass, hold } = limitOver(queue);
+    await limit.admit();
+    queue.waiting = 1;
+    pass(1_000);
+    const release = hold();
+    await limit.admit();
+    release();
+    await new Promise(setImmediate);
+    queue.waiting = 2;
+    await limit.admit();
+    queue.waiting = 3;
+    await expect(limit.admit()).rejects.toMatchObject(FULL);
   });
 
   it('refuses nobody while the read-model is away', async () => {

@@ -5,7 +5,7 @@ import { isProblem, ProblemError } from '@anime/problem-details';
 import type { JobsReadModel, JobFilter } from '../adapters/postgres/jobs-read-model.js';
 import type { JobDetail } from '../adapters/postgres/job-views.js';
 import { JOB_ENDS, type JobEnd } from '../domain/job/job.state.js';
-import { lookAtLog } from '../time-limit.js';
+import { acknowledged } from './acknowledged.js';
 import { jobLinks } from './job-links.js';
 
 /** `?after=` and `?wait=` of a request; seconds. */
@@ -27,12 +27,22 @@ export class JobQueries {
   readonly #reads: JobReads;
   readonly #log: Pick<EventLog, 'lastOfAggregate'>;
   readonly #stopping: AbortSignal;
+  readonly #projectId: (name: string) => string;
 
-  /** @param stopping ends every wait early: what is known then is the answer */
-  constructor(reads: JobReads, log: Pick<EventLog, 'lastOfAggregate'>, stopping: AbortSignal) {
+  /**
+   * @param stopping ends every wait early: what is known then is the answer
+   * @param projectId the id of the project that is called so
+   */
+  constructor(
+    reads: JobReads,
+    log: Pick<EventLog, 'lastOfAggregate'>,
+    stopping: AbortSignal,
+    projectId: (name: string) => string,
+  ) {
     this.#reads = reads;
     this.#log = log;
     this.#stopping = stopping;
+    this.#projectId = projectId;
   }
 
   /**
@@ -60,9 +70,10 @@ export class JobQueries {
   async list({ after, wait, ...filter }: JobFilter & Waiting): Promise<JobPage> {
     await this.#passed({ after, wait });
     const position = await this.#reads.position();
-    const { from, to } = filter;
+    const { from, to, project } = filter;
     const { items, nextCursor } = await this.#reads.list({
       ...filter,
+      project: project && this.#projectId(project),
       from: from && instant(from),
       to: to && instant(to),
     });
@@ -117,17 +128,12 @@ export class JobQueries {
     });
   }
 
-  /** A job that is in the log but not in the read-model yet is not unknown: waits for the read-model to pass it. */
   async #visible(jobId: string): Promise<JobDetail> {
-    const seen = await this.#reads.get(jobId);
-    if (seen !== undefined) return seen;
-    const last = await lookAtLog(this.#log.lastOfAggregate('job', jobId));
-    if (last !== undefined) {
-      await this.#reads.waitFor(last.position, { timeoutMs: DEFAULT_WAIT_MS, signal: this.#stopping });
-      const job = await this.#reads.get(jobId);
-      if (job !== undefined) return job;
-    }
-    throw new ProblemError('job-not-found', `there is no job ${jobId}`);
+    const waiting = { timeoutMs: DEFAULT_WAIT_MS, signal: this.#stopping };
+    const look = { log: this.#log, reads: this.#reads, waiting };
+    const job = await acknowledged(look, 'job', jobId, () => this.#reads.get(jobId));
+    if (job === undefined) throw new ProblemError('job-not-found', `there is no job ${jobId}`);
+    return job;
   }
 
   /** Looks again and again until the job has ended or the time is over. */

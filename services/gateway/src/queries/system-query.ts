@@ -2,6 +2,7 @@ import type { ExecutorHeartbeat, ServiceStatus } from '@anime/contracts';
 import type { SystemStatus } from '@anime/contracts/http';
 import { ProblemError } from '@anime/problem-details';
 import type { LiveStatus } from '../adapters/live/live-status.js';
+import type { DeadLettersReadModel } from '../adapters/postgres/dead-letters-read-model.js';
 import type { JobsReadModel } from '../adapters/postgres/jobs-read-model.js';
 import type { ExecutorRow } from '../projections/jobs/rows.js';
 import { lookAtLog } from '../time-limit.js';
@@ -12,7 +13,8 @@ const LISTED = 20;
 
 export interface SystemQueryDeps {
   readonly log: { end(): Promise<number> };
-  readonly reads: Pick<JobsReadModel, 'position' | 'voids' | 'deadLetters' | 'executors'>;
+  readonly reads: Pick<JobsReadModel, 'position' | 'executors'>;
+  readonly letters: Pick<DeadLettersReadModel, 'unsettled'>;
   readonly live: Pick<LiveStatus, 'services' | 'executors'>;
   /** What this process says about itself: it is there even when no message gets through. */
   readonly own: () => Promise<ServiceStatus>;
@@ -53,19 +55,24 @@ export class SystemQuery {
   }
 
   async #figures(): Promise<Pick<ReadModelStatus, 'voids' | 'deadLetters'> & { readonly position: number }> {
-    const { reads } = this.#deps;
-    const [position, voids, letters] = await Promise.all([
-      reads.position(),
-      reads.voids(LISTED),
-      reads.deadLetters(LISTED),
-    ]);
+    const { reads, letters } = this.#deps;
+    const [position, { voids, deadLetters }] = await Promise.all([reads.position(), letters.unsettled(LISTED)]);
     return {
       position,
-      voids: { ...voids.counts, recent: voids.items },
+      voids: {
+        ...voids,
+        recent: voids.recent.map(({ position: at, kind, subject, reason }) => ({
+          position: at,
+          kind,
+          subject,
+          reason,
+        })),
+      },
       deadLetters: {
-        count: letters.count,
-        recent: letters.items.map((letter) => ({
+        count: deadLetters.count,
+        recent: deadLetters.recent.map((letter) => ({
           id: letter.id,
+          state: letter.state,
           consumer: letter.consumer,
           eventId: letter.event_id,
           eventName: letter.event_name,

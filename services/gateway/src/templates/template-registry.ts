@@ -50,10 +50,11 @@ export class TemplateRegistry {
 
   /**
    * The manifest that a reference (`slug` or `slug@version`) means; without version the newest.
+   * @param path where the request names it
    * @throws ProblemError `template-not-found` naming what there is; `parameter-invalid` when it makes something else;
    * `log-unavailable` while the log has not been read far enough to know
    */
-  async resolve(reference: string | undefined, type: JobType): Promise<TemplateManifest> {
+  async resolve(reference: string | undefined, type: JobType, path = '/template'): Promise<TemplateManifest> {
     const name = reference ?? DEFAULT_TEMPLATES[type];
     const deadline = performance.now() + CATCH_UP_MS;
     let manifest = this.#find(name);
@@ -69,7 +70,7 @@ export class TemplateRegistry {
       throw new ProblemError('template-not-found', `there is no template ${name}`, {
         errors: [
           {
-            path: '/template',
+            path,
             message: known.length === 0 ? 'no template is registered' : `must be one of ${known.join(', ')}`,
           },
         ],
@@ -80,7 +81,7 @@ export class TemplateRegistry {
         'parameter-invalid',
         `${manifest.id}@${manifest.version} makes ${named(manifest.kind)}, not ${named(type)}`,
         {
-          errors: [{ path: '/template', message: `must be a template that makes ${named(type)}` }],
+          errors: [{ path, message: `must be a template that makes ${named(type)}` }],
         },
       );
     }

@@ -21,6 +21,8 @@ export interface TestGateway extends AsyncDisposable {
   ): Promise<Answer>;
   /** The same log, through a connection of the test's own. */
   readonly log: JetStreamLog;
+  /** Where its keys of sealed text are. */
+  readonly keysDir: string;
 }
 
 export interface Answer {
@@ -50,11 +52,13 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     PORT: '0',
     LOG_LEVEL: 'silent',
     ANIME_BLOBS_DIR: join(folder, 'blobs'),
+    ANIME_KEYS_DIR: join(folder, 'keys'),
     ...options.env,
   });
-  const service = await runService(composeGateway(config));
+  const service = await runService(composeGateway(config).options);
   const gateway: TestGateway = {
     url: service.url,
+    keysDir: config.ANIME_KEYS_DIR,
     client: createGatewayClient(service.url, { fetch: check.fetch }),
     log,
     send: async (method, path, { body, headers } = {}) => {

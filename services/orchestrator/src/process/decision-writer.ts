@@ -1,4 +1,4 @@
-import type { ApiGraph, BodyOf, EventContract, EventData, JobAcceptedV1 } from '@anime/contracts';
+import type { ApiGraph, BodyOf, EventContract, EventData, JobAcceptedV2 } from '@anime/contracts';
 import { isProblem } from '@anime/problem-details';
 import { uuidv7, type Decided, type EventLog } from '@anime/event-store';
 import { decideJob, type JobCommand } from '../domain/job/job.decide.js';
@@ -15,6 +15,8 @@ interface WriterDeps {
   readonly log: EventLog;
   readonly spillGraph: (graph: ApiGraph) => Promise<BodyOf<ApiGraph>>;
   readonly now: () => Date;
+  /** Told of each decision that is stored, by its event type. */
+  readonly onDecision: (type: string) => void;
 }
 
 /** Appends decisions with the expectation of what one fold holds, and remembers which the log has not shown it yet. */
@@ -66,6 +68,7 @@ export class DecisionWriter {
       );
       const executorId = command.kind === 'AssignJob' ? command.executorId : undefined;
       if (position > this.#seen) this.#pending.set(job.jobId, { position, executorId });
+      this.#deps.onDecision(decision.contract.type);
       return { kind: 'written' };
     } catch (error) {
       return isProblem(error, 'append-conflict') ? { kind: 'conflict' } : { kind: 'failed', error };
@@ -74,8 +77,8 @@ export class DecisionWriter {
 
   /** Large graphs go into the blob store before the event that names them (law 3). */
   async #withSpilledGraphs(decision: Decided): Promise<EventData<EventContract>> {
-    if (decision.contract.type !== ('job.accepted' satisfies typeof JobAcceptedV1.type)) return decision.data;
-    const data = decision.data as EventData<typeof JobAcceptedV1>;
+    if (decision.contract.type !== ('job.accepted' satisfies typeof JobAcceptedV2.type)) return decision.data;
+    const data = decision.data as EventData<typeof JobAcceptedV2>;
     const variants = await Promise.all(
       data.variants.map(async (variant) =>
         'inline' in variant.graph ? { ...variant, graph: await this.#deps.spillGraph(variant.graph.inline) } : variant,

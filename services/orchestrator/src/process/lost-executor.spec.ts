@@ -2,7 +2,7 @@ import {
   ExecutorLostV1,
   ExecutorRegisteredV1,
   JobAttemptFailedV1,
-  JobCancelRequestedV1,
+  JobCancelRequestedV2,
   SchedulerTermStartedV1,
 } from '@anime/contracts';
 import { uuidv7 } from '@anime/event-store';
@@ -78,7 +78,7 @@ describe('an executor of which nothing is heard', () => {
   it('does not keep a job from being cancelled', async () => {
     const jobId = await s.request();
     await s.settle();
-    await s.append(JobCancelRequestedV1, jobId, {});
+    await s.append(JobCancelRequestedV2, jobId, { reason: null });
     await s.settle();
     await pass(31);
     expect((await s.trail(jobId)).slice(3)).toEqual([

@@ -1,4 +1,4 @@
-import { JobAssignedV1, JobCancelRequestedV1, SchedulerTermStartedV1 } from '@anime/contracts';
+import { JobAssignedV1, JobCancelRequestedV2, SchedulerTermStartedV1 } from '@anime/contracts';
 import { uuidv7, type EventLog, type NewEvent } from '@anime/event-store';
 import { ProblemError } from '@anime/problem-details';
 import { describe, expect, it } from '@jest/globals';
@@ -16,6 +16,7 @@ function cuttable(s: Studio): { readonly log: EventLog; cut: boolean; appends: N
     lastOfAggregate: (...args) => s.log.lastOfAggregate(...args),
     lastOnSubject: (...args) => s.log.lastOnSubject(...args),
     readAggregate: (...args) => s.log.readAggregate(...args),
+    readKind: (...args) => s.log.readKind(...args),
     read: (options) => s.log.read(options),
     follow: (options) => s.log.follow(options),
     end: () => s.log.end(),
@@ -31,7 +32,7 @@ describe('a decision', () => {
     const jobId = await s.request();
     await s.step(s.process, 1);
     // `accepted` is in the log and on its way; before it is folded somebody cancels.
-    await s.append(JobCancelRequestedV1, jobId, {});
+    await s.append(JobCancelRequestedV2, jobId, { reason: null });
     await s.step(s.process, 1);
     await s.settle();
     expect(await s.trail(jobId)).toEqual(['requested', 'accepted', 'cancel-requested', 'cancelled']);
@@ -44,7 +45,7 @@ describe('a decision', () => {
     const end = await s.log.end();
     const entries = [];
     for await (const entry of s.log.read({ after: s.process.checkpoint.position })) entries.push(entry);
-    await s.append(JobCancelRequestedV1, jobId, {});
+    await s.append(JobCancelRequestedV2, jobId, { reason: null });
     await s.process.onBatch({ entries, checkpoint: { position: end, eventId: '' }, caughtUp: true, end });
     expect(await s.trail(jobId)).toEqual(['requested', 'cancel-requested']);
     await s.settle();

@@ -1,4 +1,10 @@
-import { JobAssignedV1, JobCancelRequestedV1, WorkflowRegisteredV1 } from '@anime/contracts';
+import {
+  JobAcceptedV2,
+  JobAssignedV1,
+  JobRequestedV1,
+  JobCancelRequestedV2,
+  WorkflowRegisteredV1,
+} from '@anime/contracts';
 import { uuidv7 } from '@anime/event-store';
 import { describe, expect, it } from '@jest/globals';
 import { OpenWork, type OpenWorkSnapshot } from '../domain/open-work/open-work.js';
@@ -26,6 +32,18 @@ describe('the orchestrator', () => {
     expect(decisions.map((event) => event.epoch)).toEqual([1, 1, 1, 1]);
     expect(s.errors).toEqual([]);
     expect(s.process.work.toSnapshot().jobs).toEqual([]);
+  });
+
+  it('accepts what an older build asked for, in whatever project, which has no slug then', async () => {
+    const s = await studio();
+    const jobId = uuidv7();
+    const project = uuidv7();
+    const template = { id: 'text-to-image', version: 1 };
+    const asked = { type: 'image', template, parameters: { prompt: 'x' }, seed: 1, seedSource: 'given' } as const;
+    await s.append(JobRequestedV1, jobId, { ...asked, project });
+    await s.settle();
+    const accepted = (await s.events(jobId)).find((event) => event.type === JobAcceptedV2.type);
+    expect(accepted).toMatchObject({ storedName: JobAcceptedV2.name, data: { project: { id: project, slug: null } } });
   });
 
   it('names the event that led to each decision, and one correlation for the whole job', async () => {
@@ -96,7 +114,7 @@ describe('the orchestrator', () => {
     const s = await studio();
     const jobId = await s.request();
     await s.settle();
-    await s.append(JobCancelRequestedV1, jobId, {});
+    await s.append(JobCancelRequestedV2, jobId, { reason: null });
     await s.settle();
     await s.process.decide();
     expect((await s.trail(jobId)).slice(-2)).toEqual(['cancel-requested', 'cancel-ordered']);

@@ -1,5 +1,6 @@
 import type { ApiGraph, BodyOf } from '@anime/contracts';
-import { uuidv7, type Batch, type Checkpoint, type EventLog } from '@anime/event-store';
+import { SPANS } from '@anime/contracts/telemetry';
+import { inSpan, traceContextOf, uuidv7, type Batch, type Checkpoint, type EventLog } from '@anime/event-store';
 import { isProblem } from '@anime/problem-details';
 import { decideExecutor } from '../domain/executor/executor.js';
 import { nextStep, type NextStep } from '../domain/job/next-step.js';
@@ -21,6 +22,7 @@ export interface OrchestratorDeps {
   readonly promptIdOf: (jobId: string, attempt: number) => string;
   readonly now: () => Date;
   readonly chance: () => number;
+  readonly onDecision: (type: string) => void;
   readonly onError: (jobId: string, error: unknown) => void;
   /** Nothing at all could be decided just now. */
   readonly onTrouble: (error: unknown) => void;
@@ -205,14 +207,18 @@ export class OrchestratorProcess {
         this.#queue.delete(jobId);
         const attempt = nextAttempt(job.state);
         const promptId = this.#deps.promptIdOf(jobId, attempt);
-        await this.#write(job, { kind: 'AssignJob', executorId, promptId, now }, epoch);
+        await inDecision(job, 'assign', () =>
+          this.#write(job, { kind: 'AssignJob', executorId, promptId, now }, epoch),
+        );
       }),
     );
   }
 
-  async #settle(job: OpenJob, step: NextStep, now: string, epoch: number): Promise<void> {
-    const command = await this.#commandFor(job, step, now);
-    if (command !== undefined) await this.#write(job, command, epoch);
+  #settle(job: OpenJob, step: NextStep, now: string, epoch: number): Promise<void> {
+    return inDecision(job, step.kind, async () => {
+      const command = await this.#commandFor(job, step, now);
+      if (command !== undefined) await this.#write(job, command, epoch);
+    });
   }
 
   async #commandFor(job: OpenJob, step: NextStep, now: string): Promise<JobCommand | undefined> {
@@ -264,4 +270,23 @@ export class OrchestratorProcess {
   #retryLater(jobId: string): void {
     this.#timers.set(jobId, new Date(this.#deps.now().getTime() + 1_000).toISOString());
   }
+}
+
+/** Decides inside a span that goes on from the job's newest event. */
+function inDecision(job: OpenJob, step: NextStep['kind'] | 'assign', decide: () => Promise<void>): Promise<void> {
+  return inSpan(
+    SPANS.decide,
+    {
+      name: { step },
+      parent: traceContextOf(job),
+      attributes: {
+        'messaging.system': 'nats',
+        'messaging.operation.name': 'decide',
+        'messaging.operation.type': 'process',
+        'messaging.message.id': job.lastEventId,
+        'anime.aggregate.id': job.jobId,
+      },
+    },
+    decide,
+  );
 }

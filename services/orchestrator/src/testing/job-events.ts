@@ -99,7 +99,7 @@ export const organised = (attempt: number) =>
     attempt,
     files: [{ role: 'output', path: 'a.png', sha256: SHA, size: 10, mediaType: 'image/png', node: '7', index: 0 }],
   });
-export const cancelRequested = () => event('job.cancel-requested', {});
+export const cancelRequested = () => event('job.cancel-requested', { reason: null });
 
 export const organiseFailed = (attempt: number) =>
   event('job.organise-failed', { attempt, code: 'storage-failed', message: 'no space left on device' });

@@ -4,7 +4,7 @@ import {
   JobAttemptFailedV1,
   JobExecutedV1,
   JobOrganisedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobScoredV1,
   WorkflowRegisteredV1,
   type EventContract,
@@ -61,6 +61,7 @@ export class Studio {
       now: () => this.now,
       chance: () => 0,
       onError: (_jobId, error) => this.errors.push(error),
+      onDecision: () => undefined,
       onTrouble: (error) => this.errors.push(error),
       scorerLimitMs: 60_000,
       maxAttempts: 3,
@@ -87,7 +88,7 @@ export class Studio {
 
   async request(parameters: Record<string, string> = { prompt: 'x' }): Promise<string> {
     const jobId = uuidv7();
-    await this.append(JobRequestedV1, jobId, {
+    await this.append(JobRequestedV2, jobId, {
       type: 'image',
       template: { id: 'text-to-image', version: 1 },
       parameters,

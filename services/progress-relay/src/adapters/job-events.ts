@@ -1,7 +1,4 @@
-import type { Checkpoint, EventLog, LogEntry } from '@anime/event-store';
-
-/** How far back to look for an entry that tells its id, as a checkpoint needs one; what is void does not. */
-const STEPS = [100, 10_000];
+import { endOfLog, type Checkpoint, type EventLog } from '@anime/event-store';
 
 /** Where the shared reader of the log stands. It begins at the end of the log: what lies before is read job by job. */
 export class JobEvents {
@@ -20,7 +17,7 @@ export class JobEvents {
 
   /** The end of the log the first time; later the place that was reached. */
   async checkpoint(): Promise<Checkpoint> {
-    this.#checkpoint ??= await this.#lastKnown();
+    this.#checkpoint ??= await endOfLog(this.#log);
     this.#begun.resolve();
     return this.#checkpoint;
   }
@@ -33,32 +30,5 @@ export class JobEvents {
 
   reached(checkpoint: Checkpoint): void {
     this.#checkpoint = checkpoint;
-  }
-
-  async #lastKnown(): Promise<Checkpoint> {
-    const end = await this.#log.end();
-    for (const step of STEPS) {
-      const after = Math.max(0, end - step);
-      let last: Checkpoint | undefined;
-      for await (const entry of this.#log.read({ after, to: end })) {
-        const eventId = idOf(entry);
-        if (eventId !== undefined) last = { position: entry.position, eventId };
-      }
-      if (last !== undefined || after === 0) return last ?? { position: 0, eventId: '' };
-    }
-    return { position: 0, eventId: '' };
-  }
-}
-
-function idOf(entry: LogEntry): string | undefined {
-  switch (entry.status) {
-    case 'event':
-    case 'fenced':
-      return entry.event.id;
-    case 'unknown':
-    case 'newer':
-      return entry.eventId;
-    case 'void':
-      return undefined;
   }
 }

@@ -2,7 +2,7 @@ import {
   JobAssignedV1,
   JobAttemptLostV1,
   JobCompletedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   JobStartedV1,
   PROGRESS_ROOT,
@@ -28,7 +28,7 @@ export interface RelayStudio {
   readonly nats: TestNats;
   log(): JetStreamLog;
   /** Starts a relay; it is stopped after the test. */
-  relay(limits?: Partial<Limits>, natsUrl?: string): Promise<RunningService>;
+  relay(limits?: Partial<Limits>, natsUrl?: string, env?: Readonly<Record<string, string>>): Promise<RunningService>;
   /** Stores a progress message. @returns its seq */
   publish(jobId: string, given?: Partial<Progress>): Promise<number>;
   append<C extends EventContract>(contract: C, jobId: string, data: EventData<C>): Promise<number>;
@@ -72,7 +72,7 @@ export function useRelayStudio(): RelayStudio {
     return (await log.append({ contract, aggregateId: jobId, data, ...meta })).position;
   }
   const request = (jobId: string): Promise<number> =>
-    append(JobRequestedV1, jobId, {
+    append(JobRequestedV2, jobId, {
       type: 'image',
       template: { id: 'text-to-image', version: 1 },
       parameters: {},
@@ -86,8 +86,8 @@ export function useRelayStudio(): RelayStudio {
     log: () => log,
     append,
     request,
-    relay: async (limits = {}, natsUrl) => {
-      const env = { NATS_URL: natsUrl ?? (await nats.server()).url, PORT: '0', LOG_LEVEL: 'silent' };
+    relay: async (limits = {}, natsUrl, own = {}) => {
+      const env = { NATS_URL: natsUrl ?? (await nats.server()).url, PORT: '0', LOG_LEVEL: 'silent', ...own };
       const relay = await runService(
         composeProgressRelay(readConfig(ProgressRelayConfig, env), { ...LIMITS, ...limits }),
       );

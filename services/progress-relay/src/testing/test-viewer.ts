@@ -20,12 +20,26 @@ export interface TestViewer {
   cut(): Promise<void>;
 }
 
-/** Connects to a relay. @param url of its HTTP server */
-export async function view(url: string, jobId: string, resume?: string): Promise<TestViewer> {
+/**
+ * Connects to a relay.
+ * @param url of its HTTP server
+ * @param shown how it says who it is
+ */
+export async function view(
+  url: string,
+  jobId: string,
+  resume?: string,
+  shown: { readonly headers?: Record<string, string>; readonly protocols?: string[] } = {},
+): Promise<TestViewer> {
   const query = resume === undefined ? '' : `?resume=${encodeURIComponent(resume)}`;
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/api/anime/jobs/${jobId}/progress${query}`, {
-    perMessageDeflate: false,
-  });
+  const socket = new WebSocket(
+    `${url.replace('http', 'ws')}/api/anime/jobs/${jobId}/progress${query}`,
+    shown.protocols ?? [],
+    {
+      perMessageDeflate: false,
+      headers: shown.headers,
+    },
+  );
   const messages: ViewerMessage[] = [];
   const broken: unknown[] = [];
   socket.on('message', (data, isBinary) => {
@@ -37,6 +51,7 @@ export async function view(url: string, jobId: string, resume?: string): Promise
     }
   });
   const closed = once(socket, 'close').then(([code]) => code as number);
+  closed.catch(() => undefined); // it fails as `open` does
   await once(socket, 'open');
   return {
     socket,

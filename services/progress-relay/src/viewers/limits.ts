@@ -10,7 +10,7 @@ export interface Limits {
   readonly idleMs: number;
   /** What does not close politely within this time is cut off. */
   readonly closeGraceMs: number;
-  /** How often all this is looked at. */
+  /** How often all this is looked at, and whether a viewer's key still holds: a revoked one opens nothing after a second. */
   readonly sweepMs: number;
 }
 
@@ -20,5 +20,5 @@ export const LIMITS: Limits = {
   pingMs: 20_000,
   idleMs: 10 * 60_000,
   closeGraceMs: 3_000,
-  sweepMs: 1_000,
+  sweepMs: 500,
 };

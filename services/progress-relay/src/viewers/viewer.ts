@@ -15,7 +15,13 @@ import type { Limits } from './limits.js';
 import type { LiveProgress } from './live-progress.js';
 
 /** Close codes of RFC 6455 and of the IANA registry. */
-export const CLOSE = { normal: 1000, goingAway: 1001, internalError: 1011, tryAgainLater: 1013 } as const;
+export const CLOSE = {
+  normal: 1000,
+  goingAway: 1001,
+  policyViolation: 1008,
+  internalError: 1011,
+  tryAgainLater: 1013,
+} as const;
 
 /** Told what is done to one viewer; a hook for metrics. */
 export interface ViewerObserver {
@@ -33,6 +39,7 @@ export class Viewer {
   readonly #socket: WebSocket;
   readonly #limits: Limits;
   readonly #observer: ViewerObserver;
+  readonly #mayStay: () => boolean;
   #covered: Place | undefined;
   #job: ViewedJob | null = null;
   #outbox: Outbox<LiveProgress> = emptyOutbox(0);
@@ -44,8 +51,10 @@ export class Viewer {
   #awaitsPong = false;
   #drained: (() => void) | undefined;
 
-  constructor(socket: WebSocket, limits: Limits, observer: ViewerObserver) {
+  /** @param mayStay whether it may still look */
+  constructor(socket: WebSocket, limits: Limits, observer: ViewerObserver, mayStay: () => boolean) {
     this.#socket = socket;
+    this.#mayStay = mayStay;
     this.#limits = limits;
     this.#observer = observer;
     this.#lastWritten = this.#lastSent = this.#lastPing = performance.now();
@@ -101,10 +110,11 @@ export class Viewer {
     return new Promise((resolve) => (this.#drained = resolve));
   }
 
-  /** To be called every now and then: pings, and closes what is dead, stuck or idle. */
+  /** To be called every now and then: pings, and closes what is dead, stuck, idle or not allowed any more. */
   sweep(now: number, jobHasEnded: boolean): void {
     const { stallMs, pingMs, idleMs } = this.#limits;
     if (this.closed) return;
+    if (!this.#mayStay()) return this.close(CLOSE.policyViolation, 'the API key does not hold any more');
     if (this.#unwritten > 0) {
       // Its pong may be stuck behind what it does not read, so only this rule holds.
       if (now - this.#lastWritten > stallMs) this.close(CLOSE.tryAgainLater, 'too slow');

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { JobAssignedV1, JobAttemptLostV1, JobRequestedV1 } from '@anime/contracts';
+import { Doorkeeper, KeyRing, localUser } from '@anime/api-keys';
+import { JobAssignedV1, JobAttemptLostV1, JobRequestedV2 } from '@anime/contracts';
 import { uuidv7, type LogEntry } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { collect, testEvent } from '@anime/event-store/testing';
@@ -57,7 +58,9 @@ beforeEach(async () => {
   viewers = new Viewers({ progress, log, eventsBegun: async () => undefined, limits: LIMITS, logger: quiet, observer });
   const following = progress.run(viewers, draining.signal);
   const server = createServer();
-  openProgressDoor(server, viewers, '127.0.0.1');
+  const local = localUser({ HOST: '127.0.0.1', ANIME_STUDIO: 'studio' });
+  const doorkeeper = new Doorkeeper({ ring: new KeyRing(), local, now: () => new Date().toISOString() });
+  openProgressDoor(server, viewers, doorkeeper);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   // A server that listens on a port has an address of this kind.
@@ -82,7 +85,7 @@ const REQUESTED = {
 } as const;
 const ATTEMPT = { attempt: 1, executorId: uuidv7(), promptId: uuidv7() } as const;
 const ASSIGNED = { ...ATTEMPT, variant: 'normal', vramGb: 1 } as const;
-const request = (jobId: string) => log.append(testEvent(JobRequestedV1, jobId, REQUESTED));
+const request = (jobId: string) => log.append(testEvent(JobRequestedV2, jobId, REQUESTED));
 const assign = (jobId: string) => log.append(testEvent(JobAssignedV1, jobId, ASSIGNED));
 const comesLive = async (after: number): Promise<void> => viewers.onEntries(await collect(log.read({ after })));
 const statuses = (viewer: TestViewer) =>

@@ -1,10 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { newerContract, type EventLog, type LogEntry, type RecordedEvent } from '@anime/event-store';
+import { SPANS } from '@anime/contracts/telemetry';
+import {
+  newerContract,
+  startSpan,
+  traceContextOf,
+  type EventLog,
+  type LogEntry,
+  type RecordedEvent,
+} from '@anime/event-store';
 import type { MessagingLogger } from '@anime/messaging';
 import { isProblem } from '@anime/problem-details';
 import type { WebSocket } from 'ws';
 import type { ProgressSink, ProgressStream } from '../adapters/nats/progress-stream.js';
-import { isShown, SHOWN_EVENTS } from '../domain/job-view/job-view.js';
+import { isShown, SHOWN_EVENTS, type ShownEvent } from '../domain/job-view/job-view.js';
 import type { Place } from '../domain/viewing/resume.js';
 import type { Limits } from './limits.js';
 import type { LiveProgress } from './live-progress.js';
@@ -49,10 +57,13 @@ export class Viewers implements ProgressSink {
     this.#sweeping = setInterval(() => this.#sweep(), options.limits.sweepMs);
   }
 
-  /** @param from the place that the viewer wants to go on behind; undefined: a new subscription, or a token that is none */
-  add(jobId: string, socket: WebSocket, from: Place | undefined): void {
+  /**
+   * @param from the place that the viewer wants to go on behind; undefined: a new subscription, or a token that is none
+   * @param mayStay asked again and again; once it is false the viewer is closed
+   */
+  add(jobId: string, socket: WebSocket, from: Place | undefined, mayStay: () => boolean = () => true): void {
     const { limits, observer } = this.#options;
-    const viewer = new Viewer(socket, limits, observer);
+    const viewer = new Viewer(socket, limits, observer, mayStay);
     observer.opened();
     const room = this.#enter(jobId, viewer);
     socket.on('close', () => this.#leave(room, viewer));
@@ -106,7 +117,8 @@ export class Viewers implements ProgressSink {
   onEntries(entries: readonly LogEntry[]): void {
     for (const entry of entries) {
       if (entry.status !== 'event' || !isShown(entry.event)) continue;
-      this.#rooms.get(entry.event.aggregateId)?.onEvent(entry.event);
+      const room = this.#rooms.get(entry.event.aggregateId);
+      if (room !== undefined) showIn(room, entry.event);
     }
   }
 
@@ -211,4 +223,19 @@ export class Viewers implements ProgressSink {
       for (const viewer of room.viewers) viewer.sweep(now, room.jobHasEnded);
     }
   }
+}
+
+/** Shows an event to a job's viewers inside a span that goes on from the event. */
+function showIn(room: Room, event: ShownEvent): void {
+  const span = startSpan(SPANS.show, {
+    name: { event: event.type },
+    parent: traceContextOf(event),
+    attributes: {
+      'messaging.message.id': event.id,
+      'anime.aggregate.id': event.aggregateId,
+      'anime.viewers': room.viewers.size,
+    },
+  });
+  room.onEvent(event);
+  span.end();
 }

@@ -1,8 +1,10 @@
 import type { BlobStore } from '@anime/blob-store';
 import { JobScoredV1, type EventData, type JobExecutedV1 } from '@anime/contracts';
+import { SPANS } from '@anime/contracts/telemetry';
 import {
   causedBy,
   deriveId,
+  inSpan,
   lastEventOnSubject,
   wasGivenUp,
   type EventLog,
@@ -20,6 +22,8 @@ export interface ScoreDependencies {
   readonly blobs: BlobStore;
   readonly scorer: Pick<ClassicalScorer, 'scorePicture'>;
   readonly scorerBuild: string;
+  /** Told how long each output took, in seconds. */
+  readonly onPicture?: (seconds: number) => void;
   /** ISO instant. */
   readonly now: () => string;
 }
@@ -57,7 +61,11 @@ export async function scoreAttempt(deps: ScoreDependencies, event: ExecutedEvent
   for (const { node, index, blob, mediaType } of event.data.outputs) {
     signal.throwIfAborted();
     const bytes = await deps.blobs.get(blob);
-    outputs.push({ node, index, blob, metrics: await measure(deps.scorer, bytes, mediaType) });
+    const attributes = { 'anime.node': node, 'anime.index': index, 'anime.media_type': mediaType };
+    const began = performance.now();
+    const metrics = await inSpan(SPANS.measure, { attributes }, () => measure(deps.scorer, bytes, mediaType));
+    deps.onPicture?.((performance.now() - began) / 1_000);
+    outputs.push({ node, index, blob, metrics });
   }
   await deps.log.append({
     contract: JobScoredV1,

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { JobAssignedV1, JobCancelOrderedV1, JobCancelRequestedV1, JobStartedV1 } from '@anime/contracts';
+import { JobAssignedV1, JobCancelOrderedV1, JobCancelRequestedV2, JobStartedV1 } from '@anime/contracts';
 import { lastEventOnSubject } from '../../last-event-on-subject.js';
 import { JobSampledV1, JobSampledV2, SAMPLED_V1 } from '../sampled-contracts.js';
 import { testEvent } from '../test-event.js';
@@ -68,7 +68,7 @@ export function lastEventCases(factory: ConformanceFactory): void {
     await log.append(cancelRequested());
     await log.append(testEvent(JobSampledV2, JOB, { words: [], count: 0 }));
     await expect(last()).rejects.toMatchObject(refusal);
-    expect(await lastEventOnSubject(reader, [JobCancelRequestedV1], JOB)).toMatchObject({ position: 1 });
+    expect(await lastEventOnSubject(reader, [JobCancelRequestedV2], JOB)).toMatchObject({ position: 1 });
     await putRaw({ subject: `${root}.job.${JOB}.gateway`, data: 'garbage' });
     await expect(last()).rejects.toMatchObject(refusal);
     await log.append(testEvent(JobSampledV1, JOB, { words: ['known'] }));

@@ -1,4 +1,4 @@
-import { JobAssignedV1, JobCancelRequestedV1, JobStartedV1, SchedulerTermStartedV1 } from '@anime/contracts';
+import { JobAssignedV1, JobCancelRequestedV2, JobStartedV1, SchedulerTermStartedV1 } from '@anime/contracts';
 import type { NewEvent } from '../../event.js';
 import { deriveId } from '../../derived-ids.js';
 import type { LogEntry } from '../../log-entry.js';
@@ -10,8 +10,8 @@ export const OTHER_JOB = deriveId(PARENT, 'other job');
 export const EXECUTOR = deriveId(PARENT, 'executor');
 export const SCHEDULER = deriveId(PARENT, 'scheduler');
 
-export function cancelRequested(job = JOB, meta: TestMeta = {}): NewEvent<typeof JobCancelRequestedV1> {
-  return testEvent(JobCancelRequestedV1, job, {}, meta);
+export function cancelRequested(job = JOB, meta: TestMeta = {}): NewEvent<typeof JobCancelRequestedV2> {
+  return testEvent(JobCancelRequestedV2, job, { reason: null }, meta);
 }
 
 export function started(attempt: number, job = JOB): NewEvent<typeof JobStartedV1> {

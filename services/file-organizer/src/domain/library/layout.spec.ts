@@ -36,9 +36,12 @@ describe('the place of an output', () => {
     });
   });
 
-  it('is below the project and the day for a job of a project', () => {
-    const paths = outputPaths(filed(), { ...tokens, project: PROJECT });
-    expect(paths.output).toBe(`${PROJECT}/jobs/2026/11/20/${JOB}_2_7_0.png`);
+  it.each([
+    ['slug of its project', 'demo-film', 'demo-film'],
+    ['id of its project where no slug is known', null, PROJECT],
+  ])('is below the %s and the day', (_what, slug, folder) => {
+    const paths = outputPaths(filed(), { ...tokens, project: { id: PROJECT, slug } });
+    expect(paths.output).toBe(`${folder}/jobs/2026/11/20/${JOB}_2_7_0.png`);
   });
 
   it.each([

@@ -1,8 +1,8 @@
-import type { EventData, ExecutedOutput, JobAcceptedV1 } from '@anime/contracts';
+import type { EventData, ExecutedOutput, JobAcceptedV2 } from '@anime/contracts';
 import { extensionOf, mediaFolderOf } from './media-kinds.js';
 
 /** What the place of a job's files depends on. */
-export type LayoutTokens = Pick<EventData<typeof JobAcceptedV1>, 'project' | 'layout'>;
+export type LayoutTokens = Pick<EventData<typeof JobAcceptedV2>, 'project' | 'layout'>;
 
 /** One output and the attempt that made it. */
 export interface FiledOutput {
@@ -25,8 +25,8 @@ const NODE_TOKEN_LENGTH = 48;
 
 /**
  * Where an output is filed: a pure function of the events, so that a repeat finds its own files. Jobs without project
- * lie in `unorganized/<images|videos|audio>/YYYYMMDD/`, others in `<project>/jobs/YYYY/MM/DD/`; the date is the UTC day of the
- * request. Names hold job, attempt, node and index, so that no two outputs share one.
+ * lie in `unorganized/<images|videos|audio>/YYYYMMDD/`, others in `<project>/jobs/YYYY/MM/DD/`, below its slug, or its id where
+ * the event knows no slug; the date is the UTC day of the request. Names hold job, attempt, node and index, so that no two outputs share one.
  */
 export function outputPaths(filed: FiledOutput, tokens: LayoutTokens): OutputPaths {
   const { jobId, attempt, output, ordinal } = filed;
@@ -45,7 +45,7 @@ function folderOf(output: ExecutedOutput, { project, layout }: LayoutTokens): st
     layout.requestedAt.slice(5, 7),
     layout.requestedAt.slice(8, 10),
   ];
-  if (project !== null) return `${project}/jobs/${year}/${month}/${day}`;
+  if (project !== null) return `${project.slug ?? project.id}/jobs/${year}/${month}/${day}`;
   return `unorganized/${mediaFolderOf(output)}/${year}${month}${day}`;
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { JobAcceptedV1, JobExecutedV1 } from '@anime/contracts';
+import { JobAcceptedV2, JobExecutedV1 } from '@anime/contracts';
 import { canonicalJson } from '@anime/event-store';
 import fc from 'fast-check';
 import { checkpointsOf, sidecarOf, type SidecarSource } from './sidecar.js';
@@ -12,7 +12,7 @@ const golden = (name: string): unknown =>
       data: unknown;
     }
   ).data;
-const accepted = JobAcceptedV1.data.parse(golden('job.accepted.v1'));
+const accepted = JobAcceptedV2.data.parse(golden('job.accepted.v2'));
 const executed = JobExecutedV1.data.parse(golden('job.executed.v1'));
 
 function source(changes: Partial<SidecarSource> = {}): SidecarSource {
@@ -49,6 +49,7 @@ describe('a sidecar', () => {
       format: 'anime-sidecar/1',
       job: JOB,
       attempt: 2,
+      project: '5d1f7f0c-7c0e-5a53-9b3a-2f6d0f5c9a10',
       type: 'image',
       template: { id: 'text-to-image', version: 1 },
       parameters: accepted.parameters,
@@ -77,7 +78,7 @@ describe('a sidecar', () => {
 
   it('leaves out what is not known', () => {
     const { width: _width, height: _height, frames: _frames, ...filed } = source().filed;
-    const sidecar = sidecarOf(source({ graph: undefined, filed }));
+    const sidecar = sidecarOf(source({ accepted: { ...accepted, project: null }, graph: undefined, filed }));
     expect(sidecar).not.toHaveProperty('checkpoints');
     expect(sidecar).not.toHaveProperty('project');
     expect(Object.keys(sidecar.output)).toEqual(['file', 'sha256', 'size', 'mediaType']);
@@ -85,7 +86,10 @@ describe('a sidecar', () => {
 
   it('names the project of a job that has one', () => {
     const project = '5d1f7f0c-7c0e-5a53-9b3a-2f6d0f5c9a10';
-    expect(sidecarOf(source({ accepted: { ...accepted, project } }))).toHaveProperty('project', project);
+    for (const slug of ['demo-film', null]) {
+      const ofProject = { ...accepted, project: { id: project, slug } };
+      expect(sidecarOf(source({ accepted: ofProject }))).toHaveProperty('project', project);
+    }
   });
 
   it('has one form in bytes, whatever order its parameters came in', () => {

@@ -2,7 +2,7 @@ import type {
   ApiGraph,
   EventData,
   ExecutedOutput,
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobExecutedV1,
   OrganisedFile,
 } from '@anime/contracts';
@@ -13,7 +13,7 @@ export interface SidecarSource {
   readonly executedEventId: string;
   readonly executedAt: string;
   readonly executed: EventData<typeof JobExecutedV1>;
-  readonly accepted: EventData<typeof JobAcceptedV1>;
+  readonly accepted: EventData<typeof JobAcceptedV2>;
   readonly graph: ApiGraph | undefined;
   readonly output: ExecutedOutput;
   readonly filed: OrganisedFile;
@@ -33,7 +33,7 @@ export function sidecarOf(source: SidecarSource) {
     job: source.jobId,
     attempt: executed.attempt,
     type: accepted.type,
-    ...(accepted.project === null ? {} : { project: accepted.project }),
+    ...(accepted.project === null ? {} : { project: accepted.project.id }),
     template: accepted.template,
     parameters: accepted.parameters,
     seed: accepted.seed,

@@ -1,12 +1,7 @@
-import type { Scope } from '@anime/contracts';
+import type { Caller } from '@anime/api-keys';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 
-/** Who sends a request. */
-export interface Caller {
-  /** Opaque id (law 11); stands as `ce-actor` in the events of the caller's commands. */
-  readonly actor: string;
-  readonly scopes: readonly Scope[];
-}
+export type { Caller } from '@anime/api-keys';
 
 /** Where the request carries its caller once it is known. */
 export interface RequestWithCaller {

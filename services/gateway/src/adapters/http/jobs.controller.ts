@@ -12,6 +12,7 @@ import { JobCommands } from '../../commands/job-commands.js';
 import { JobQueries } from '../../queries/job-queries.js';
 import { CallerOf, type Caller } from './caller.js';
 import { nestPath, RequestOf } from './read-request.js';
+import { SealOpener } from './seal-opener.js';
 
 type ListJobs = typeof ROUTES.listJobs;
 type GetJob = typeof ROUTES.getJob;
@@ -24,6 +25,7 @@ export class JobsController {
   constructor(
     @Inject(JobCommands) private readonly commands: JobCommands,
     @Inject(JobQueries) private readonly queries: JobQueries,
+    @Inject(SealOpener) private readonly seals: SealOpener,
   ) {}
 
   @Get(nestPath(ROUTES.listJobs))
@@ -37,17 +39,18 @@ export class JobsController {
   }
 
   @Get(nestPath(ROUTES.getJobEvents))
-  trail(@RequestOf(ROUTES.getJobEvents) { params, query }: RouteInput<GetJobEvents>): Promise<JobTrail> {
-    return this.queries.trail(params.id, query);
+  async trail(@RequestOf(ROUTES.getJobEvents) { params, query }: RouteInput<GetJobEvents>): Promise<JobTrail> {
+    return this.seals.open(await this.queries.trail(params.id, query));
   }
 
   @Post(nestPath(ROUTES.cancelJob))
   @HttpCode(202)
   async cancel(
-    @RequestOf(ROUTES.cancelJob) { params, headers }: RouteInput<CancelJob>,
+    @RequestOf(ROUTES.cancelJob) { params, headers, body }: RouteInput<CancelJob>,
     @CallerOf() { actor }: Caller,
   ): Promise<CancelAcknowledged> {
-    const { position } = await this.commands.cancel(params.id, { actor, correlationId: headers['x-correlation-id'] });
+    const origin = { actor, correlationId: headers['x-correlation-id'] };
+    const { position } = await this.commands.cancel(params.id, body?.reason, origin);
     return { jobId: params.id, position };
   }
 

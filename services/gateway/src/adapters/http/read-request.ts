@@ -13,7 +13,7 @@ export interface RawRequest {
 }
 
 const NOTHING = z.strictObject({});
-/** Cancel takes no body; many clients send `{}` all the same. */
+/** What takes no body takes `{}` all the same: many clients send it. */
 const NO_BODY = z.strictObject({}).nullish();
 
 /**

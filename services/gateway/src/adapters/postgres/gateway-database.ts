@@ -1,6 +1,6 @@
 import { CHECKPOINTS, createDatabase, SNAPSHOTS, type Database } from '@anime/projections';
 import { GATEWAY_MIGRATIONS } from '../../migrations/index.js';
-import { JOBS_TABLES } from '../../projections/jobs/tables.js';
+import { READ_MODEL_TABLES } from '../../projections/index.js';
 
 /** The gateway's own schema. */
 export const GATEWAY_SCHEMA = 'gateway';
@@ -11,6 +11,6 @@ export function gatewayDatabase(url: string): Database {
     url,
     schema: GATEWAY_SCHEMA,
     migrations: GATEWAY_MIGRATIONS,
-    tables: [...JOBS_TABLES, CHECKPOINTS, SNAPSHOTS],
+    tables: [...READ_MODEL_TABLES, CHECKPOINTS, SNAPSHOTS],
   });
 }

@@ -107,6 +107,7 @@ function jobAttempt(row: JobAttemptRow): JobAttempt {
       organise_failure_code === null
         ? null
         : { code: organise_failure_code, message: row.organise_failure_message ?? '' },
+    organisedAt: row.organised_at,
     gate:
       row.verdict === null
         ? null

@@ -2,16 +2,8 @@ import { ENDED_STATUSES, JOB_STATUSES, type JobStatus, type JobType } from '@ani
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type JobEvent, type JobSummary } from '@anime/contracts/http';
 import { storable, type Database, type TableShape, type WaitOptions } from '@anime/projections';
 import { jobsProjection } from '../../projections/jobs/jobs.projection.js';
-import type {
-  DeadLetterRow,
-  ExecutorRow,
-  JobRow,
-  JobTimelineRow,
-  VoidRow,
-  WorkflowRow,
-} from '../../projections/jobs/rows.js';
+import type { ExecutorRow, JobRow, JobTimelineRow, WorkflowRow } from '../../projections/jobs/rows.js';
 import {
-  DEAD_LETTERS,
   EXECUTORS,
   JOB_ATTEMPTS,
   JOB_FILES,
@@ -20,10 +12,9 @@ import {
   JOB_SCORES,
   JOB_TIMELINE,
   JOBS,
-  VOIDS,
   WORKFLOWS,
 } from '../../projections/jobs/tables.js';
-import { decodeCursor, encodeCursor } from './cursor.js';
+import { decodeCursor, encodeCursor, TimeCursor } from './cursor.js';
 import { jobDetail, jobEvent, jobSummary, type JobDetail, type JobRows } from './job-views.js';
 
 /** Which jobs a list shows; all conditions hold together. */
@@ -105,8 +96,8 @@ export class JobsReadModel {
     if (filter.from !== undefined) where.push(`j.requested_at >= ${next(filter.from)}`);
     if (filter.to !== undefined) where.push(`j.requested_at < ${next(filter.to)}`);
     if (filter.cursor !== undefined) {
-      const { requestedAt, id } = decodeCursor(filter.cursor);
-      where.push(`(j.requested_at, j.id) < (${next(requestedAt)}, ${next(id)}::uuid)`);
+      const { at, id } = decodeCursor(TimeCursor, filter.cursor);
+      where.push(`(j.requested_at, j.id) < (${next(at)}, ${next(id)}::uuid)`);
     }
     const found = await this.#summaries(
       `${where.join(' and ')} order by j.requested_at desc, j.id desc limit ${limit + 1}`,
@@ -118,7 +109,7 @@ export class JobsReadModel {
       items,
       nextCursor:
         found.length > limit && last !== undefined
-          ? encodeCursor({ requestedAt: last.requestedAt, id: last.id })
+          ? encodeCursor(TimeCursor, { at: last.requestedAt, id: last.id })
           : null,
     };
   }
@@ -137,27 +128,38 @@ export class JobsReadModel {
     const open = JOB_STATUSES.filter((status) => !ENDED_STATUSES.includes(status));
     const running = open.filter((status) => !WAITING.includes(status));
     const [counts, queuedJobs, runningJobs] = await Promise.all([
-      this.#database.query<{ readonly status: JobStatus; readonly count: string }>(
-        `select j.status, count(*) as count from ${this.#table(JOBS)} j group by j.status`,
-      ),
+      this.counts(),
       this.#summaries(
         `j.status = any($1::text[]) order by j.accepted_position nulls last, j.requested_at, j.id limit ${QUEUE_LIMIT}`,
         [WAITING],
       ),
       this.#summaries(`j.status = any($1::text[]) order by j.requested_at, j.id limit ${QUEUE_LIMIT}`, [running]),
     ]);
-    const all = Object.fromEntries(JOB_STATUSES.map((status) => [status, 0])) as Record<JobStatus, number>;
-    for (const { status, count } of counts) all[status] = Number(count);
-    return { counts: all, queued: queuedJobs, running: runningJobs };
+    return { counts, queued: queuedJobs, running: runningJobs };
   }
 
-  /** How many jobs wait; more than `limit` are not counted. */
-  async waiting(limit: number): Promise<number> {
+  /** How many jobs wait, of one project or of all; more than `limit` are not counted. */
+  async waiting(limit: number, projectId?: string): Promise<number> {
+    const ofProject = projectId === undefined ? '' : 'and j.project = $3';
     const rows = await this.#database.query<{ readonly count: string }>(
-      `select count(*) as count from (select 1 from ${this.#table(JOBS)} j where j.status = any($1::text[]) limit $2) w`,
-      [WAITING, limit],
+      `select count(*) as count from (
+        select 1 from ${this.#table(JOBS)} j where j.status = any($1::text[]) ${ofProject} limit $2
+      ) w`,
+      [WAITING, limit, ...(projectId === undefined ? [] : [projectId])],
     );
     return Number(rows[0]?.count ?? 0);
+  }
+
+  /** How many jobs of each status there are, of one project or of all. */
+  async counts(projectId?: string): Promise<Record<JobStatus, number>> {
+    const where = projectId === undefined ? '' : 'where j.project = $1';
+    const counts = await this.#database.query<{ readonly status: JobStatus; readonly count: string }>(
+      `select j.status, count(*) as count from ${this.#table(JOBS)} j ${where} group by j.status`,
+      projectId === undefined ? [] : [projectId],
+    );
+    const all = Object.fromEntries(JOB_STATUSES.map((status) => [status, 0])) as Record<JobStatus, number>;
+    for (const { status, count } of counts) all[status] = Number(count);
+    return all;
   }
 
   /** How far the read-model has read; 0 = nothing yet. */
@@ -181,29 +183,6 @@ export class JobsReadModel {
   /** Every executor that ever registered, by name. */
   executors(): Promise<ExecutorRow[]> {
     return this.#rows<ExecutorRow>(EXECUTORS, 'order by t.name collate "C", t.id');
-  }
-
-  /** Messages without effect: how many of each kind there are, and the newest ones, newest first. */
-  async voids(
-    limit = 20,
-  ): Promise<{ readonly counts: { readonly void: number; readonly fenced: number }; readonly items: VoidRow[] }> {
-    const [counts, items] = await Promise.all([
-      this.#database.query<{ readonly kind: VoidRow['kind']; readonly count: string }>(
-        `select t.kind, count(*) as count from ${this.#table(VOIDS)} t group by t.kind`,
-      ),
-      this.#rows<VoidRow>(VOIDS, 'order by t.position desc limit $1', [limit]),
-    ]);
-    const of = (kind: VoidRow['kind']): number => Number(counts.find((row) => row.kind === kind)?.count ?? 0);
-    return { counts: { void: of('void'), fenced: of('fenced') }, items };
-  }
-
-  /** Events that a consumer gave up: how many, and the newest ones. */
-  async deadLetters(limit = 100): Promise<{ readonly count: number; readonly items: DeadLetterRow[] }> {
-    const [counts, items] = await Promise.all([
-      this.#database.query<{ readonly count: string }>(`select count(*) as count from ${this.#table(DEAD_LETTERS)}`),
-      this.#rows<DeadLetterRow>(DEAD_LETTERS, 'order by t.parked_at desc, t.id limit $1', [limit]),
-    ]);
-    return { count: Number(counts[0]?.count ?? 0), items };
   }
 
   #table(table: TableShape): string {

@@ -1,20 +1,22 @@
-import { JobCancelRequestedV1, JobRequestedV1, type EventData } from '@anime/contracts';
+import { JobCancelRequestedV2, JobRequestedV2, type EventData, type Sealed } from '@anime/contracts';
 import { decided, NOTHING, refused, type Decision } from '@anime/event-store/pure';
 import type { JobState } from './job.state.js';
 
 /** What somebody may want of a job. */
 export type JobCommand =
   /** Template, version, parameters and seed are resolved before. */
-  { readonly kind: 'RequestJob'; readonly job: EventData<typeof JobRequestedV1> } | { readonly kind: 'RequestCancel' };
+  | { readonly kind: 'RequestJob'; readonly job: EventData<typeof JobRequestedV2> }
+  /** The reason is sealed before: it is personal. */
+  | { readonly kind: 'RequestCancel'; readonly reason: Sealed | null };
 
 /** Decides one command on one job. A request for a job that is there already had its effect. */
 export function decideJob(
   command: JobCommand,
   job: JobState,
-): Decision<typeof JobRequestedV1 | typeof JobCancelRequestedV1> {
+): Decision<typeof JobRequestedV2 | typeof JobCancelRequestedV2> {
   switch (command.kind) {
     case 'RequestJob':
-      return job.stage === 'absent' ? decided(JobRequestedV1, command.job) : NOTHING;
+      return job.stage === 'absent' ? decided(JobRequestedV2, command.job) : NOTHING;
     case 'RequestCancel':
       switch (job.stage) {
         case 'absent':
@@ -22,7 +24,7 @@ export function decideJob(
         case 'ended':
           return refused('job-ended', `it is ${job.end}; nothing is left to cancel`);
         case 'open':
-          return decided(JobCancelRequestedV1, {});
+          return decided(JobCancelRequestedV2, { reason: command.reason });
       }
   }
 }

@@ -1,4 +1,4 @@
-import { JobCancelRequestedV1, JobRequestedV1 } from '@anime/contracts';
+import { JobCancelRequestedV2, JobRequestedV2, type Sealed } from '@anime/contracts';
 import type { RecordedEvent } from '@anime/event-store/pure';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -18,7 +18,15 @@ const REQUEST: JobCommand = {
     project: null,
   },
 };
-const CANCEL: JobCommand = { kind: 'RequestCancel' };
+const REASON: Sealed = {
+  sealed: 'aes-256-gcm',
+  subject: JOB,
+  keyVersion: 1,
+  nonce: 'AAAAAAAAAAAAAAAA',
+  ciphertext: 'q83vEg==',
+  tag: 'AAAAAAAAAAAAAAAAAAAAAA==',
+};
+const CANCEL: JobCommand = { kind: 'RequestCancel', reason: null };
 
 function event(type: string): RecordedEvent {
   return {
@@ -50,7 +58,7 @@ const OPEN = [
 
 describe('a request for a job', () => {
   it('leads to job.requested with everything resolved', () => {
-    expect(decideJob(REQUEST, NO_JOB)).toEqual({ kind: 'event', contract: JobRequestedV1, data: REQUEST.job });
+    expect(decideJob(REQUEST, NO_JOB)).toEqual({ kind: 'event', contract: JobRequestedV2, data: REQUEST.job });
   });
 
   it('has had its effect when the job is there', () => {
@@ -59,6 +67,14 @@ describe('a request for a job', () => {
 });
 
 describe('the wish to cancel a job', () => {
+  it('keeps its reason as it is, sealed', () => {
+    expect(decideJob({ kind: 'RequestCancel', reason: REASON }, after('job.requested'))).toEqual({
+      kind: 'event',
+      contract: JobCancelRequestedV2,
+      data: { reason: REASON },
+    });
+  });
+
   it('is refused for a job that nobody requested', () => {
     expect(decideJob(CANCEL, NO_JOB)).toMatchObject({ kind: 'refused', code: 'job-not-found' });
   });
@@ -66,7 +82,11 @@ describe('the wish to cancel a job', () => {
   it('is stored for any job that has not ended, however often', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...OPEN), { minLength: 1 }), (types) => {
-        expect(decideJob(CANCEL, after(...types))).toEqual({ kind: 'event', contract: JobCancelRequestedV1, data: {} });
+        expect(decideJob(CANCEL, after(...types))).toEqual({
+          kind: 'event',
+          contract: JobCancelRequestedV2,
+          data: { reason: null },
+        });
       }),
     );
   });

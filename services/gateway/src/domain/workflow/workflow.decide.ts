@@ -1,6 +1,6 @@
 import { WorkflowRegisteredV1, type EventData } from '@anime/contracts';
 import { decided, NOTHING, refused, type Decider, type Decision } from '@anime/event-store/pure';
-import { sameJson } from './same-json.js';
+import { sameJson } from '../json/same-json.js';
 import { evolveWorkflow, type WorkflowEvent } from './workflow.evolve.js';
 import { NO_WORKFLOW, type WorkflowState } from './workflow.state.js';
 

@@ -1,13 +1,13 @@
 import {
   JobExecutedV1,
   JobOrganisedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobScoredV1,
   type EventData,
   type MetricResult,
 } from '@anime/contracts';
 import type { RowChange } from '@anime/projections';
-import { put } from './changes.js';
+import { put } from '../changes.js';
 import type { JobEvent } from './events.js';
 import type { JobScoreRow, JobTimelineRow } from './rows.js';
 import { JOB_FILES, JOB_OUTPUTS, JOB_REQUESTS, JOB_SCORES } from './tables.js';
@@ -30,7 +30,7 @@ export function timelineRow(event: JobEvent): JobTimelineRow {
 }
 
 /** What was asked for, from the request. */
-export function requestChange(jobId: string, data: EventData<typeof JobRequestedV1>): RowChange {
+export function requestChange(jobId: string, data: EventData<typeof JobRequestedV2>): RowChange {
   const { parameters } = data;
   const prompt = typeof parameters['prompt'] === 'string' ? parameters['prompt'] : null;
   return put(JOB_REQUESTS, { job_id: jobId, prompt, parameters, seed_source: data.seedSource });

@@ -1,16 +1,14 @@
 import {
-  DeadLetterOrganizerParkedV1,
-  DeadLetterScorerParkedV1,
   ExecutorLostV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobAttemptFailedV1,
   JobAttemptLostV1,
   JobCancelledV1,
   JobCancelOrderedV1,
-  JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobCompletedV1,
   JobExecutedV1,
   JobFailedV1,
@@ -18,7 +16,7 @@ import {
   JobOrganisedV1,
   JobOrganiseFailedV1,
   JobRejectedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   JobScoredV1,
   JobStartedV1,
@@ -28,9 +26,9 @@ import {
 import type { EventOf, RecordedEvent } from '@anime/event-store';
 
 const JOB_EVENTS = [
-  JobRequestedV1,
-  JobCancelRequestedV1,
-  JobAcceptedV1,
+  JobRequestedV2,
+  JobCancelRequestedV2,
+  JobAcceptedV2,
   JobRejectedV1,
   JobAssignedV1,
   JobCancelOrderedV1,
@@ -56,8 +54,6 @@ export const JOBS_EVENTS = [
   ExecutorRecoveredV1,
   WorkflowRegisteredV1,
   SchedulerTermStartedV1,
-  DeadLetterScorerParkedV1,
-  DeadLetterOrganizerParkedV1,
 ] as const;
 
 export type JobEvent = EventOf<(typeof JOB_EVENTS)[number]> & RecordedEvent;

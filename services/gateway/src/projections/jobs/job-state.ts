@@ -1,9 +1,9 @@
-import { ENDED_STATUSES, type EventData, type JobRequestedV1, type JobStatus } from '@anime/contracts';
+import { ENDED_STATUSES, type EventData, type JobRequestedV2, type JobStatus } from '@anime/contracts';
 import type { RecordedEvent } from '@anime/event-store';
 import type { JobAttemptRow, JobRow } from './rows.js';
 
 /** The job as its request made it. */
-export function requestedJob(event: RecordedEvent, data: EventData<typeof JobRequestedV1>): JobRow {
+export function requestedJob(event: RecordedEvent, data: EventData<typeof JobRequestedV2>): JobRow {
   return {
     id: event.aggregateId,
     type: data.type,
@@ -11,7 +11,7 @@ export function requestedJob(event: RecordedEvent, data: EventData<typeof JobReq
     template_id: data.template.id,
     template_version: data.template.version,
     seed: data.seed,
-    project: data.project,
+    project: data.project?.id ?? null,
     actor: event.actor,
     requested_at: event.time,
     accepted_at: null,

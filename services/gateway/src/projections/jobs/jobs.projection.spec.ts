@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { CATALOGUE, type JobStatus } from '@anime/contracts';
+import { CATALOGUE, type EventContract, type JobStatus } from '@anime/contracts';
 import type { NewEvent } from '@anime/event-store';
 import fc from 'fast-check';
-import { jobsProjection } from './jobs.projection.js';
+import { PROJECTIONS } from '../index.js';
 import { JOB_ATTEMPTS, JOBS } from './tables.js';
 import { RowMap } from './testing/row-map.js';
 import { jobEvents, STORIES, type StoryName } from './testing/sample-events.js';
@@ -32,11 +32,16 @@ function statuses(events: readonly NewEvent[]): JobStatus[] {
   return events.map((event) => rows.apply(event).row(JOBS, { id }).status);
 }
 
-describe('the jobs projection', () => {
-  it('reads every contract of the catalogue', () => {
-    expect(jobsProjection.events.map(({ name }) => name).sort()).toEqual([...CATALOGUE.byName.keys()].sort());
+describe('the read-models of the gateway', () => {
+  it('read every event of the catalogue, each in one of them, in its newest version, but those of API keys', () => {
+    const read: readonly EventContract[] = PROJECTIONS.flatMap((projection) => [...projection.events]);
+    // Keys are known without PostgreSQL.
+    const newest = [...CATALOGUE.newest.values()].filter(({ aggregate }) => aggregate !== 'api-key');
+    expect(read.map(({ name }) => name).sort()).toEqual(newest.map(({ name }) => name).sort());
   });
+});
 
+describe('the jobs projection', () => {
   it('follows a job through its statuses', () => {
     expect(statuses(STORIES.completed(id))).toEqual([
       'requested',
@@ -65,6 +70,7 @@ describe('the jobs projection', () => {
     expect(statuses(STORIES.cancelled(id))).toEqual([
       'requested',
       'queued',
+      'assigned',
       'assigned',
       'assigned',
       'assigned',

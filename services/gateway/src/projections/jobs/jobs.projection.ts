@@ -1,51 +1,39 @@
 import {
-  DeadLetterOrganizerParkedV1,
-  DeadLetterScorerParkedV1,
   ExecutorLostV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobCancelledV1,
-  JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobCompletedV1,
   JobFailedV1,
   JobGatedV1,
   JobRejectedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   SchedulerTermStartedV1,
   WorkflowRegisteredV1,
 } from '@anime/contracts';
-import type { Ineffective, Projection, RowChange, RowRef, Rows } from '@anime/projections';
+import type { Projection, RowChange, RowRef, Rows } from '@anime/projections';
 import { attemptOf, unknownAttempt, withEvent } from './attempt-state.js';
-import { put, ref } from './changes.js';
+import { put, ref } from '../changes.js';
 import { detailChanges, requestChange, timelineRow } from './details.js';
 import { JOBS_EVENTS, type JobEvent, type JobsEvent } from './events.js';
 import { decidedStatus, endedJob, hasEnded, requestedJob, withAttempt } from './job-state.js';
 import type { JobAttemptRow, JobRow } from './rows.js';
-import {
-  DEAD_LETTERS,
-  EXECUTORS,
-  JOB_ATTEMPTS,
-  JOB_TIMELINE,
-  JOBS,
-  JOBS_TABLES,
-  TERMS,
-  VOIDS,
-  WORKFLOWS,
-} from './tables.js';
+import { EXECUTORS, JOB_ATTEMPTS, JOB_TIMELINE, JOBS, JOBS_TABLES, TERMS, WORKFLOWS } from './tables.js';
 
 /**
  * The `jobs` read-model: jobs with their attempts, outputs, scores, files and timeline; beside them what the gateway
- * shows of executors, templates, terms, dead letters and garbage.
+ * shows of executors, templates and terms.
  *
  * Facts and decisions of a job may be stored in either order. A job's row is therefore a function of the decisions alone
  * and of the row of its current attempt; facts go into the row of their own attempt, current or not.
  */
 export const jobsProjection: Projection<JobsEvent> = {
   name: 'jobs',
-  version: 1,
+  version: 2,
   tables: JOBS_TABLES,
   events: JOBS_EVENTS,
 
@@ -60,9 +48,6 @@ export const jobsProjection: Projection<JobsEvent> = {
         return [ref(WORKFLOWS, { id, version: event.data.version })];
       case SchedulerTermStartedV1.type:
         return [ref(TERMS, { scheduler_id: id, epoch: event.data.epoch })];
-      case DeadLetterScorerParkedV1.type:
-      case DeadLetterOrganizerParkedV1.type:
-        return [ref(DEAD_LETTERS, { id })];
       default: {
         const attempt = shownAttempt(event);
         const refs = [ref(JOBS, { id }), ref(JOB_TIMELINE, { job_id: id, event_id: event.id })];
@@ -110,33 +95,9 @@ export const jobsProjection: Projection<JobsEvent> = {
         if (rows.get(TERMS, { scheduler_id: id, epoch }) !== undefined) return [];
         return [put(TERMS, { scheduler_id: id, epoch, leader, started_at: time })];
       }
-      case DeadLetterScorerParkedV1.type:
-      case DeadLetterOrganizerParkedV1.type: {
-        if (rows.get(DEAD_LETTERS, { id }) !== undefined) return [];
-        const { consumer, eventId, eventName, aggregateId, error, deliveries } = event.data;
-        const what = { id, consumer, event_id: eventId, event_name: eventName, aggregate_id: aggregateId, deliveries };
-        return [
-          put(DEAD_LETTERS, {
-            ...what,
-            error_code: error.code,
-            error_message: error.message,
-            parked_by: event.producer,
-            parked_at: time,
-          }),
-        ];
-      }
       default:
         return applyToJob(rows, event);
     }
-  },
-
-  applyIneffective(entry: Ineffective): readonly RowChange[] {
-    const { position } = entry;
-    if (entry.status === 'void')
-      return [put(VOIDS, { position, kind: 'void', subject: entry.subject, reason: entry.reason })];
-    const { event, term } = entry;
-    const reason = `${event.storedName} was decided in term ${event.epoch ?? 0}, after term ${term} had begun`;
-    return [put(VOIDS, { position, kind: 'fenced', subject: `${event.aggregate}/${event.aggregateId}`, reason })];
   },
 };
 
@@ -158,7 +119,7 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
     if (attempt !== before) changes.push(put(JOB_ATTEMPTS, attempt), ...detailChanges(event));
   }
   const job = rows.get(JOBS, { id });
-  if (event.type === JobRequestedV1.type) {
+  if (event.type === JobRequestedV2.type) {
     return job !== undefined
       ? changes
       : [...changes, put(JOBS, requestedJob(event, event.data)), requestChange(id, event.data)];
@@ -171,15 +132,15 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
 function jobAfter(
   job: JobRow,
   attempt: JobAttemptRow | undefined,
-  event: Exclude<JobEvent, { readonly type: typeof JobRequestedV1.type }>,
+  event: Exclude<JobEvent, { readonly type: typeof JobRequestedV2.type }>,
 ): JobRow {
-  if (event.type === JobCancelRequestedV1.type) return { ...job, cancel_requested: true };
+  if (event.type === JobCancelRequestedV2.type) return { ...job, cancel_requested: true };
   if (attemptOf(event) !== undefined && event.type !== JobAssignedV1.type && event.type !== JobGatedV1.type) {
     return attempt?.attempt === job.attempt ? withAttempt(job, attempt) : job;
   }
   if (hasEnded(job)) return job;
   switch (event.type) {
-    case JobAcceptedV1.type: {
+    case JobAcceptedV2.type: {
       if (job.accepted_at !== null) return job;
       const status = decidedStatus(job) === 'requested' ? 'queued' : job.status;
       return {

@@ -171,31 +171,10 @@ export interface WorkflowRow {
   readonly registered_at: string;
 }
 
-export interface DeadLetterRow {
-  readonly id: string;
-  readonly consumer: string;
-  readonly event_id: string;
-  readonly event_name: string;
-  readonly aggregate_id: string;
-  readonly error_code: string;
-  readonly error_message: string;
-  readonly deliveries: number;
-  readonly parked_by: string;
-  readonly parked_at: string;
-}
-
 /** A term of leadership of the orchestrator. */
 export interface TermRow {
   readonly scheduler_id: string;
   readonly epoch: number;
   readonly leader: string;
   readonly started_at: string;
-}
-
-/** A message of the log that has no effect: garbage, or a decision of a term that had ended. */
-export interface VoidRow {
-  readonly position: number;
-  readonly kind: 'void' | 'fenced';
-  readonly subject: string;
-  readonly reason: string;
 }

@@ -1,6 +1,5 @@
 import type { Table } from '@anime/projections';
 import type {
-  DeadLetterRow,
   ExecutorRow,
   JobAttemptRow,
   JobFileRow,
@@ -10,7 +9,6 @@ import type {
   JobScoreRow,
   JobTimelineRow,
   TermRow,
-  VoidRow,
   WorkflowRow,
 } from './rows.js';
 
@@ -204,33 +202,10 @@ export const WORKFLOWS: Table<WorkflowRow, 'id' | 'version'> = {
   },
 };
 
-export const DEAD_LETTERS: Table<DeadLetterRow, 'id'> = {
-  name: 'dead_letters',
-  key: ['id'],
-  columns: {
-    id: 'uuid',
-    consumer: 'text',
-    event_id: 'uuid',
-    event_name: 'text',
-    aggregate_id: 'uuid',
-    error_code: 'text',
-    error_message: 'text',
-    deliveries: 'integer',
-    parked_by: 'text',
-    parked_at: 'instant',
-  },
-};
-
 export const TERMS: Table<TermRow, 'scheduler_id' | 'epoch'> = {
   name: 'terms',
   key: ['scheduler_id', 'epoch'],
   columns: { scheduler_id: 'uuid', epoch: 'integer', leader: 'uuid', started_at: 'instant' },
-};
-
-export const VOIDS: Table<VoidRow, 'position'> = {
-  name: 'voids',
-  key: ['position'],
-  columns: { position: 'integer', kind: 'text', subject: 'text', reason: 'text' },
 };
 
 /** Every table of the read-model. */
@@ -244,7 +219,5 @@ export const JOBS_TABLES = [
   JOB_TIMELINE,
   EXECUTORS,
   WORKFLOWS,
-  DEAD_LETTERS,
   TERMS,
-  VOIDS,
 ] as const;

@@ -1,5 +1,5 @@
 import {
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobAttemptLostV1,
   JobCancelledV1,
@@ -88,7 +88,7 @@ export function decideJob(command: JobCommand, job: JobState): Decision<EventCon
 function accept({ manifest, graph, graphHash }: CompiledTemplate, maxAttempts: number, job: JobState): Decision {
   const requested = job.requested;
   if (requested === undefined) return NOTHING;
-  return decided(JobAcceptedV1, {
+  return decided(JobAcceptedV2, {
     type: requested.type,
     template: requested.template,
     parameters: requested.parameters,

@@ -1,12 +1,12 @@
 import type {
   EventData,
   FailureClass,
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobAttemptLostV1,
   JobCancelledV1,
   JobCancelOrderedV1,
-  JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobCompletedV1,
   JobExecutedV1,
   JobAttemptFailedV1,
@@ -15,18 +15,19 @@ import type {
   JobOrganisedV1,
   JobOrganiseFailedV1,
   JobRejectedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   JobScoredV1,
   JobStartedV1,
+  JobStatus,
 } from '@anime/contracts';
 import type { EventOf } from '@anime/event-store/pure';
 
 /** Every event of the job aggregate, whoever writes it. */
 export type JobEvent = EventOf<
-  | typeof JobRequestedV1
-  | typeof JobCancelRequestedV1
-  | typeof JobAcceptedV1
+  | typeof JobRequestedV2
+  | typeof JobCancelRequestedV2
+  | typeof JobAcceptedV2
   | typeof JobRejectedV1
   | typeof JobAssignedV1
   | typeof JobCancelOrderedV1
@@ -69,7 +70,7 @@ export type JobEnd = 'completed' | 'failed' | 'cancelled' | 'rejected';
  * always computed (`stageOf`), never stored.
  */
 export interface JobState {
-  readonly requested?: EventData<typeof JobRequestedV1> & { readonly at: string };
+  readonly requested?: EventData<typeof JobRequestedV2> & { readonly at: string };
   readonly cancelRequested: boolean;
   readonly accepted?: { readonly maxAttempts: number; readonly vramGb: number };
   readonly assignment?: Assignment;
@@ -99,6 +100,26 @@ export function stageOf(job: JobState): Stage {
   const facts = job.facts[attempt];
   if (facts?.executedAt !== undefined) return 'executed';
   return facts?.failure === undefined ? 'assigned' : 'attempt-failed';
+}
+
+/** Where an open job stands in the words that the API has: an attempt that failed runs until it is settled. */
+export function statusOf(job: JobState): JobStatus | undefined {
+  switch (stageOf(job)) {
+    case 'absent':
+      return undefined;
+    case 'ended':
+      return job.end;
+    case 'attempt-failed':
+      return 'running';
+    case 'assigned':
+      return job.facts[job.assignment?.attempt ?? 0]?.started === true ? 'running' : 'assigned';
+    case 'requested':
+      return 'requested';
+    case 'queued':
+      return 'queued';
+    case 'executed':
+      return 'executed';
+  }
 }
 
 /** Why the current attempt failed; undefined when it has not. What its executor reports after it was lost is late. */

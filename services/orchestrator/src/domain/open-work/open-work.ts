@@ -1,18 +1,21 @@
 import {
+  ENDED_STATUSES,
   ExecutorLostV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
+  JOB_STATUSES,
   SchedulerTermStartedV1,
   WorkflowRegisteredV1,
   type ApiGraph,
   type BodyOf,
+  type JobStatus,
   type TemplateManifest,
 } from '@anime/contracts';
 import { isEvent, type LogEntry, type RecordedEvent } from '@anime/event-store/pure';
 import type { ExecutorState } from '../executor/executor.js';
 import { isJobEvent } from '../job/job-events.js';
 import { evolveJob } from '../job/job.evolve.js';
-import { NO_JOB, stageOf, type JobEvent, type JobState } from '../job/job.state.js';
+import { NO_JOB, stageOf, statusOf, type JobEvent, type JobState } from '../job/job.state.js';
 import type { ExecutorLoad } from '../scheduling/schedule.js';
 
 /** A job that has not ended, with what a decision on it needs. */
@@ -44,7 +47,7 @@ export interface OpenWorkSnapshot {
 }
 
 /** Raised with every change of the fold or of the snapshot's shape. */
-export const OPEN_WORK_FOLD_VERSION = 2;
+export const OPEN_WORK_FOLD_VERSION = 3;
 
 /** The fold of the whole log that the orchestrator decides from. It holds open jobs only: ended ones are dropped. */
 export class OpenWork {
@@ -96,6 +99,18 @@ export class OpenWork {
 
   jobIds(): Iterable<string> {
     return this.#jobs.keys();
+  }
+
+  /** How many open jobs there are of each status; those of which there are none too. */
+  countByStatus(): ReadonlyMap<JobStatus, number> {
+    const counts = new Map<JobStatus, number>(
+      JOB_STATUSES.filter((status) => !ENDED_STATUSES.includes(status)).map((status) => [status, 0]),
+    );
+    for (const { state } of this.#jobs.values()) {
+      const status = statusOf(state);
+      if (status !== undefined) counts.set(status, (counts.get(status) ?? 0) + 1);
+    }
+    return counts;
   }
 
   /** @param version of the template, as `job.requested` names it */

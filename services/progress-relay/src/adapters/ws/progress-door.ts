@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Uuid } from '@anime/contracts';
+import { challengeOf, missingScope, type Caller, type Doorkeeper } from '@anime/api-keys';
+import { API_KEY_PREFIX, Uuid, type Scope } from '@anime/contracts';
 import { problemJson, ProblemError, PROBLEM_MEDIA_TYPE, toProblem, type FieldError } from '@anime/problem-details';
+import { traceRequest } from '@anime/service-runtime';
 import { WebSocketServer } from 'ws';
 import { parseToken, type Place } from '../../domain/viewing/resume.js';
 import type { Viewers } from '../../viewers/viewers.js';
-import { originAllowed } from './origin.js';
 
 /** Where viewers connect: `/api/anime/jobs/{id}/progress?resume=<token>`. */
 export const PROGRESS_PATH = 'api/anime/jobs/:id/progress';
@@ -14,18 +15,28 @@ const PATH = /^\/api\/anime\/jobs\/([^/]*)\/progress$/;
 /** Viewers have nothing to say; whoever sends more is cut off (1009). */
 const LARGEST_MESSAGE = 4_096;
 
+/** What whoever looks at a job must be allowed to do. */
+const WANTED: Scope = 'jobs:read';
+
 interface Wish {
+  readonly caller: Caller;
   readonly jobId: string;
   readonly from: Place | undefined;
 }
 
-/** Takes WebSocket upgrades on the service's own HTTP server and hands good ones to `viewers`; the rest gets problem+json. */
-export function openProgressDoor(server: Server, viewers: Pick<Viewers, 'add'>, bound: string): void {
+/**
+ * Takes WebSocket upgrades on the service's own HTTP server and hands good ones to `viewers`; the rest gets problem+json.
+ * A page in a browser cannot send the header Authorization with a WebSocket: it offers its API key as one of the
+ * subprotocols, `new WebSocket(address, ['anime.progress', key])`. In a query it would stand in logs and histories.
+ */
+export function openProgressDoor(server: Server, viewers: Pick<Viewers, 'add'>, doorkeeper: Doorkeeper): void {
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     clientTracking: false,
     maxPayload: LARGEST_MESSAGE,
+    // A browser wants one of those that it offered; the key is never sent back.
+    handleProtocols: (offered) => [...offered].find((protocol) => !isKey(protocol)) ?? false,
   });
   sockets.on('wsClientError', (error, socket, request) => {
     refuse(socket, request, new ProblemError('validation-failed', `Not a WebSocket handshake: ${error.message}`));
@@ -36,25 +47,38 @@ export function openProgressDoor(server: Server, viewers: Pick<Viewers, 'add'>, 
   });
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
-    let wish: Wish;
-    try {
-      wish = readWish(request, bound);
-    } catch (error) {
-      return refuse(socket, request, toProblem(error));
-    }
-    sockets.handleUpgrade(request, socket, head, (connection) => viewers.add(wish.jobId, connection, wish.from));
+    const { method = 'GET', headers, url = '/' } = request;
+    const route = PATH.test(url.split('?', 1)[0] ?? '') ? `/${PROGRESS_PATH}` : undefined;
+    const traced = traceRequest({ method, headers, url, route });
+    traced.run(() => {
+      let wish: Wish;
+      // Unless the handshake is one.
+      let status = 400;
+      try {
+        wish = readWish(request, doorkeeper);
+      } catch (error) {
+        const problem = toProblem(error);
+        refuse(socket, request, problem, traced.traceId);
+        return traced.end(problem.status);
+      }
+      sockets.handleUpgrade(request, socket, head, (connection) => {
+        status = 101;
+        viewers.add(wish.jobId, connection, wish.from, () => doorkeeper.mayStay(wish.caller));
+      });
+      traced.end(status);
+    });
   });
 }
 
-/** @throws ProblemError `not-found`, `validation-failed` */
-function readWish(request: IncomingMessage, bound: string): Wish {
+/** @throws ProblemError `not-found`, `validation-failed`, `scope-missing`, and what `Doorkeeper.caller` throws */
+function readWish(request: IncomingMessage, doorkeeper: Doorkeeper): Wish {
   const { pathname, searchParams } = addressOf(request);
   const id = PATH.exec(pathname)?.[1];
   if (id === undefined) throw new ProblemError('not-found', `There is nothing at ${pathname}`);
+  const caller = doorkeeper.caller(request.headersDistinct, protocolsOf(request).filter(isKey));
+  const missing = missingScope(caller, WANTED);
+  if (missing !== undefined) throw missing;
   const errors: FieldError[] = [];
-  if (!originAllowed(request.headers.origin, request.headers.host, bound)) {
-    errors.push({ path: 'header/origin', message: `pages of ${request.headers.origin ?? ''} may not connect` });
-  }
   const jobId = Uuid.safeParse(id);
   if (!jobId.success) errors.push({ path: 'path/id', message: 'must be a lower-case UUID' });
   for (const name of new Set(searchParams.keys())) {
@@ -67,7 +91,18 @@ function readWish(request: IncomingMessage, bound: string): Wish {
     });
   const token = searchParams.get('resume');
   // A token that is none is like one of a stream that is gone: the viewer gets a reset.
-  return { jobId: jobId.data, from: token === null ? undefined : parseToken(token) };
+  return { caller, jobId: jobId.data, from: token === null ? undefined : parseToken(token) };
+}
+
+/** The subprotocols that a client offers. */
+function protocolsOf({ headersDistinct }: IncomingMessage): string[] {
+  return (headersDistinct['sec-websocket-protocol'] ?? [])
+    .flatMap((value) => value.split(','))
+    .map((name) => name.trim());
+}
+
+function isKey(protocol: string): boolean {
+  return protocol.startsWith(API_KEY_PREFIX);
 }
 
 function addressOf(request: IncomingMessage): URL {
@@ -79,11 +114,16 @@ function addressOf(request: IncomingMessage): URL {
   return new URL(path, base);
 }
 
-function refuse(socket: Duplex, request: IncomingMessage, problem: ProblemError): void {
+function refuse(socket: Duplex, request: IncomingMessage, problem: ProblemError, traceId?: string): void {
   const requestId = randomUUID();
-  const body = JSON.stringify(problemJson(problem, request.url?.split('?')[0] ?? '', requestId));
+  const body = JSON.stringify(problemJson(problem, request.url?.split('?')[0] ?? '', requestId, traceId));
+  const challenge = challengeOf(problem, WANTED);
+  const more = [
+    ...(challenge === undefined ? [] : [`www-authenticate: ${challenge}\r\n`]),
+    ...(problem.retryAfter === undefined ? [] : [`retry-after: ${Math.ceil(problem.retryAfter)}\r\n`]),
+  ].join('');
   socket.end(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\nx-request-id: ${requestId}\r\n` +
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\nx-request-id: ${requestId}\r\n${more}` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }

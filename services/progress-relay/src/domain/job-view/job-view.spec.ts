@@ -1,6 +1,6 @@
 import { ENDED_STATUSES, type EventContract, type EventData } from '@anime/contracts';
 import {
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobAttemptLostV1,
   JobCancelledV1,
@@ -8,7 +8,7 @@ import {
   JobExecutedV1,
   JobFailedV1,
   JobRejectedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   JobStartedV1,
 } from '@anime/contracts';
@@ -27,7 +27,7 @@ const GRAPH = { inline: { '7': { class_type: 'SaveImage', inputs: {} } } };
 const of = <C extends EventContract>(contract: C, data: EventData<C>): NewEvent => testEvent(contract, JOB, data);
 const attemptOf = (attempt: number) => ({ attempt, executorId: EXECUTOR, promptId: EXECUTOR });
 const requested = () =>
-  of(JobRequestedV1, {
+  of(JobRequestedV2, {
     type: 'image',
     template: TEMPLATE,
     parameters: {},
@@ -36,7 +36,7 @@ const requested = () =>
     project: null,
   });
 const accepted = () =>
-  of(JobAcceptedV1, {
+  of(JobAcceptedV2, {
     type: 'image',
     template: TEMPLATE,
     parameters: {},

@@ -1,6 +1,6 @@
 import {
   ENDED_STATUSES,
-  JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobAttemptLostV1,
   JobCancelledV1,
@@ -8,7 +8,7 @@ import {
   JobExecutedV1,
   JobFailedV1,
   JobRejectedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   JobStartedV1,
   type EventContract,
@@ -18,8 +18,8 @@ import {
 import type { EventOf, RecordedEvent } from '@anime/event-store/pure';
 
 const SHOWN_CONTRACTS = [
-  JobRequestedV1,
-  JobAcceptedV1,
+  JobRequestedV2,
+  JobAcceptedV2,
   JobRejectedV1,
   JobAssignedV1,
   JobAttemptLostV1,

@@ -1,4 +1,4 @@
-import type { EventContract } from '@anime/contracts';
+import { CATALOGUE } from '@anime/contracts';
 import type { NewEvent, RecordedEvent } from '@anime/event-store';
 import type { RowRef, Rows, Table, TableShape } from '@anime/projections';
 import { jobsProjection } from '../jobs.projection.js';
@@ -55,20 +55,25 @@ function nameOf(table: TableShape, values: object): string {
   return JSON.stringify([table.name, ...table.key.map((column) => columns[column])]);
 }
 
+/** The event as a reader gets it: its data as the newest version of its type has them. */
 function recordedAt(event: NewEvent, position: number): JobsEvent {
   const { contract, ...rest } = event;
+  let { data } = rest;
+  let newest = contract;
+  for (let step = CATALOGUE.upcasters.get(contract.name); step !== undefined;) {
+    data = step.upcast(data);
+    newest = step.to;
+    step = CATALOGUE.upcasters.get(newest.name);
+  }
   const recorded: RecordedEvent = {
     ...rest,
+    data,
     type: contract.type,
     storedName: contract.name,
     aggregate: contract.aggregate,
     producer: contract.producer,
     position,
   };
-  if (!isRead(contract)) throw new Error(`the projection does not read ${contract.name}`);
-  return recorded as JobsEvent;
-}
-
-function isRead(contract: EventContract): boolean {
-  return jobsProjection.events.includes(contract);
+  if (!jobsProjection.events.includes(newest)) throw new Error(`the projection does not read ${newest.name}`);
+  return recorded as JobsEvent; // its contract is one of the projection's
 }

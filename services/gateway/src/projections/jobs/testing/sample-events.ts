@@ -1,16 +1,18 @@
 import {
-  DeadLetterOrganizerParkedV1,
-  DeadLetterScorerParkedV1,
+  ApiKeyIssuedV1,
+  ApiKeyRevokedV1,
   ExecutorLostV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
   JobAcceptedV1,
+  JobAcceptedV2,
   JobAssignedV1,
   JobAttemptFailedV1,
   JobAttemptLostV1,
   JobCancelledV1,
   JobCancelOrderedV1,
   JobCancelRequestedV1,
+  JobCancelRequestedV2,
   JobCompletedV1,
   JobExecutedV1,
   JobFailedV1,
@@ -19,6 +21,7 @@ import {
   JobOrganiseFailedV1,
   JobRejectedV1,
   JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   JobScoredV1,
   JobStartedV1,
@@ -27,6 +30,7 @@ import {
   type EventContract,
   type EventData,
   type FailureClass,
+  type Sealed,
 } from '@anime/contracts';
 import { deriveId, executorIdOf, promptIdOf, type NewEvent } from '@anime/event-store';
 
@@ -65,9 +69,20 @@ export interface StoryOptions {
   readonly epoch?: number;
 }
 
+/** Of the stored form; what it says does not matter here. */
+export const SEALED: Sealed = {
+  sealed: 'aes-256-gcm',
+  subject: deriveId(EXECUTOR, 'a person'),
+  keyVersion: 1,
+  nonce: 'AAAAAAAAAAAAAAAA',
+  ciphertext: 'q83vEg==',
+  tag: 'AAAAAAAAAAAAAAAAAAAAAA==',
+};
+
 /** The events of one job, by name, each in its usual place; tests pick and reorder them. */
 export function jobEvents(jobId: string, options: StoryOptions = {}) {
-  const { prompt = 'a lighthouse at dusk', project = null, type = 'image', graphSize = 0 } = options;
+  const { prompt = 'a lighthouse at dusk', type = 'image', graphSize = 0 } = options;
+  const project = options.project == null ? null : { id: options.project, slug: 'demo-film' };
   let minute = options.minute ?? 0;
   const event = <C extends EventContract>(contract: C, data: EventData<C>): NewEvent<C> =>
     sample(contract, jobId, data, (minute += 0.01));
@@ -76,7 +91,7 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
   const run = (attempt: number) => ({ attempt, executorId: EXECUTOR, promptId: promptIdOf(jobId, attempt) });
   const file = { sha256: HASH, node: '9', index: 0 };
   return {
-    requested: event(JobRequestedV1, {
+    requested: event(JobRequestedV2, {
       type,
       template,
       parameters,
@@ -84,8 +99,10 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
       seedSource: 'drawn',
       project,
     }),
-    cancelRequested: event(JobCancelRequestedV1, {}),
-    accepted: event(JobAcceptedV1, {
+    /** As builds before wrote it; they knew no reason. */
+    cancelRequestedBefore: event(JobCancelRequestedV1, {}),
+    cancelRequested: event(JobCancelRequestedV2, { reason: SEALED }),
+    accepted: event(JobAcceptedV2, {
       type,
       template,
       parameters,
@@ -239,6 +256,7 @@ export const STORIES = {
       job.requested,
       job.accepted,
       job.assigned(1),
+      job.cancelRequestedBefore,
       job.cancelRequested,
       job.cancelOrdered(1),
       job.started(1),
@@ -286,17 +304,20 @@ export const STORIES = {
 } as const;
 export type StoryName = keyof typeof STORIES;
 
+/** A job as builds before projects told it: in the versions of then. */
+export function olderEvents(id: string): NewEvent[] {
+  const job = jobEvents(id);
+  const project = deriveId(EXECUTOR, 'project');
+  return [
+    sample(JobRequestedV1, id, { ...job.requested.data, project }, 0),
+    sample(JobAcceptedV1, id, { ...job.accepted.data, project }, 1),
+    job.assigned(1),
+  ];
+}
+
 /** The events that belong to no job. `epoch` is the term that begins. */
 export function otherEvents(name: string, epoch: number): NewEvent[] {
   const id = deriveId(EXECUTOR, 'others', name);
-  const parked = {
-    consumer: 'quality-scorer',
-    eventId: deriveId(id, 'parked'),
-    eventName: JobExecutedV1.name,
-    aggregateId: id,
-    error: { code: 'undecodable-image', message: 'not a picture: \uD800' },
-    deliveries: 5,
-  };
   const manifest = {
     id: 'text-to-image',
     version: epoch,
@@ -326,7 +347,12 @@ export function otherEvents(name: string, epoch: number): NewEvent[] {
       0,
     ),
     sample(SchedulerTermStartedV1, deriveId(EXECUTOR, 'scheduler'), { epoch, leader: id }, 0),
-    sample(DeadLetterScorerParkedV1, deriveId(id, 'scorer'), parked, 0),
-    sample(DeadLetterOrganizerParkedV1, deriveId(id, 'organizer'), { ...parked, consumer: 'file-organizer' }, 0),
+    sample(
+      ApiKeyIssuedV1,
+      deriveId(id, 'key'),
+      { actor: id, hash: HASH, hint: 'anime_Ab3d', scopes: ['jobs:read'], label: null, expiresAt: null },
+      0,
+    ),
+    sample(ApiKeyRevokedV1, deriveId(id, 'key'), {}, 1),
   ];
 }

@@ -1,7 +1,9 @@
 import { ENVELOPE_HEADERS, JobScoredV1, SPEC_VERSION } from '@anime/contracts';
 import { deriveId, encodeEvent, type EventLog, type NewEvent } from '@anime/event-store';
 import type { MemoryLog } from '@anime/event-store/memory';
-import { otherEvents, STORIES, type StoryName } from './sample-events.js';
+import { sampleLetters } from '../../dead-letters/testing/sample-letters.js';
+import { projectStory } from '../../projects/testing/project-events.js';
+import { olderEvents, otherEvents, STORIES, type StoryName } from './sample-events.js';
 
 const ROOT_ID = '00000000-0000-5000-8000-000000000000';
 
@@ -18,7 +20,8 @@ export type LogStep =
 
 /** Every event that is not of a job, then one of each story step by step as `steps` say, then what is left of each. */
 export async function fillLog(log: MemoryLog, stories: readonly StoryName[], steps: readonly LogStep[]): Promise<void> {
-  for (const event of otherEvents('first', 1)) await log.append(event);
+  const others = [...otherEvents('first', 1), ...projectStory('demo-film'), ...olderEvents(sampleJobId(20_000))];
+  for (const event of others) await log.append(event);
   const queues = stories.map((name, n) =>
     STORIES[name](sampleJobId(n), { minute: n % 3, prompt: `prompt ${n} \u0000` }),
   );
@@ -37,6 +40,8 @@ export async function fillLog(log: MemoryLog, stories: readonly StoryName[], ste
   for (const job of queues.keys()) while ((queues[job]?.length ?? 0) > 0) await next(job);
   // From here on decisions of term 1 are fenced.
   for (const event of otherEvents('second', 2)) await log.append(event);
+  for (const event of sampleLetters('letters')) await log.append(event);
+  await repeat(log, sampleLetters('letters')[0]);
   for (const event of STORIES.completed(sampleJobId(10_000))) await log.append(event);
 }
 

@@ -1,0 +1,10 @@
+import type { BenchRow } from '../row.js';
+import { append } from './append.js';
+import { catchUp } from './catch-up.js';
+import { chain } from './chain.js';
+import { idle } from './idle.js';
+import { post } from './post.js';
+import { progress } from './progress.js';
+
+/** Every row of the table, in its order. A new one is a file beside these and a line here. */
+export const ROWS: readonly BenchRow[] = [append, catchUp, post, chain, progress, idle];

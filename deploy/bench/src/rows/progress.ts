@@ -1,0 +1,114 @@
+import { fileURLToPath } from 'node:url';
+import { openLog, uuidv7 } from '@anime/event-store';
+import { atLeast, atMost } from '../figure.js';
+import { runningJob } from '../job-events.js';
+import { LoadProcess } from '../load-process.js';
+import type { PublishAnswer, PublishAsk } from '../load/publish-progress.js';
+import type { Deliveries, ViewersAsk } from '../load/viewers.js';
+import type { BenchContext, BenchRow } from '../row.js';
+import { best } from '../statistics.js';
+import { BenchStudio } from '../studio.js';
+
+const JOBS = 100;
+const BROADCAST = fileURLToPath(new URL('../raw/ws-broadcast.js', import.meta.url));
+
+interface Load {
+  readonly perSecond: number;
+  readonly viewersPerJob: number;
+}
+/** Architecture §12: 10 000 deliveries a second. */
+const ORDINARY: Load = { perSecond: 10, viewersPerJob: 10 };
+/** 60 000 deliveries a second, by more viewers: more messages would measure how many a synced stream stores. */
+const HEAVY: Load = { perSecond: 20, viewersPerJob: 30 };
+
+interface Result extends Deliveries {
+  readonly expected: number;
+}
+
+export const progress: BenchRow = {
+  name: 'progress',
+  about: 'progress of 100 jobs to 10 viewers each, from executor to socket, against a plain ws broadcast',
+  run: async (context) => {
+    await using studio = await BenchStudio.start(context);
+    const jobs = Array.from({ length: JOBS }, () => uuidv7());
+    await startJobs(studio.nats.url, jobs);
+    const relay = await studio.service('progress-relay');
+    const broadcast = await studio.program('ws-broadcast', BROADCAST, { env: { NATS_URL: studio.nats.url } });
+    const measure = async (load: Load) => ({
+      relay: await windows(context, studio, relay.url, jobs, load),
+      plain: await windows(context, studio, broadcast.url, jobs, load),
+    });
+    const ordinary = await measure(ORDINARY);
+    const heavy = await measure(HEAVY);
+    const p99 = (results: readonly Result[]) =>
+      best(
+        results.map(({ p99Ms }) => p99Ms),
+        'less',
+      );
+    const rate = (results: readonly Result[]) =>
+      best(
+        results.map(({ perSecond }) => perSecond),
+        'more',
+      );
+    const all = [...ordinary.relay, ...heavy.relay];
+    const missing = ordinary.relay.reduce((sum, { expected, count }) => sum + Math.max(0, expected - count), 0);
+    return [
+      {
+        what: 'executor to socket, p99, 10 000 deliveries/s offered',
+        unit: 'ms',
+        value: p99(ordinary.relay),
+        baseline: { what: 'plain ws broadcast', value: p99(ordinary.plain) },
+        budgets: [atMost(60)],
+        note: `${Math.round(rate(ordinary.relay))} deliveries/s, ${missing} of them folded into a later one`,
+      },
+      {
+        what: 'breaks in the chain of seq and prev',
+        unit: 'gaps',
+        value: all.reduce((sum, { gaps }) => sum + gaps, 0),
+        baseline: null,
+        budgets: [atMost(0)],
+      },
+      {
+        what: 'deliveries, 60 000/s offered',
+        unit: 'deliveries/s',
+        value: rate(heavy.relay),
+        baseline: { what: 'plain ws broadcast', value: rate(heavy.plain) },
+        budgets: [atLeast(50_000)],
+        note: `p99 ${p99(heavy.relay).toFixed(1)} ms; broadcast ${p99(heavy.plain).toFixed(1)} ms`,
+      },
+    ];
+  },
+};
+
+async function startJobs(natsUrl: string, jobs: readonly string[]): Promise<void> {
+  const log = openLog({ natsUrl, name: 'bench' });
+  try {
+    for (const job of jobs) for (const event of runningJob(job)) await log.append(event);
+  } finally {
+    await log.close();
+  }
+}
+
+async function windows(
+  context: BenchContext,
+  studio: BenchStudio,
+  url: string,
+  jobs: readonly string[],
+  { perSecond, viewersPerJob }: Load,
+): Promise<Result[]> {
+  await using viewers = new LoadProcess<ViewersAsk, Deliveries>('viewers');
+  await using publisher = new LoadProcess<PublishAsk, PublishAnswer>('publish-progress');
+  context.step(`connecting ${jobs.length * viewersPerJob} viewers`);
+  await viewers.ask({ kind: 'connect', url, jobs, viewersPerJob });
+  const [count, seconds] = context.quick ? [1, 2] : [3, 3];
+  const results: Result[] = [];
+  // The first one only warms up.
+  for (let window = context.quick ? 1 : 0; window <= count; window += 1) {
+    context.step(`${jobs.length * viewersPerJob * perSecond} deliveries a second, window ${window} of ${count}`);
+    const { published } = await publisher.ask({ natsUrl: studio.nats.url, jobs, perSecond, seconds });
+    const expected = published * viewersPerJob;
+    const deliveries = await viewers.ask({ kind: 'collect', expected });
+    if (window > 0) results.push({ ...deliveries, expected });
+  }
+  return results;
+}

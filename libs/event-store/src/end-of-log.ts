@@ -1,0 +1,36 @@
+import type { Checkpoint, EventLog } from './event-log.js';
+import type { LogEntry } from './log-entry.js';
+
+/** How far back to look for an entry that tells its id, as a checkpoint needs one; what is void does not. */
+const STEPS = [100, 10_000];
+
+/**
+ * A checkpoint at the end of the log as it is now, or shortly before: for readers that begin there.
+ * @throws ProblemError `log-unavailable`
+ */
+export async function endOfLog(log: Pick<EventLog, 'end' | 'read'>): Promise<Checkpoint> {
+  const end = await log.end();
+  for (const step of STEPS) {
+    const after = Math.max(0, end - step);
+    let last: Checkpoint | undefined;
+    for await (const entry of log.read({ after, to: end })) {
+      const eventId = idOf(entry);
+      if (eventId !== undefined) last = { position: entry.position, eventId };
+    }
+    if (last !== undefined || after === 0) return last ?? { position: 0, eventId: '' };
+  }
+  return { position: 0, eventId: '' };
+}
+
+function idOf(entry: LogEntry): string | undefined {
+  switch (entry.status) {
+    case 'event':
+    case 'fenced':
+      return entry.event.id;
+    case 'unknown':
+    case 'newer':
+      return entry.eventId;
+    case 'void':
+      return undefined;
+  }
+}
