@@ -8,7 +8,6 @@ import {
   type EventContract,
   type EventData,
 } from '@anime/contracts';
-import { DEAD_LETTER_ROUTES } from '@anime/contracts/http';
 import { uuidv7 } from '@anime/event-store';
 import { unwrap } from '@anime/gateway-client';
 import { publishLive } from '@anime/messaging';
