@@ -1,15 +1,25 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { JobCancelRequestedV1 } from '@anime/contracts';
+import { JobCancelRequestedV2, SERVICES } from '@anime/contracts';
 import { startNatsServer, type NatsServer } from '@anime/embedded-servers';
-import { openLog, provision, uuidv7, type JetStreamLog } from '@anime/event-store';
+import {
+  natsUrlFor,
+  openLog,
+  passwordVariable,
+  provision,
+  PROVISION_USER,
+  uuidv7,
+  type JetStreamLog,
+} from '@anime/event-store';
 import { testEvent } from '@anime/event-store/testing';
 import { eventually, freePort } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const CONFIG = fileURLToPath(new URL('../../nats/cluster.conf', import.meta.url));
+const PASSWORD = 'p-of-the-test';
+const env = Object.fromEntries([...SERVICES, PROVISION_USER].map((user) => [passwordVariable(user), PASSWORD]));
 const HOSTS = ['nats', 'nats-2', 'nats-3'] as const;
 
 /** The very configuration; only hosts, their ports and the folder of the container are others here. */
@@ -18,12 +28,14 @@ async function startCluster(folder: string): Promise<NatsServer[]> {
   const ports = await Promise.all(HOSTS.map(() => freePort()));
   const servers = HOSTS.map(async (name, i) => {
     const dataDir = path.join(folder, name);
+    await mkdir(dataDir);
+    await copyFile(path.join(path.dirname(CONFIG), 'users.conf'), path.join(dataDir, 'users.conf'));
     let extraConfig = config.replace('0.0.0.0:6222', `127.0.0.1:${ports[i]}`).replace('/data', `${dataDir}/volume`);
     HOSTS.forEach((host, j) => {
       extraConfig = extraConfig.replace(`//${host}:6222`, `//127.0.0.1:${ports[j]}`);
     });
     // The file itself switches JetStream on, with a folder for each.
-    return startNatsServer({ name, dataDir, extraConfig, jetstream: false });
+    return startNatsServer({ name, dataDir, extraConfig, env, jetstream: false });
   });
   return Promise.all(servers);
 }
@@ -35,10 +47,12 @@ describe('the cluster of deploy/nats/cluster.conf', () => {
   beforeAll(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'anime-cluster-'));
     servers = await startCluster(folder);
-    const natsUrl = servers.map(({ url }) => url).join(',');
+    const natsUrl = (user: string): string => servers.map(({ url }) => natsUrlFor(url, user, PASSWORD)).join(',');
     // The servers first elect who keeps the list of streams; until then there is nobody to ask.
-    await eventually(() => provision({ natsUrl, replicas: 3 }).then(() => true), { what: 'the cluster takes streams' });
-    log = openLog({ natsUrl, name: 'test' });
+    await eventually(() => provision({ natsUrl: natsUrl(PROVISION_USER), replicas: 3 }).then(() => true), {
+      what: 'the cluster takes streams',
+    });
+    log = openLog({ natsUrl: natsUrl('gateway'), name: 'gateway' });
   }, 60_000);
   afterAll(async () => {
     await log?.close();
@@ -48,7 +62,7 @@ describe('the cluster of deploy/nats/cluster.conf', () => {
 
   /** Appends one event, again and again until it is taken, as whoever got `log-unavailable` does. @returns its position */
   const append = async (): Promise<number> => {
-    const event = testEvent(JobCancelRequestedV1, uuidv7(), {});
+    const event = testEvent(JobCancelRequestedV2, uuidv7(), { reason: null });
     const options = { expect: { scope: 'aggregate', lastPosition: 0 } } as const;
     const { position } = await eventually(() => log.append(event, options), { what: 'an event is taken' });
     return position;
@@ -77,7 +91,7 @@ describe('the cluster of deploy/nats/cluster.conf', () => {
   it('takes nothing while two are away, says so, and goes on when they are back', async () => {
     const [first, second] = servers;
     await Promise.all([first?.kill(), second?.kill()]);
-    const refused = log.append(testEvent(JobCancelRequestedV1, uuidv7(), {}));
+    const refused = log.append(testEvent(JobCancelRequestedV2, uuidv7(), { reason: null }));
     await expect(refused).rejects.toMatchObject({ code: 'log-unavailable', retryable: true });
     await Promise.all([first?.restart(), second?.restart()]);
     await expect(append()).resolves.toBeGreaterThan(5);
