@@ -160,6 +160,26 @@ describe('the API of a whole studio', () => {
     expect(system.services.every((service) => service.ready)).toBe(true);
   }, 60_000);
 
+  it('issues a key that may only read, and takes it no more once it is revoked', async () => {
+    const { client } = studio;
+    const made = await unwrap(
+      client.POST('/api/anime/keys', { body: { scopes: ['jobs:read'], label: 'wall screen' } }),
+    );
+    const headers = { authorization: `Bearer ${made.key}` };
+    expect((await ask('GET', '/api/anime/queue', undefined, headers)).status).toBe(200);
+    expect(await ask('POST', '/api/anime/generate/image', JSON.stringify(SMALL), headers)).toMatchObject({
+      status: 403,
+      body: { code: 'scope-missing' },
+    });
+    const { keys } = await unwrap(client.GET('/api/anime/keys'));
+    expect(keys).toMatchObject([{ id: made.id, scopes: ['jobs:read'], revokedAt: null }]);
+    await unwrap(client.POST('/api/anime/keys/{id}/revoke', { params: { path: { id: made.id } } }));
+    expect(await ask('GET', '/api/anime/queue', undefined, headers)).toMatchObject({
+      status: 401,
+      body: { code: 'key-invalid' },
+    });
+  });
+
   it('waits for a position, and says when it has not come that far', async () => {
     const end = await studio.log.end();
     const ahead = await ask('GET', `/api/anime/jobs?after=${end + 1_000}&wait=1`);

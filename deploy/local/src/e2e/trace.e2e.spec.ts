@@ -5,6 +5,7 @@ import type { RecordedEvent } from '@anime/event-store';
 import { eventually, startOtlpReceiver, type OtlpReceiver, type ReceivedSpan } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { WebSocket } from 'ws';
+import { answersTraceQuery, dashboardQueries, missingMetrics } from '../testing/dashboard-panels.js';
 import { emittedMetrics, emittedSpan, type EmittedMetric } from '../testing/emitted.js';
 import { TestStudio } from '../testing/test-studio.js';
 
@@ -85,7 +86,15 @@ describe('a trace', () => {
     await studio.ended(refiled);
     trails.set('refiled', await studio.events(refiled));
 
-    metrics = await emittedMetrics((name) => studio.service(name).url);
+    // Garbage, which every reader passes over and counts.
+    await (await studio.log.connected()).request('anime.job.x.gateway', 'garbage');
+    metrics = await eventually(
+      async () => {
+        const shown = await emittedMetrics((name) => studio.service(name).url);
+        return shown.some(({ name, labels }) => name === METRICS.consumerSkipped.name && labels.length > 0) && shown;
+      },
+      { what: 'the garbage is counted' },
+    );
     // What a process still holds back is sent at its end.
     for (const name of SERVICES) await studio.service(name).stop();
   }, 240_000);
@@ -274,6 +283,21 @@ describe('a trace', () => {
       METRICS.filing,
     ])
       expect(series).toContain(metric.name);
+  });
+
+  it('fills every panel of the dashboards: its query finds its metric or its span', async () => {
+    const queries = await dashboardQueries();
+    expect(queries.length).toBeGreaterThan(20);
+    const unanswered = queries.flatMap(({ panel, language, query }) => {
+      if (language === 'promql') return missingMetrics(query, metrics).map((missing) => `${panel}: ${missing}`);
+      return receiver.spans.some((span) => answersTraceQuery(query, span)) ? [] : [`${panel}: ${query}`];
+    });
+    expect(unanswered).toEqual([]);
+    expect(missingMetrics('sum by (colour) (anime_jobs_open{state="eaten"}) + anime_never', metrics)).toEqual([
+      'anime_jobs_open: colour',
+      'anime_jobs_open: state="eaten"',
+      'anime_never',
+    ]);
   });
 });
 

@@ -19,6 +19,8 @@ export interface EmittedMetric {
   readonly kind: MetricDefinition['kind'];
   /** Of its series; `service` and a histogram's `le` are left out. */
   readonly labels: readonly string[];
+  /** Of each label, those that it was shown with. */
+  readonly values: Readonly<Record<string, readonly string[]>>;
 }
 
 /** The metrics that all services show now, for a comparison with the catalogue or with what dashboards ask for. */
@@ -51,16 +53,23 @@ const SERIES = /^(\w+?)(?:_bucket|_sum|_count)?\{([^}]*)\}/;
 
 /** Reads Prometheus' text format. */
 function metricsOf(service: ServiceName, text: string): EmittedMetric[] {
-  const found = new Map<string, { kind: MetricDefinition['kind']; labels: Set<string> }>();
+  const found = new Map<string, { kind: MetricDefinition['kind']; labels: Map<string, Set<string>> }>();
   for (const line of text.split('\n')) {
     const [, declared = '', kind = ''] = TYPE.exec(line) ?? [];
-    if (declared !== '') found.set(declared, { kind: kind as MetricDefinition['kind'], labels: new Set() });
+    if (declared !== '') found.set(declared, { kind: kind as MetricDefinition['kind'], labels: new Map() });
     const [, family = '', labels = ''] = SERIES.exec(line) ?? [];
     const whole = line.split('{', 1)[0] ?? '';
     const metric = found.get(whole) ?? found.get(family);
-    for (const [, label = ''] of labels.matchAll(/(\w+)="/g)) {
-      if (label !== 'service' && label !== 'le') metric?.labels.add(label);
+    for (const [, label = '', value = ''] of labels.matchAll(/(\w+)="([^"]*)"/g)) {
+      if (label === 'service' || label === 'le') continue;
+      metric?.labels.set(label, (metric.labels.get(label) ?? new Set()).add(value));
     }
   }
-  return [...found].map(([name, { kind, labels }]) => ({ service, name, kind, labels: [...labels].toSorted() }));
+  return [...found].map(([name, { kind, labels }]) => ({
+    service,
+    name,
+    kind,
+    labels: [...labels.keys()].toSorted(),
+    values: Object.fromEntries([...labels].map(([label, values]) => [label, [...values]])),
+  }));
 }
