@@ -103,7 +103,7 @@ describe('two builds of which one knows a newer version of an event', () => {
     });
     expect(oldReader.check()).toMatchObject({ ok: false });
     for (const { reason } of oldReader.consumers())
-      expect(reason).toMatch(/position 2 holds job\.cancel-requested\.v2/);
+      expect(reason).toMatch(/position [23] holds job\.cancel-requested\.v2/);
     expect([older.reacted.length, older.folded.length]).toEqual([1, 1]);
     await oldReader.close();
 

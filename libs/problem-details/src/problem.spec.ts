@@ -17,7 +17,7 @@ describe('the catalogue of problems', () => {
 
   it('calls nothing retryable that the caller would have to change', () => {
     const retryable = codes.filter((code) => PROBLEMS[code].retryable && PROBLEMS[code].status < 500);
-    expect(retryable).toEqual(['append-conflict', 'queue-full']);
+    expect(retryable).toEqual(['append-conflict', 'queue-full', 'rate-limited']);
   });
 });
 
