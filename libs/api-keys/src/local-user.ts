@@ -34,7 +34,7 @@ export function localUser({ HOST, ANIME_LOCAL_USER: wanted, ANIME_STUDIO }: Loca
 /**
  * Why a request that came to loopback is not this machine's user's all the same; undefined when nothing speaks against it.
  * A browser lets any page send requests to any address, under a name of its own that points here too (DNS rebinding), and
- * a proxy on this machine hands on what anybody sent: both can be told from the headers.
+ * a proxy on this machine hands on what anybody sent: the headers tell, unless the proxy hides it (then: ANIME_LOCAL_USER=0).
  */
 export function notLocal(headers: DistinctHeaders): string | undefined {
   const proxied = PROXY_HEADERS.find((name) => headers[name] !== undefined);

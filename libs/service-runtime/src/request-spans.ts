@@ -6,6 +6,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 /** What operators ask again and again is not worth a trace. */
 const OPERATIONAL_PATHS: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);
 
+const ID_OR_SLUG = /^[a-z0-9-]{1,64}$/;
+
 export interface TracedRequest {
   /** For its answer. */
   readonly traceId: string | undefined;
@@ -26,7 +28,8 @@ export interface RequestToTrace {
 
 /**
  * Begins the SERVER span of a request (attributes as OpenTelemetry's HTTP conventions name them), whose parent is the
- * caller's `traceparent`. No query and no header goes into the span, nor a path that no route knows: it may hold anything.
+ * caller's `traceparent`. No query and no header goes into the span, nor a path that no route knows, nor a parameter that is
+ * neither an id nor a slug: it may hold anything, an API key in the place of its id for one.
  */
 export function traceRequest({ method, headers, url, route }: RequestToTrace): TracedRequest {
   const parent = propagation.extract(context.active(), headers);
@@ -35,7 +38,7 @@ export function traceRequest({ method, headers, url, route }: RequestToTrace): T
     parent,
     attributes: {
       'http.request.method': method,
-      ...(route === undefined ? {} : { 'http.route': route, 'url.path': url.split('?', 1)[0] }),
+      ...(route === undefined ? {} : { 'http.route': route, 'url.path': pathOf(url, route) }),
     },
   });
   const inside = trace.setSpan(parent, span);
@@ -49,6 +52,16 @@ export function traceRequest({ method, headers, url, route }: RequestToTrace): T
       span.end();
     },
   };
+}
+
+/** The path, in which a parameter that is neither an id nor a slug is named as its route names it. */
+function pathOf(url: string, route: string): string {
+  const parts = url.split('?', 1)[0]?.split('/') ?? [];
+  const shown = (place: string, part = ''): string => (place.startsWith(':') && ID_OR_SLUG.test(part) ? part : place);
+  return route
+    .split('/')
+    .map((place, at) => shown(place, parts[at]))
+    .join('/');
 }
 
 const traced = new WeakMap<FastifyRequest, TracedRequest>();

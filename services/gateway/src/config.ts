@@ -20,13 +20,18 @@ export const GATEWAY_PORT = 8331;
 /** The repository's `workflows/`, seen from `src/` and from `dist/` alike. */
 const BUILT_IN_WORKFLOWS = fileURLToPath(new URL('../../../workflows', import.meta.url));
 
-const GatewayConfigSchema = z.object({
-  ...baseConfig(GATEWAY_PORT),
+/** Where the keys of personal text lie, and the data that they must not lie in. */
+const foldersConfig = {
   ...blobsConfig,
-  ...databaseConfig,
-  ...accessConfig,
   ...subjectKeysConfig,
   ANIME_LIBRARY_DIR: folder('.anime/library').describe('the library, where this machine has it: no keys may lie in it'),
+};
+
+const GatewayConfigSchema = z.object({
+  ...baseConfig(GATEWAY_PORT),
+  ...databaseConfig,
+  ...accessConfig,
+  ...foldersConfig,
   ANIME_WORKFLOWS_DIR: folder(BUILT_IN_WORKFLOWS).describe('the folder of the workflow templates'),
   ANIME_QUEUE_LIMIT: wholeNumber(1)
     .default(10_000)
@@ -43,12 +48,27 @@ const GatewayConfigSchema = z.object({
 });
 export type GatewayConfig = Readonly<z.infer<typeof GatewayConfigSchema>>;
 
+const KeysCommandConfigSchema = z.object({ NATS_URL: baseConfig(GATEWAY_PORT).NATS_URL, ...foldersConfig });
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
  * The gateway's configuration from the environment.
  * @throws ProblemError `configuration-invalid` naming every bad variable
  */
-export function readGatewayConfig(env: Readonly<Record<string, string | undefined>> = process.env): GatewayConfig {
-  const config = readConfig(GatewayConfigSchema, env);
+export function readGatewayConfig(env: Environment = process.env): GatewayConfig {
+  return withKeysOutside(readConfig(GatewayConfigSchema, env));
+}
+
+/** What `keys create` of the gateway's binary reads; throws as `readGatewayConfig` does. */
+export function readKeysCommandConfig(
+  env: Environment = process.env,
+): Readonly<z.infer<typeof KeysCommandConfigSchema>> {
+  return withKeysOutside(readConfig(KeysCommandConfigSchema, env));
+}
+
+type Folders = Pick<GatewayConfig, 'ANIME_KEYS_DIR' | 'ANIME_BLOBS_DIR' | 'ANIME_LIBRARY_DIR'>;
+
+function withKeysOutside<Config extends Folders>(config: Config): Config {
   const { ANIME_KEYS_DIR, ANIME_BLOBS_DIR, ANIME_LIBRARY_DIR } = config;
   const fault = keysFolderFault(ANIME_KEYS_DIR, [...dataFolderOf(ANIME_BLOBS_DIR), ANIME_BLOBS_DIR, ANIME_LIBRARY_DIR]);
   if (fault === undefined) return config;

@@ -65,14 +65,22 @@ function send(method: string, path: string, key?: string, body?: unknown, header
   });
 }
 /** Sends what fetch would not, e.g. a header twice or another name of the host. */
-async function sendRaw(url: string, path: string, headers: Record<string, string | string[]>) {
+async function sendRaw(url: string, path: string, headers: Record<string, string | string[]>, method = 'GET') {
   const { hostname, port } = new URL(url);
   const { promise, resolve, reject } = Promise.withResolvers<{
     status: number;
     challenge: string | undefined;
     body: string;
   }>();
-  const asked = request({ hostname, port, path, headers, agent: false, setHost: headers['host'] === undefined });
+  const asked = request({
+    hostname,
+    port,
+    path,
+    method,
+    headers,
+    agent: false,
+    setHost: headers['host'] === undefined,
+  });
   asked.on('error', reject);
   asked.on('response', (response) => {
     let body = '';
@@ -133,6 +141,27 @@ describe('a gateway that takes only keys', () => {
 
   it('tells nobody without a key more of an unknown path than that it is unknown', async () => {
     expect(await send('GET', '/api/anime/nothing')).toMatchObject({ status: 404 });
+  });
+
+  it.each([
+    ['GET', '/api/anime/%6beys'],
+    ['GET', '/api/%61nime/keys?a=/health'],
+    ['GET', 'http://127.0.0.1/api/anime/keys'],
+    ['HEAD', '/api/anime/keys'],
+    ['GET', '/api/anime/keys/'],
+    ['GET', '//api/anime/keys'],
+    ['GET', '/API/anime/keys'],
+    ['GET', '/docs/../api/anime/keys'],
+    ['GET', '/docs/%2e%2e/api/anime/keys'],
+    ['GET', '/health/../api/anime/keys'],
+    ['GET', '/api/anime/keys;/health'],
+    ['OPTIONS', '/api/anime/keys'],
+    ['PATCH', '/api/anime/keys'],
+  ])('lets nobody in by another way to write an address: %s %s', async (method, path) => {
+    for (const headers of [{}, { upgrade: 'websocket', connection: 'Upgrade' }, { 'x-http-method-override': 'GET' }]) {
+      const { status, body } = await sendRaw(gateway.url, path, headers, method);
+      expect([path, [400, 401, 404, 405].includes(status), body.includes(admin.id)]).toEqual([path, true, false]);
+    }
   });
 
   const routes = Object.values<Route>(ROUTES).map((route) => [route.operationId, route] as const);

@@ -5,9 +5,8 @@ import { IssueKeyRequest } from '@anime/contracts/http';
 import { openLog } from '@anime/event-store';
 import { messageOf } from '@anime/problem-details';
 import { FileSubjectKeys } from '@anime/sealed-fields';
-import { baseConfig, readConfig, subjectKeysConfig } from '@anime/service-runtime';
-import { z } from 'zod';
 import { KeyCommands, type IssueKey } from './commands/key-commands.js';
+import { readKeysCommandConfig } from './config.js';
 
 const HELP = `Issues an API key on the machine of the gateway, without a key: for the first one, or when the last one is lost.
 
@@ -42,7 +41,7 @@ export async function runKeysCommand(args: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const { NATS_URL, ANIME_KEYS_DIR } = readConfig(z.object({ NATS_URL: baseConfig(0).NATS_URL, ...subjectKeysConfig }));
+  const { NATS_URL, ANIME_KEYS_DIR } = readKeysCommandConfig();
   const log = openLog({ natsUrl: NATS_URL, name: 'gateway', graceMs: 5_000 });
   try {
     const commands = new KeyCommands({

@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { deflateSync } from 'node:zlib';
 import { JobStartedV1, SERVICES } from '@anime/contracts';
 import { unwrap } from '@anime/gateway-client';
+import { startOtlpReceiver, type OtlpReceiver } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { filesWith, formsOf } from '../testing/find-words.js';
@@ -17,34 +16,9 @@ import { TestStudio } from '../testing/test-studio.js';
 const CONTROL = 'quorvexine';
 /** Personal: written by people into what is sealed, also where the request is refused. */
 const ACCEPTED = ['mirthblade', 'zanthörimel'];
+/** The label of an API key, which is sealed for the actor of the key. */
+const LABEL = 'quandrifell';
 const REFUSED = ['ostrelquay', 'brindelwax', 'pluvenmark', 'tarquessel', 'velmoriant'] as const;
-
-/** Keeps what services send to an OTLP endpoint. */
-class SpanReceiver {
-  readonly bodies: Buffer[] = [];
-  readonly #server: Server;
-
-  constructor() {
-    this.#server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', () => {
-        this.bodies.push(Buffer.concat(chunks));
-        response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-      });
-    });
-  }
-
-  async start(): Promise<string> {
-    await new Promise<void>((resolve) => void this.#server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  close(): void {
-    this.#server.closeAllConnections();
-    this.#server.close();
-  }
-}
 
 /** PostgreSQL compresses long values in its pages; off, so that they can be searched. Before anything is written. */
 async function storeUncompressed(databaseUrl: string): Promise<void> {
@@ -67,20 +41,20 @@ async function storeUncompressed(databaseUrl: string): Promise<void> {
 
 describe('personal text', () => {
   let studio: TestStudio;
-  const spans = new SpanReceiver();
+  let spans: OtlpReceiver;
   beforeAll(async () => {
-    const endpoint = await spans.start();
+    spans = await startOtlpReceiver();
     studio = await TestStudio.start({
       stepDelayMs: 300,
       ownPostgres: true,
       compression: 'none',
-      env: { LOG_LEVEL: 'trace', OTEL_EXPORTER_OTLP_ENDPOINT: endpoint },
+      env: { LOG_LEVEL: 'trace', OTEL_EXPORTER_OTLP_ENDPOINT: spans.url },
     });
     await storeUncompressed(studio.databaseUrl);
   }, 120_000);
   afterAll(async () => {
     await studio[Symbol.asyncDispose]();
-    spans.close();
+    await spans[Symbol.asyncDispose]();
   }, 60_000);
 
   it('is sealed and shown as the how-to says', async () => {
@@ -131,6 +105,13 @@ describe('personal text', () => {
     expect(keyFiles).toHaveLength(1);
     const keyFile = path.join(studio.keysDir, String(keyFiles[0]));
     const keyText = await readFile(keyFile, 'utf8');
+    const apiKey = await unwrap(
+      studio.client.POST('/api/anime/keys', { body: { scopes: ['jobs:read'], label: LABEL } }),
+    );
+    // Whoever mistakes the key for its id.
+    const mistaken = { params: { path: { id: apiKey.key } } };
+    expect((await studio.client.POST('/api/anime/keys/{id}/revoke', mistaken)).response.status).toBe(400);
+    expect(JSON.stringify(await unwrap(studio.client.GET('/api/anime/keys')))).toContain(LABEL);
     const open = await studio.requestImage({ prompt, steps: 150, seed: 4 });
     await studio.happened(open, JobStartedV1);
     await writeFile(keyFile, 'garbage');
@@ -143,7 +124,9 @@ describe('personal text', () => {
     const services = SERVICES.map((name) => studio.service(name));
     await studio.stop();
     const key = Buffer.from((JSON.parse(keyText) as { bytes: string }).bytes, 'base64');
-    const secrets = [...ACCEPTED, ...REFUSED].flatMap(formsOf).concat(key, ...formsOf(key.toString('base64')));
+    const secrets = [...ACCEPTED, LABEL, ...REFUSED, apiKey.key.slice(apiKey.hint.length)]
+      .flatMap(formsOf)
+      .concat(key, ...formsOf(key.toString('base64')));
     const control = formsOf(CONTROL);
 
     // A data folder that its owner cannot reach as another OS user lies elsewhere.
@@ -168,7 +151,7 @@ describe('personal text', () => {
       const text = Buffer.from(`${written.map((line) => JSON.stringify(line)).join('\n')}\n${output()}`);
       expect(secrets.filter((secret) => text.includes(secret)).map(String)).toEqual([]);
     }
-    const exported = Buffer.concat(spans.bodies);
+    const exported = Buffer.from(spans.text());
     expect(exported.toString()).toContain('/api/anime/jobs/:id/cancel');
     expect(secrets.filter((secret) => exported.includes(secret)).map(String)).toEqual([]);
   }, 180_000);

@@ -97,7 +97,7 @@ function labelOf({ label }: Schemas['ListedKey']): string {
   return label.text === null ? `(${label.unavailable ?? 'unavailable'})` : shortened(label.text, LABEL_WIDTH);
 }
 
-/** Looked at before anything is sent: whoever gives the key itself would have it in the traces of the gateway. */
+/** Looked at before anything is sent: whoever gives the key itself would have it in an address, which proxies write down. */
 function keyId(text: string): string {
   const id = Uuid.safeParse(text.toLowerCase());
   if (id.success) return id.data;

@@ -1,4 +1,4 @@
-import { CATALOGUE } from '@anime/contracts';
+import { CATALOGUE, DeadLetterDiscardedV1, type Sealed } from '@anime/contracts';
 import {
   DEFAULT_POSITION_WAIT_S,
   type DeadLetter,
@@ -7,7 +7,6 @@ import {
   type VoidMessagePage,
 } from '@anime/contracts/http';
 import { isEvent, newerContract, type EventLog, type RecordedEvent } from '@anime/event-store';
-import { DeadLetterDiscardedV1, type Sealed } from '@anime/contracts';
 import { ProblemError } from '@anime/problem-details';
 import type {
   DeadLetterFilter,
