@@ -32,8 +32,8 @@ import { JobQueries } from './queries/job-queries.js';
 import { ProjectQueries } from './queries/project-queries.js';
 import { SystemQuery } from './queries/system-query.js';
 import { TemplateRegistration } from './templates/template-registration.js';
-import { TemplateRegistry } from './templates/template-registry.js';
 import { templateRow } from './templates/template-row.js';
+import { TemplateRegistry } from './templates/template-registry.js';
 
 /**
  * A request must know within three seconds that the log is away: three sends of one event, each waiting so long for its
