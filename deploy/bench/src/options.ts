@@ -14,7 +14,7 @@ export interface BenchOptions {
 export function help(rows: readonly BenchRow[]): string {
   return `Usage: npm run bench [-- options]
 
-Measures the product against its budgets, each figure beside a raw baseline in the same run. Takes about 10 minutes on two
+Measures the product against its budgets, each figure beside a raw baseline in the same run. Takes about 15 minutes on two
 cores; figures are only worth something on a machine that does nothing else.
 
   --only <row,row>      only these rows

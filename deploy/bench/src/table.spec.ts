@@ -31,6 +31,7 @@ describe('the table', () => {
     expect(lines[2]).toBe(
       '| append | 256 at a time | 4 513 events/s | 5 000 events/s (raw publish) | 0.90 | ≥ 0.7 × baseline, ≥ 10 000 events/s | missed |',
     );
+    expect(lines[3]).toBe('| idle | memory | unavailable | | | | unavailable |');
     expect(lines.at(-1)).toBe('- idle, memory: measure on Linux');
     // One cell too many or too few would shift all that follows.
     for (const line of lines.slice(0, 4)) expect(line.split('|')).toHaveLength(9);

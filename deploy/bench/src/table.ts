@@ -49,7 +49,7 @@ export function textTable(figures: readonly Figure[]): string {
 
 /** For a page in Markdown, as oxfmt leaves it. */
 export function markdownTable(figures: readonly Figure[]): string {
-  const line = (parts: readonly string[]): string => `| ${parts.join(' | ')} |`.replaceAll('|  |', '| |');
+  const line = (parts: readonly string[]): string => `| ${parts.join(' | ')} |`.replaceAll(/\| {2}(?=\|)/g, '| ');
   const rule = HEAD.map((_, column) => (RIGHT.has(column) ? '---:' : '---'));
   const told = notes(figures);
   const table = [line(HEAD), line(rule), ...cells(figures).map(line)];

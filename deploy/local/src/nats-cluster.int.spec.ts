@@ -47,7 +47,9 @@ describe('the cluster of deploy/nats/cluster.conf', () => {
   beforeAll(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'anime-cluster-'));
     servers = await startCluster(folder);
-    const natsUrl = (user: string): string => servers.map(({ url }) => natsUrlFor(url, user, PASSWORD)).join(',');
+    // As deploy/compose/nats-cluster.yml has it: the login of the first address is that of all.
+    const natsUrl = (user: string): string =>
+      servers.map(({ url }, n) => (n === 0 ? natsUrlFor(url, user, PASSWORD) : url)).join(',');
     // The servers first elect who keeps the list of streams; until then there is nobody to ask.
     await eventually(() => provision({ natsUrl: natsUrl(PROVISION_USER), replicas: 3 }).then(() => true), {
       what: 'the cluster takes streams',

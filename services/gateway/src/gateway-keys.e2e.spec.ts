@@ -6,7 +6,14 @@ import { startNatsServer, type NatsServer } from '@anime/embedded-servers';
 import { provision } from '@anime/event-store';
 import { createGatewayClient, unwrap, type GatewayClient } from '@anime/gateway-client';
 import { AnswerCheck } from '@anime/gateway-client/testing';
-import { createTestDatabase, eventually, spawnService, type ServiceProcess, type TestDatabase } from '@anime/testing';
+import {
+  createTestDatabase,
+  eventually,
+  spawnService,
+  startOtlpReceiver,
+  type ServiceProcess,
+  type TestDatabase,
+} from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
@@ -94,6 +101,13 @@ describe('a gateway that others reach', () => {
     expect(service.output()).not.toContain(key.slice(10));
     await service.stop();
   }, 180_000);
+
+  it('sends the span of a key that its own binary issues before that ends', async () => {
+    await using receiver = await startOtlpReceiver();
+    const { code } = await runBinary(['keys', 'create', '--admin'], { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+    expect(code).toBe(0);
+    expect(receiver.spans.map(({ name }) => name)).toContain('publish api-key.issued');
+  }, 60_000);
 
   it('cannot be told to have a user without a key', async () => {
     expect(await runBinary([], { ANIME_LOCAL_USER: '1' })).toMatchObject({

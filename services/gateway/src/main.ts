@@ -1,9 +1,11 @@
-import { runMain } from '@anime/service-runtime/main';
+import { runMain, stopTelemetry } from '@anime/service-runtime/main';
 
 await runMain('gateway', import.meta.url, async () => {
   if (process.argv[2] === 'keys') {
     const { runKeysCommand } = await import('./keys-command.js');
     process.exitCode = await runKeysCommand(process.argv.slice(3));
+    // It ends by itself, and what it made in its last second would not be sent.
+    await stopTelemetry();
     return;
   }
   const [{ runService }, { readGatewayConfig }, { composeGateway }] = await Promise.all([

@@ -13,6 +13,7 @@ const FILES = ['docker-compose.yml', 'deploy/compose/nats-cluster.yml'];
 
 interface ComposeService {
   readonly image?: string;
+  readonly restart?: string;
   readonly build?: { readonly dockerfile: string; readonly args: { readonly SERVICE: string } };
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
@@ -39,6 +40,7 @@ describe('docker-compose.yml', () => {
     compose = await composeOf('docker-compose.yml');
   });
   const of = (name: string): ComposeService => compose.services[name] ?? {};
+  const passwordOf = (user: string): string => `ANIME_NATS_PASSWORD_${user.toUpperCase().replaceAll('-', '_')}`;
 
   it.each(SERVICES)(
     'builds %s from the one Dockerfile and sets only variables that it reads, its own NATS user first',
@@ -48,8 +50,7 @@ describe('docker-compose.yml', () => {
       const variables = await variablesOf(name);
       for (const variable of Object.keys(environment))
         expect(variables).toMatch(new RegExp(`^\\s*${variable}\\b`, 'm'));
-      const password = `ANIME_NATS_PASSWORD_${name.toUpperCase().replaceAll('-', '_')}`;
-      expect(environment['NATS_URL']).toContain(`nats://${name}:\${${password}:`);
+      expect(environment['NATS_URL']).toContain(`nats://${name}:\${${passwordOf(name)}:`);
       // Without these it would keep files that no other service finds, or that go with the container.
       for (const folder of variables.match(/\bANIME_\w+_DIR\b/g) ?? []) {
         if (folder === 'ANIME_WORKFLOWS_DIR' || (name === 'gateway' && folder === 'ANIME_LIBRARY_DIR')) continue;
@@ -84,14 +85,41 @@ describe('docker-compose.yml', () => {
 
   it('has every service asked for its figures, at the port that it has', async () => {
     const { scrape_configs } = parse(await read('deploy/observability/prometheus.yml')) as {
-      scrape_configs: { static_configs: { targets: string[] }[] }[];
+      scrape_configs: { dns_sd_configs: { names: ServiceName[]; type: string; port: number }[] }[];
     };
-    const targets = scrape_configs.flatMap((job) => job.static_configs.flatMap((config) => config.targets));
-    expect(new Set(targets.map((target) => target.split(':')[0]))).toEqual(new Set(SERVICES));
-    for (const target of targets) {
-      const [name = '', port = ''] = target.split(':');
-      expect(await variablesOf(name as ServiceName)).toContain(port);
+    // By DNS: one name is several addresses when a service has several instances.
+    const asked = scrape_configs.flatMap((job) => job.dns_sd_configs);
+    expect(asked.flatMap(({ names }) => names).toSorted()).toEqual([...SERVICES].toSorted());
+    for (const { names, type, port } of asked) {
+      expect(type).toBe('A');
+      for (const name of names) expect(await variablesOf(name)).toContain(String(port));
     }
+  });
+
+  it('lets a service of the cluster reach every one of its servers, also while one of them is away', async () => {
+    const { services } = await composeOf('deploy/compose/nats-cluster.yml');
+    const servers = Object.keys(services).filter((name) => services[name]?.command?.includes('/etc/nats/cluster.conf'));
+    expect(servers).toHaveLength(3);
+    for (const user of [...SERVICES, 'provision']) {
+      const url = services[user]?.environment?.['NATS_URL'] ?? '';
+      expect(url).toContain(`nats://${user}:\${${passwordOf(user)}}@`);
+      const hosts = url.split(',').map((address) => new URL(address.replace(/\/\/.*@/, '//')).host);
+      expect(hosts).toEqual(servers.map((server) => `${server}:4222`));
+    }
+  });
+
+  it('starts again whatever ends, also with the machine, but what makes the streams only when it failed', async () => {
+    for (const file of FILES) {
+      for (const [name, { restart, image, build }] of Object.entries((await composeOf(file)).services)) {
+        if (image === undefined && build === undefined) continue; // adds to a service of the other file
+        expect({ name, restart }).toEqual({ name, restart: name === 'provision' ? 'on-failure' : 'unless-stopped' });
+      }
+    }
+  });
+
+  it('builds images that hold no passwords, no keys of personal text and no data of this folder', async () => {
+    const left = (await read('.dockerignore')).split('\n');
+    expect(left).toEqual(expect.arrayContaining(['.env*', '.anime-keys', '.anime', '.git']));
   });
 
   it('gives Grafana the data sources that its dashboards ask', async () => {
