@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiKeyIssuedV1, ApiKeyRevokedV1 } from '@anime/contracts';
-import { endOfLog, newerEntry, type EventLog, type LogEntry } from '@anime/event-store';
+import { kindUntilNow, type EventLog } from '@anime/event-store';
 import type { ProcessRow } from '@anime/messaging';
 import type { KeyRing } from './key-ring.js';
 
@@ -17,13 +17,7 @@ export function keyRingRow(ring: KeyRing, log: Pick<EventLog, 'end' | 'read' | '
     loadCheckpoint: async ({ refused }) => {
       if (refused === undefined && ring.checkpoint.position > 0) return ring.checkpoint;
       ring.restart();
-      // First the place to go on from, so that nothing falls between; what is read twice changes nothing.
-      const checkpoint = await endOfLog(log);
-      const entries: LogEntry[] = [];
-      for await (const entry of log.readKind('api-key')) {
-        if (entry.status === 'newer') throw newerEntry(entry);
-        entries.push(entry);
-      }
+      const { entries, checkpoint } = await kindUntilNow(log, 'api-key');
       ring.take({ entries, checkpoint, caughtUp: false });
       return checkpoint;
     },

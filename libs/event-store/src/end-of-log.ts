@@ -1,5 +1,7 @@
+import type { Aggregate } from '@anime/contracts';
 import type { Checkpoint, EventLog } from './event-log.js';
 import type { LogEntry } from './log-entry.js';
+import { newerEntry } from './newer-contract.js';
 
 /** How far back to look for an entry that tells its id, as a checkpoint needs one; what is void does not. */
 const STEPS = [100, 10_000];
@@ -20,6 +22,24 @@ export async function endOfLog(log: Pick<EventLog, 'end' | 'read'>): Promise<Che
     if (last !== undefined || after === 0) return last ?? { position: 0, eventId: '' };
   }
   return { position: 0, eventId: '' };
+}
+
+/**
+ * All that the log holds of one kind of aggregate, however long the log is, and the place from which a reader goes on so that
+ * nothing falls between; what it reads twice must change nothing.
+ * @throws ProblemError `newer-contract`, `log-unavailable`
+ */
+export async function kindUntilNow(
+  log: Pick<EventLog, 'end' | 'read' | 'readKind'>,
+  aggregate: Aggregate,
+): Promise<{ readonly entries: readonly LogEntry[]; readonly checkpoint: Checkpoint }> {
+  const checkpoint = await endOfLog(log);
+  const entries: LogEntry[] = [];
+  for await (const entry of log.readKind(aggregate)) {
+    if (entry.status === 'newer') throw newerEntry(entry);
+    entries.push(entry);
+  }
+  return { entries, checkpoint };
 }
 
 function idOf(entry: LogEntry): string | undefined {

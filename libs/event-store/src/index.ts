@@ -1,6 +1,6 @@
 export * from './pure.js';
 export * from './event-log.js';
-export { endOfLog } from './end-of-log.js';
+export { endOfLog, kindUntilNow } from './end-of-log.js';
 export { lastEventOnSubject } from './last-event-on-subject.js';
 export { wasGivenUp } from './given-up.js';
 export { newerContract, newerEntry, type NewerEntry } from './newer-contract.js';

@@ -32,6 +32,7 @@ import { JobQueries } from './queries/job-queries.js';
 import { ProjectQueries } from './queries/project-queries.js';
 import { SystemQuery } from './queries/system-query.js';
 import { TemplateRegistration } from './templates/template-registration.js';
+import { templateRow } from './templates/template-row.js';
 import { TemplateRegistry } from './templates/template-registry.js';
 
 /**
@@ -117,7 +118,11 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
   );
   const system = new SystemQuery({ log, reads, letters, live, own: () => service.status() });
   const options = service.options({
-    table: consumers(database, templates, access.row, () => void registration.run(stopping.signal)),
+    table: consumers(
+      database,
+      templateRow(templates, log, () => void registration.run(stopping.signal)),
+      access.row,
+    ),
     controllers: [
       GenerateController,
       JobsController,
