@@ -11,11 +11,13 @@ import { StackLock } from './stack-lock.js';
 import { StackUsers, type NatsUser } from './stack-users.js';
 import { superviseServer } from './supervise-server.js';
 import { SupervisedProcess } from './supervised-process.js';
-import { sentenceOf, waitUntilReady, type Check } from './wait-until-ready.js';
+import { sentenceOf, waitUntilReady, type Check, type Mend } from './wait-until-ready.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** The executor's check of one ComfyUI server is named by it. */
 const ofComfyUi = (check: Check): boolean => check.name.startsWith('comfyui ');
+/** What the gateway says has to be typed when a read-model was filled by an older build, or from another log. */
+const REBUILD = 'npm run rebuild -w @anime/gateway';
 
 export interface StackOptions {
   /** Folder of all data: log, database, blobs, library, process logs. */
@@ -112,7 +114,7 @@ async function start(
   const databaseUrl = await startDatabase(launch);
   await provision(launch, natsUrlOf(PROVISION_USER));
   const { comfyui, simulated } = await startComfyUi(launch);
-  const urls = await startServices(launch, natsUrlOf, {
+  const env = {
     DATABASE_URL: databaseUrl,
     // The embedded server syncs every write; of an external one only its owner can say so.
     NATS_SYNCED: given('NATS_URL') === undefined ? '1' : given('NATS_SYNCED'),
@@ -121,10 +123,12 @@ async function start(
     ANIME_KEYS_DIR: keysDir,
     ANIME_LIBRARY_DIR: libraryDir,
     COMFYUI_URLS: comfyui.join(','),
-  });
+  };
+  const urls = await startServices(launch, natsUrlOf, env);
   options.onStep('waiting until everything is ready');
   const isForeign = (check: Check): boolean => !simulated && ofComfyUi(check);
-  const away = await Promise.all(Object.entries(urls).map(([name, url]) => waitUntilReady(name, url, isForeign)));
+  const mend = rebuildWhenAsked(launch, { ...env, NATS_URL: natsUrlOf('gateway') });
+  const away = await Promise.all(Object.entries(urls).map(([name, url]) => waitUntilReady(name, url, isForeign, mend)));
   const comfyuiAway = away.flat().map(sentenceOf);
   lock.announce(urls.gateway);
   return {
@@ -230,6 +234,23 @@ async function startServices(
     services.map(async ([name, service]) => [name, await service.firstUrl().catch(explainPort(name))] as const),
   );
   return Object.fromEntries(urls) as Record<ServiceName, string>; // one for each of SERVICES
+}
+
+/**
+ * Runs the command that the gateway asks for. A person could not: the servers that it needs end with a start that fails.
+ * @param env as of the gateway
+ */
+function rebuildWhenAsked({ options, undo, program }: Launch, env: ChildOptions['env']): Mend {
+  const rebuild = async (): Promise<void> => {
+    options.onStep('filling the read-models anew from the event log: an older build filled them, or it is another log');
+    const child = new StackChild({
+      ...program('rebuild', 'services/gateway/dist/rebuild.js', env),
+      onUnexpectedExit: () => undefined, // It ends by itself.
+    });
+    undo.push(() => child.stop());
+    if ((await child.ending()) !== 'exit code 0') throw new Error(await child.lastWords());
+  };
+  return (failing) => (failing.some(({ reason }) => reason?.includes(REBUILD) === true) ? rebuild() : undefined);
 }
 
 /** A service that found its port taken says so; here the way out is another one than for a service started alone. */

@@ -10,23 +10,36 @@ export interface Check {
   readonly reason: string | null;
 }
 
+/** Begins to mend what these checks complain of; undefined when that is not its affair. */
+export type Mend = (failing: readonly Check[]) => Promise<void> | undefined;
+
 /**
  * Waits until `GET <url>/ready` answers 200, or a check fails that speaks of a server which is not the stack's own.
  * @param isForeign tells such a check; it is waited for 12 s, whatever else fails along with it
+ * @param mend may mend what fails, once and however long that takes; its time does not count
  * @returns the foreign checks that fail
- * @throws Error that names what is not ready, after 30 s
+ * @throws Error that names what is not ready, after 30 s; what `mend` throws
  */
 export async function waitUntilReady(
   name: string,
   url: string,
   isForeign: (check: Check) => boolean = () => false,
+  mend: Mend = () => undefined,
 ): Promise<readonly Check[]> {
-  const began = performance.now();
+  let began = performance.now();
+  let mended = false;
   for (;;) {
     const passedMs = performance.now() - began;
     const answer = await failingChecks(url);
     if (typeof answer !== 'string') {
       if (answer.length === 0) return [];
+      const mending = mended ? undefined : mend(answer);
+      if (mending !== undefined) {
+        await mending;
+        mended = true;
+        began = performance.now();
+        continue;
+      }
       const foreign = answer.filter(isForeign);
       if (passedMs > FOREIGN_LIMIT_MS && foreign.length > 0) return foreign;
     }

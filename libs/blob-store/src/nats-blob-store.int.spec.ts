@@ -7,7 +7,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { NatsBlobStore } from './nats-blob-store.js';
 import { sweep } from './nats/sweep.js';
-import { Bucket } from './nats/bucket.js';
+import { Bucket, type BlobConnection } from './nats/bucket.js';
 import { runBlobStoreConformance, type BlobPlace } from './testing/index.js';
 
 const MIB = 1024 * 1024;
@@ -117,6 +117,25 @@ async function readAll(store: NatsBlobStore, sha256: string): Promise<number> {
 
 async function* cut(content: Uint8Array): AsyncGenerator<Uint8Array> {
   yield content;
+}
+
+/** A connection on which the first chunk is stored behind the others, as may happen when a cluster changes its leader. */
+async function overtaking(log: JetStreamLog): Promise<BlobConnection> {
+  const nc = await log.connection();
+  const overtaken = Promise.withResolvers<void>();
+  let chunks = 0;
+  const own: NatsConnection = Object.create(nc, {
+    request: {
+      value: async (...[subject, ...rest]: Parameters<NatsConnection['request']>) => {
+        const ordinal = subject.includes('.C.') ? (chunks += 1) : undefined;
+        if (ordinal === 1) await overtaken.promise;
+        const answer = await nc.request(subject, ...rest);
+        if (ordinal === 2) overtaken.resolve();
+        return answer;
+      },
+    },
+  }) as NatsConnection; // of which it is all else
+  return { connection: () => Promise.resolve(own), whileUp: (request) => log.whileUp(request) };
 }
 
 /** Gives blocks until it is told to pause, and goes on when it is let. */
@@ -267,6 +286,21 @@ describe('NatsBlobStore', () => {
     expect(await place.subjects()).toEqual({});
     const { sha256 } = await store.put(randomBytes(MIB));
     expect(await readAll(store, sha256)).toBe(MIB);
+  });
+
+  it('acknowledges no blob whose chunks were stored in another order than they were sent, and leaves nothing', async () => {
+    const place = await makePlace();
+    const log = connect((await nats.server()).url);
+    const store = new NatsBlobStore(await overtaking(log), place.bucket);
+    const content = randomBytes(300_000);
+    await expect(store.put(cut(content))).rejects.toMatchObject({
+      code: 'storage-failed',
+      retryable: true,
+      message: expect.stringContaining('out of order'),
+    });
+    expect(await place.subjects()).toEqual({});
+    expect(await store.put(content)).toEqual({ sha256: hashOf(content), size: 300_000 });
+    expect(Buffer.compare(await place.open().get(hashOf(content)), content)).toBe(0);
   });
 
   it('says that the bucket is missing and how to make it', async () => {

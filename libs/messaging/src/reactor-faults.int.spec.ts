@@ -60,6 +60,25 @@ describe('a reactor survives', () => {
     expect(second.positions().sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5]);
   });
 
+  it('its own drain in the middle of the last try: nothing is given up, another process tries once more', async () => {
+    const studio = await studios();
+    const ackWaitMs = 300_000; // longer than anything waits here
+    await studio.createDurable(DURABLE, ackWaitMs);
+    const first = recorder(
+      (_event, { signal }) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+      { maxDeliveries: 1, ackWaitMs },
+    );
+    const leaving = studio.serve([first.row], { log: await studio.open() });
+    await studio.appendMany(1);
+    await eventually(() => first.handled.length === 1, { what: 'it is being handled' });
+    await leaving.close();
+    expect(first.parked).toEqual([]);
+    const second = recorder(undefined, { maxDeliveries: 1, ackWaitMs });
+    studio.serve([second.row]);
+    await eventually(() => second.handled.length === 1, { what: 'the second process got it' });
+  });
+
   it('a log that is not there: says what to do, also where the durable is still awaited', async () => {
     const studio = await studios();
     const elsewhere = openLog({

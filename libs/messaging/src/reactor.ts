@@ -273,7 +273,7 @@ export class Reactor {
     } finally {
       held.running = false;
     }
-    const settlement: Settlement = outcome === 'stale' ? { kind: 'ack' } : settlementOf(outcome, attempts, row);
+    const settlement = this.#settlementOf(outcome, attempts);
     const word = outcome === 'stale' ? 'stale' : settlement.kind === 'again' ? 'retry' : outcome.kind;
     observer?.handled(row.name, word, (performance.now() - began) / 1000);
     span.setAttribute('anime.outcome', word);
@@ -285,6 +285,13 @@ export class Reactor {
       );
     }
     return settlement;
+  }
+
+  #settlementOf(outcome: Outcome | 'stale', attempts: number): Settlement {
+    if (outcome === 'stale') return { kind: 'ack' };
+    // A try that the drain broke off says nothing about the event, be it the last one that the row allows.
+    if (outcome.kind === 'retry' && this.#stopping) return { kind: 'again', delayMs: 0, error: outcome.error };
+    return settlementOf(outcome, attempts, this.#options.row);
   }
 
   /** @returns `stale` when the event is no longer current */

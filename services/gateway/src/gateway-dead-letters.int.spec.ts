@@ -218,12 +218,15 @@ describe('a dead letter', () => {
     expect(JSON.stringify(answer.body['errors'])).toContain(`"path":"${field}`);
   });
 
-  it('refuses a cursor of another list', async () => {
+  it('refuses a cursor of the list of jobs, and one that is none', async () => {
+    const ofJobs = Buffer.from(JSON.stringify({ at: '2026-01-01T00:00:00.000Z', id: uuidv7() })).toString('base64url');
+    expect(await gateway.send('GET', `/api/anime/jobs?cursor=${ofJobs}`)).toMatchObject({ status: 200 });
     for (const path of [LIST, '/api/anime/void-messages'])
-      expect(await gateway.send('GET', `${path}?cursor=abc`)).toMatchObject({
-        status: 400,
-        body: { code: 'bad-cursor' },
-      });
+      for (const cursor of [ofJobs, 'abc'])
+        expect(await gateway.send('GET', `${path}?cursor=${cursor}`)).toMatchObject({
+          status: 400,
+          body: { code: 'bad-cursor', errors: [{ path: 'query/cursor' }] },
+        });
   });
 
   it('stands among what the system still has to have looked at until it is closed', async () => {

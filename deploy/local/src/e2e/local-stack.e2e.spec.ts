@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { SERVICES } from '@anime/contracts';
 import { createGatewayClient, unwrap } from '@anime/gateway-client';
-import { eventually, freePort } from '@anime/testing';
+import { createTestDatabase, eventually, freePort } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 
 const ENTRY = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const CLI = fileURLToPath(new URL('../../../../services/cli/dist/main.js', import.meta.url));
@@ -223,6 +224,38 @@ describe('npm start', () => {
     launcher.process.kill('SIGINT');
     expect(await launcher.exit).toBe(0);
   }, 120_000);
+
+  it('fills read-models anew that an older build filled, and then is up', async () => {
+    await using database = await createTestDatabase();
+    const ownDir = path.join(dataDir, 'older build');
+    const begin = (): Launcher =>
+      launch(['start', '--free-ports', '--data-dir', ownDir], { DATABASE_URL: database.url });
+    const older = begin();
+    const made = await unwrap(
+      createGatewayClient(await older.up()).POST('/api/anime/generate/image', {
+        params: { query: { wait: 60 } },
+        body: IMAGE,
+      }),
+    );
+    if (!('id' in made)) throw new Error('the job did not end');
+    expect(older.output).not.toContain('anew');
+    older.process.kill('SIGINT');
+    expect(await older.exit).toBe(0);
+
+    const tables = new pg.Client({ connectionString: database.url });
+    await tables.connect();
+    await tables.query(`update gateway.projection_checkpoints set version = version - 1 where projection = 'jobs'`);
+    await tables.query('delete from gateway.jobs');
+    await tables.end();
+
+    const newer = begin();
+    const client = createGatewayClient(await newer.up());
+    expect(newer.output).toContain('filling the read-models anew from the event log');
+    const job = await unwrap(client.GET('/api/anime/jobs/{id}', { params: { path: { id: made.id } } }));
+    expect(job.status).toBe('completed');
+    newer.process.kill('SIGINT');
+    expect(await newer.exit).toBe(0);
+  }, 180_000);
 
   it('runs although nothing that it says can be written, as on a full disk', async () => {
     const full = await open('/dev/full', 'w');

@@ -50,18 +50,18 @@ export class Upload {
     );
     const hash = createHash('sha256');
     let [size, chunks] = [0, 0];
-    const sent: Promise<void>[] = [];
+    const sent: Promise<number>[] = [];
     try {
       for await (const chunk of cut(source, chunkBytes)) {
         hash.update(chunk);
         size += chunk.byteLength;
         chunks += 1;
-        if (sent.length === WINDOW) await sent.shift();
-        const acknowledged = this.#sendChunk(chunk);
+        if (sent.length === WINDOW) await this.#storedInOrder(sent.splice(0, 1));
+        const acknowledged = this.send(this.#bucket.chunksOf(this.id), chunk);
         acknowledged.catch(() => undefined); // It is thrown when its turn comes.
         sent.push(acknowledged);
       }
-      for (const acknowledged of sent) await acknowledged;
+      await this.#storedInOrder(sent);
     } finally {
       await Promise.allSettled(sent); // What is removed after a failure must have arrived before.
     }
@@ -106,11 +106,16 @@ export class Upload {
     await removeUpload(this.#bucket, this.id).catch(() => undefined);
   }
 
-  async #sendChunk(chunk: Uint8Array): Promise<void> {
-    const seq = await this.send(this.#bucket.chunksOf(this.id), chunk);
-    // In a cluster that changes its leader; a blob must not be acknowledged that can never be read.
-    if (seq <= this.#lastChunk) throw natsFailed('Storing a blob', new Error('its chunks were stored out of order'));
-    this.#lastChunk = seq;
+  /**
+   * Waits for chunks in the order in which they were sent: their acknowledgements come in the order in which they were stored,
+   * which is another one when a cluster changes its leader. A blob must not be acknowledged that can never be read.
+   */
+  async #storedInOrder(sent: readonly Promise<number>[]): Promise<void> {
+    for (const acknowledged of sent) {
+      const seq = await acknowledged;
+      if (seq <= this.#lastChunk) throw natsFailed('Storing a blob', new Error('its chunks were stored out of order'));
+      this.#lastChunk = seq;
+    }
   }
 }
 

@@ -116,6 +116,23 @@ describe('the commands of projects', () => {
 });
 
 describe('a job in a project', () => {
+  it('is not taken after this gateway archived it, by a look at the log that was begun before', async () => {
+    await gateway().projects.create(FILM, ORIGIN);
+    const { projects, ask } = gateway();
+    const { promise: late, resolve: release } = Promise.withResolvers<void>();
+    const read = log.readAggregate.bind(log);
+    log.readAggregate = async function* (...of) {
+      log.readAggregate = read;
+      yield* read(...of);
+      await late;
+    };
+    const asked = ask();
+    await projects.archive('demo-film', ORIGIN);
+    release();
+    await asked;
+    await expect(ask()).rejects.toMatchObject({ code: 'project-archived' });
+  });
+
   it('belongs to it, whether it is called by slug or id, as soon as any gateway has made it', async () => {
     await gateway().projects.create(FILM, ORIGIN);
     const elsewhere = gateway();

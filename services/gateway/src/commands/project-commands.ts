@@ -50,6 +50,8 @@ export class ProjectCommands {
   readonly #cache: AggregateCache<ProjectState, ProjectEvent>;
   /** By id: projects that could take a job when the log was asked last, and when that was. */
   readonly #fresh = new Map<string, { readonly project: ProjectForJob; readonly at: number }>();
+  /** Changes that this gateway made: a look at the log that was begun before one may not have seen it. */
+  #changes = 0;
 
   constructor(deps: ProjectCommandsDeps) {
     this.#deps = deps;
@@ -77,13 +79,14 @@ export class ProjectCommands {
     const fresh = this.#fresh.get(id);
     if (fresh !== undefined && at - fresh.at < FRESH_MS) return fresh.project;
     this.#fresh.delete(id);
+    const changes = this.#changes;
     const known = admitJob(name, (await this.#cache.load(id)).state);
     if ('kind' in known) {
       const { code, message } = refusal(known);
       throw new ProblemError(code, message, { errors: [{ path: '/project', message }] });
     }
     const project = { id, slug: known.slug, settings: known.settings };
-    this.#fresh.set(id, { project, at });
+    if (changes === this.#changes) this.#fresh.set(id, { project, at });
     return project;
   }
 
@@ -132,6 +135,7 @@ export class ProjectCommands {
       createOnce: create,
       cache: this.#cache,
     });
+    this.#changes += 1;
     this.#fresh.delete(projectId);
     if (state.stage === 'absent') {
       if (!create || appended === undefined) throw new Error(`${command.kind} was decided on no project`);

@@ -134,7 +134,7 @@ describe('DeadLettersReadModel', () => {
 });
 
 describe('a database of a build that kept dead letters among the jobs', () => {
-  it('is taken over by the start alone: jobs stay as they are, dead letters are read from the beginning of the log', async () => {
+  it('loses only the tables of dead letters: jobs of the same version stay as they are, dead letters are read from the log', async () => {
     const log = new MemoryLog();
     const [finished, open] = [sampleJobId(1), sampleJobId(2)];
     for (const event of STORIES.completed(finished)) await log.append(event);
