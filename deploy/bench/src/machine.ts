@@ -25,7 +25,7 @@ export async function describeMachine(): Promise<Omit<Machine, 'natsServer' | 'p
     cpu: os.cpus()[0]?.model ?? os.arch(),
     cores: os.availableParallelism(),
     memoryGiB: Math.round(os.totalmem() / 2 ** 30),
-    os: `${name}, ${os.type()} ${os.release()} ${os.arch()}`,
+    os: `${name}, ${os.type()} ${os.release().split('-', 1)[0]} ${os.arch()}`,
     node: process.version,
   };
 }
