@@ -72,12 +72,20 @@ describe('provision', () => {
     const second = await anime(['provision', '--nats', url, '--json']);
     expect(JSON.parse(second.out)).toEqual({
       created: [],
+      updated: [],
       found: first.out
         .trim()
         .split('\n')
         .map((line) => line.replace('created  ', '')),
     });
     await expect(verifyProvisioned({ natsUrl: url })).resolves.toBeUndefined();
+  });
+
+  it('says which buckets of an earlier build it brought up', async () => {
+    const { url } = await nats.server();
+    const manager = await jetstreamManager(await nats.connection());
+    await manager.streams.update('KV_ANIME_LEASES', { allow_rollup_hdrs: true });
+    expect((await anime(['provision'], { NATS_URL: url })).out).toContain('updated  stream KV_ANIME_LEASES\n');
   });
 
   it('refuses drift, naming each difference, and changes nothing', async () => {
