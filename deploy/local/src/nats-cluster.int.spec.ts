@@ -26,7 +26,8 @@ async function member({ name, dataDir, routePort, routePorts }: ClusterMember): 
   await copyFile(path.join(path.dirname(CONFIG), 'users.conf'), path.join(dataDir, 'users.conf'));
   let extraConfig = (await readFile(CONFIG, 'utf8'))
     .replace('0.0.0.0:6222', `127.0.0.1:${routePort}`)
-    .replace('/data', `${dataDir}/volume`);
+    .replace('/data', `${dataDir}/volume`)
+    .replace('127.0.0.1:8222', '127.0.0.1:-1');
   HOSTS.forEach((host, n) => {
     extraConfig = extraConfig.replace(`//${host}:6222`, `//127.0.0.1:${routePorts[n]}`);
   });
