@@ -62,20 +62,6 @@ export function provision(options: ProvisionOptions): Promise<ProvisionReport> {
 }
 
 /**
- * Looks whether all is there and as it should be, without changing anything.
- * @throws ProblemError `log-incompatible` naming what is missing or differs; `log-unavailable`
- */
-export function verifyProvisioned(options: ProvisionOptions): Promise<void> {
-  return withManager(options, 'provisioning', async (manager) => {
-    const { differences, missing } = await inspect(manager, topology(options));
-    refuse([
-      ...missing.map((thing) => ({ path: thing, message: `${thing} does not exist (${repair(thing)})` })),
-      ...differences,
-    ]);
-  });
-}
-
-/**
  * Makes one durable that is missing: the repair command, and how an executor gets its own.
  * @param options.from `now`: only events appended from here on; `start`: the whole log
  * @returns false when it was there already, as it should be
@@ -179,12 +165,6 @@ async function absent<T>(look: () => Promise<T>): Promise<T | undefined> {
       return undefined;
     throw error;
   }
-}
-
-/** The one command that makes what is missing; a durable's start is a choice that somebody has to make. */
-function repair(thing: string): string {
-  const [kind, name] = thing.split(' ');
-  return kind === 'durable' ? `anime consumers create ${name} --from-now|--from-start` : 'anime provision';
 }
 
 function refuse(differences: readonly FieldError[]): void {
