@@ -19,7 +19,7 @@ const REPORT: BenchReport = {
     postgres: null,
   },
   figures: [{ row: 'append', what: 'p50', unit: 'ms', value: 0.3, baseline: null, budgets: [], note: null }],
-  failures: [{ row: 'idle', message: 'no ports\n  at somewhere' }],
+  failures: [],
 };
 const PAGE = path.join(import.meta.dirname, '../../../docs/benchmarks.md');
 
@@ -30,8 +30,6 @@ describe('docs/benchmarks.md', () => {
     expect(once).toContain('| append | p50 | 0.30 ms |');
     expect(once).toContain('Measured on 2026-11-21 at commit abc1234 in 500 s.');
     expect(once).toContain('a processor, 2 cores, 24 GiB; Linux; Node v24.21.0, nats-server 2.11.6.');
-    expect(once).toContain('idle could not be measured: no ports');
-    expect(once).not.toContain('at somewhere');
     const heading = /^#.*/m.exec(page)?.[0] ?? '';
     expect(once.startsWith(heading)).toBe(true);
     expect(withFigures(once, REPORT)).toBe(once);
