@@ -38,7 +38,7 @@ export class LoadProcess<Ask, Answer> implements AsyncDisposable {
 
   /** @throws what went wrong there, also when it ends, or has not answered after five minutes */
   async ask(ask: Ask): Promise<Answer> {
-    if (!this.#child.connected) throw new Error(`${this.#name} has ended`);
+    if (!this.#child.connected || this.#child.exitCode !== null) throw new Error(`${this.#name} has ended`);
     const id = ++this.#asked;
     const waiting = Promise.withResolvers<unknown>();
     this.#waiting.set(id, waiting);

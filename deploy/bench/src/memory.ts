@@ -1,7 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { errnoOf } from '@anime/blob-store';
 
 const PROC = '/proc';
+/** Its folder is not there any more; it ended while it was read. */
+const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH']);
 
 /**
  * Bytes of a process that are its own: private memory and its share of what it shares (Linux `Pss`, proc_pid_smaps(5)).
@@ -61,8 +64,7 @@ async function pssOf(pid: number, proc: string): Promise<number | undefined> {
     if (text === '') return undefined;
     throw new Error('it has no line "Pss"');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
-      return undefined;
+    if (GONE.has(errnoOf(error) ?? '')) return undefined;
     const name = await readFile(path.join(folder, 'comm'), 'utf8').catch(() => 'unknown');
     throw new Error(`the memory of process ${pid} (${name.trim()}) cannot be read: ${String(error)}`, { cause: error });
   }

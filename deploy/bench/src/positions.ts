@@ -16,12 +16,19 @@ export async function lastPosition({ nats }: BenchStudio): Promise<number> {
   }
 }
 
+const UNDEFINED_TABLE = '42P01';
+
 /** Where the slowest read-model of the gateway stands; 0 while their tables are not made yet. */
 export async function readModelPosition(client: pg.Client): Promise<number> {
-  const { rows } = await client.query<{ position: string | null }>(
-    `select min(position) as position from gateway.projection_checkpoints`,
-  );
-  return Number(rows[0]?.position ?? 0);
+  try {
+    const { rows } = await client.query<{ position: string | null }>(
+      'select min(position) as position from gateway.projection_checkpoints',
+    );
+    return Number(rows[0]?.position ?? 0);
+  } catch (error) {
+    if (error instanceof pg.DatabaseError && error.code === UNDEFINED_TABLE) return 0;
+    throw error;
+  }
 }
 
 /**
