@@ -16,6 +16,8 @@ export interface PublishAsk {
 }
 export interface PublishAnswer {
   readonly published: number;
+  /** Longer than it should have taken when the publisher could not keep up. */
+  readonly tookSeconds: number;
 }
 
 const TICK_MS = 5;
@@ -38,7 +40,7 @@ serve(async ({ who, natsUrl, jobs, perSecond, seconds }: PublishAsk): Promise<Pu
     await delay(TICK_MS);
   }
   await nc.flush();
-  return { published };
+  return { published, tookSeconds: (performance.now() - began) / 1_000 };
 });
 
 function progress(jobId: string, step: number, steps: number): Progress {
