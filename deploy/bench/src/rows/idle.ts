@@ -7,7 +7,7 @@ import { SERVICES } from '@anime/contracts';
 import { startNatsServer, startPostgres, withParentDeath } from '@anime/embedded-servers';
 import { atMost } from '../figure.js';
 import { family, totalPss } from '../memory.js';
-import type { BenchContext, BenchRow } from '../row.js';
+import type { BenchRow } from '../row.js';
 import { best } from '../statistics.js';
 import { ROOT } from '../studio.js';
 
