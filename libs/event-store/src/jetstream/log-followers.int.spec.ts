@@ -93,7 +93,10 @@ describe('several followers of one log in a process', () => {
   it('do not wait for one that hangs, which misses nothing and joins them again', async () => {
     const { studio, log } = await filled(20);
     const { promise: hangs, resolve: goOn } = Promise.withResolvers<void>();
-    const slow = follow(log, { maxBatch: 5, work: ({ checkpoint }) => (checkpoint.position === 10 ? hangs : Promise.resolve()) });
+    const slow = follow(log, {
+      maxBatch: 5,
+      work: ({ checkpoint }) => (checkpoint.position === 10 ? hangs : Promise.resolve()),
+    });
     const [quick, late] = [follow(log, { maxBatch: 5 }), follow(log, { maxBatch: 5 })];
     await hasRead(quick, 20);
     await log.append(cancelRequested());
