@@ -31,7 +31,8 @@ function isJson(value: unknown): value is Json {
       return Number.isFinite(value);
     case 'object':
       if (value === null) return true;
-      if (Array.isArray(value)) return value.every(isJson);
+      // Not `every`, which passes over holes.
+      if (Array.isArray(value)) return value.findIndex((item) => !isJson(item)) === -1;
       return z.core.util.isPlainObject(value) && Object.values(value).every(isJson);
     default:
       return false;
