@@ -17,8 +17,8 @@ describe('npm run bench', () => {
   delete env['NODE_OPTIONS'];
   const bench = (...args: string[]) => promisify(execFile)(process.execPath, [MAIN, ...args], { cwd: here, env });
 
-  it('--quick of one row ends with a table on the screen and well-formed JSON', async () => {
-    const { stdout, stderr } = await bench('--quick', '--only', 'append', '--json', 'out.json');
+  it('--quick of two rows ends with a table on the screen and well-formed JSON', async () => {
+    const { stdout, stderr } = await bench('--quick', '--only', 'append,blobs', '--json', 'out.json');
     expect(stdout).toContain('raw publish');
     expect(stderr).toContain('window 1 of');
     const report = BenchReport.parse(JSON.parse(await readFile(path.join(here, 'out.json'), 'utf8')));
@@ -27,8 +27,14 @@ describe('npm run bench', () => {
     expect(report.figures.map(({ row, unit }) => [row, unit])).toEqual([
       ['append', 'events/s'],
       ['append', 'ms'],
+      ...['fs', 'nats'].flatMap(() => [
+        ['blobs', 'MiB/s'],
+        ['blobs', 'MiB/s'],
+        ['blobs', 'MiB'],
+      ]),
     ]);
-    for (const { value, baseline } of report.figures) {
+    // Memory is a difference, without a baseline.
+    for (const { value, baseline } of report.figures.filter(({ unit }) => unit !== 'MiB')) {
       expect(value).toBeGreaterThan(0);
       expect(baseline?.value).toBeGreaterThan(0);
     }

@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import {
-  JobAcceptedV1,
+  CATALOGUE,
+  JobAcceptedV2,
   JobAssignedV1,
   JobAttemptLostV1,
   JobCompletedV1,
   JobExecutedV1,
   JobGatedV1,
   JobOrganisedV1,
-  JobRequestedV1,
+  JobRequestedV2,
   JobRetryScheduledV1,
   JobScoredV1,
   JobStartedV1,
@@ -19,8 +20,13 @@ import {
 import { uuidv7, type NewEvent } from '@anime/event-store';
 import { ROOT } from './studio.js';
 
-/** The golden sample of a contract: an ordinary event of its type. */
+/**
+ * The golden sample of a contract: an ordinary event of its type.
+ * @throws when there is a newer version: what is measured is what the product writes today
+ */
 function golden<C extends EventContract>(contract: C): EventData<C> {
+  const newest = CATALOGUE.newest.get(contract.type)?.name;
+  if (newest !== contract.name) throw new Error(`the benchmarks store ${contract.name}, the product ${newest}`);
   const file = path.join(ROOT, 'contracts', 'golden', `${contract.name}.json`);
   const { data } = JSON.parse(readFileSync(file, 'utf8')) as { readonly data: unknown };
   return contract.data.parse(data) as EventData<C>; // parsed by its schema
@@ -40,11 +46,11 @@ function event<C extends EventContract>(contract: C, jobId: string, data: EventD
   };
 }
 
-const requested = golden(JobRequestedV1);
+const requested = golden(JobRequestedV2);
 
 /** The first event of a new job. */
-export function requestedEvent(jobId = uuidv7()): NewEvent<typeof JobRequestedV1> {
-  return event(JobRequestedV1, jobId, requested);
+export function requestedEvent(jobId = uuidv7()): NewEvent<typeof JobRequestedV2> {
+  return event(JobRequestedV2, jobId, requested);
 }
 
 /** What makes a job shown as running its first attempt. */
@@ -64,7 +70,7 @@ export function storyOfJob(jobId: string): readonly NewEvent[] {
   const attempt = <T>(data: T, n: number): T => ({ ...data, attempt: n });
   return [
     requestedEvent(jobId),
-    event(JobAcceptedV1, jobId, acceptedWithGraph()),
+    event(JobAcceptedV2, jobId, acceptedWithGraph()),
     event(JobAssignedV1, jobId, attempt(golden(JobAssignedV1), 1)),
     event(JobAttemptLostV1, jobId, attempt(golden(JobAttemptLostV1), 1)),
     event(JobRetryScheduledV1, jobId, golden(JobRetryScheduledV1)),
@@ -78,8 +84,8 @@ export function storyOfJob(jobId: string): readonly NewEvent[] {
   ];
 }
 
-function acceptedWithGraph(): EventData<typeof JobAcceptedV1> {
-  const data = golden(JobAcceptedV1);
+function acceptedWithGraph(): EventData<typeof JobAcceptedV2> {
+  const data = golden(JobAcceptedV2);
   const [variant] = data.variants;
   if (variant === undefined) throw new Error('the golden job.accepted has no variant');
   const graph: ApiGraph = {};

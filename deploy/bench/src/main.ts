@@ -19,10 +19,7 @@ async function bench(options: BenchOptions): Promise<void> {
   process.stdout.write(`\n${textTable(report.figures)}\n\n`);
   for (const { row, message } of report.failures) process.stdout.write(`${row} could not be measured: ${message}\n\n`);
   process.stdout.write(`Figures: ${json}\n`);
-  if (options.writeDocs) {
-    await writeDocs(page, report);
-    process.stdout.write(`Page: ${page}\n`);
-  }
+  if (options.writeDocs) process.stdout.write(`${await writeDocs(page, report)}\n`);
   if (profiles !== undefined) {
     for (const row of readdirSync(profiles))
       process.stdout.write(`\n${row}: where the time goes\n${await describeProfiles(path.join(profiles, row))}\n`);

@@ -30,6 +30,7 @@ describe('the options', () => {
     [['--only'], 'argument missing'],
     [['--write-docs', '--only', 'post'], 'the whole run'],
     [['--write-docs', '--profile', 'p'], 'the whole run'],
+    [['--write-docs', '--quick'], 'the whole run'],
   ])('refuse %j', (args, reason) => expect(() => read(...args)).toThrow(reason));
 
   it('show a help that names every row and option', () => {

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, it } from '@jest/globals';
-import { BenchReport, withFigures } from './report.js';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { BenchReport, withFigures, writeDocs } from './report.js';
 
 const REPORT: BenchReport = {
   format: 'anime-bench/1',
@@ -19,7 +20,7 @@ const REPORT: BenchReport = {
     postgres: null,
   },
   figures: [{ row: 'append', what: 'p50', unit: 'ms', value: 0.3, baseline: null, budgets: [], note: null }],
-  failures: [{ row: 'idle', message: 'no ports\n  at somewhere' }],
+  failures: [],
 };
 const PAGE = path.join(import.meta.dirname, '../../../docs/benchmarks.md');
 
@@ -30,8 +31,6 @@ describe('docs/benchmarks.md', () => {
     expect(once).toContain('| append | p50 | 0.30 ms |');
     expect(once).toContain('Measured on 2026-11-21 at commit abc1234 in 500 s.');
     expect(once).toContain('a processor, 2 cores, 24 GiB; Linux; Node v24.21.0, nats-server 2.11.6.');
-    expect(once).toContain('idle could not be measured: no ports');
-    expect(once).not.toContain('at somewhere');
     const heading = /^#.*/m.exec(page)?.[0] ?? '';
     expect(once.startsWith(heading)).toBe(true);
     expect(withFigures(once, REPORT)).toBe(once);
@@ -40,6 +39,31 @@ describe('docs/benchmarks.md', () => {
 
   it('that has no place for figures is left alone, with the reason', () => {
     expect(() => withFigures('# A page', REPORT)).toThrow('between which figures go');
+  });
+});
+
+describe('--write-docs', () => {
+  let folder: string;
+  let page: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'anime-page-'));
+    page = path.join(folder, 'benchmarks.md');
+    await copyFile(PAGE, page);
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  it('writes a whole run, and leaves nothing beside the page', async () => {
+    const before = await readFile(page, 'utf8');
+    expect(await writeDocs(page, REPORT)).toBe(`Page: ${page}`);
+    expect(await readFile(page, 'utf8')).toBe(withFigures(before, REPORT));
+    expect(await readdir(folder)).toEqual(['benchmarks.md']);
+  });
+
+  it('keeps the figures of before when a row of the run failed, and says so', async () => {
+    const before = await readFile(page, 'utf8');
+    const failures = [{ row: 'idle', message: 'no ports' }];
+    expect(await writeDocs(page, { ...REPORT, failures })).toContain('keeps the figures it has, as idle could not');
+    expect(await readFile(page, 'utf8')).toBe(before);
   });
 });
 

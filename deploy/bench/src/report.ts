@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { Figure } from './figure.js';
@@ -28,11 +28,20 @@ const BEGIN = '<!-- figures: written by npm run bench -- --write-docs -->';
 const END = '<!-- end of figures -->';
 
 /**
- * Puts a run's figures into the page in the place of those before; what people wrote around them stays.
+ * Puts a run's figures into the page in the place of those before; what people wrote around them stays. A run of which a row
+ * failed leaves the page as it is: half a table would hide what the whole one showed.
+ * @returns what was done, in words
  * @throws when the page has no place for them
  */
-export async function writeDocs(page: string, report: BenchReport): Promise<void> {
-  await writeFile(page, withFigures(await readFile(page, 'utf8'), report));
+export async function writeDocs(page: string, report: BenchReport): Promise<string> {
+  const failed = report.failures.map(({ row }) => row);
+  if (failed.length > 0) return `${page} keeps the figures it has, as ${failed.join(', ')} could not be measured`;
+  const written = withFigures(await readFile(page, 'utf8'), report);
+  // Whoever reads the page, or ends this process, finds the old page or the new one.
+  const beside = `${page}.${process.pid}.tmp`;
+  await writeFile(beside, written);
+  await rename(beside, page);
+  return `Page: ${page}`;
 }
 
 /** The page with the figures of this run. */
@@ -42,15 +51,14 @@ export function withFigures(page: string, report: BenchReport): string {
   return `${page.slice(0, from)}${BEGIN}\n\n${figuresOf(report)}\n\n${page.slice(to)}`;
 }
 
-function figuresOf({ startedAt, seconds, commit, quick, machine, figures, failures }: BenchReport): string {
+function figuresOf({ startedAt, seconds, commit, machine, figures }: BenchReport): string {
   const { cpu, cores, memoryGiB, os, node, natsServer, postgres } = machine;
   const servers = [`Node ${node}`, natsServer && `nats-server ${natsServer}`, postgres && `PostgreSQL ${postgres}`];
   const lines = [
-    `Measured on ${startedAt.slice(0, 10)} at commit ${commit ?? 'unknown'} in ${Math.round(seconds)} s${quick ? ', with `--quick`' : ''}.`,
+    `Measured on ${startedAt.slice(0, 10)} at commit ${commit ?? 'unknown'} in ${Math.round(seconds)} s.`,
     `${cpu}, ${cores} cores, ${memoryGiB} GiB; ${os}; ${servers.filter((text) => text !== null).join(', ')}.`,
     '',
     markdownTable(figures),
-    ...failures.map(({ row, message }) => `\n${row} could not be measured: ${message.split('\n')[0]}`),
   ];
   return lines.join('\n');
 }

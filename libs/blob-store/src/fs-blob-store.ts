@@ -134,10 +134,8 @@ export class FsBlobStore implements BlobStore {
   async #flushFolders(sha256: string): Promise<void> {
     const folder = this.#folderOf(sha256);
     await onDisk('Flushing a folder', async () => {
-      await flushFolder(folder);
-      if (this.#durableFolders.has(folder)) return;
-      await flushFolder(path.dirname(folder));
-      await flushFolder(this.#dir);
+      const above = this.#durableFolders.has(folder) ? [] : [path.dirname(folder), this.#dir];
+      await Promise.all([folder, ...above].map((each) => flushFolder(each)));
       this.#durableFolders.add(folder);
     });
   }

@@ -102,13 +102,15 @@ export class ProjectionRunner {
 
   /** @returns false when somebody else holds the checkpoint row, or the server is slow: nothing is written, and it is worth trying again */
   async #write(session: Session, entries: readonly LogEntry[], from: Checkpoint, to: Checkpoint): Promise<boolean> {
+    // First of all, so that it waits here, holding nothing else, for a rebuild that is about to switch the tables.
+    const move = (): Promise<void> => this.#store.moveCheckpoint(session, from, to);
     try {
-      await session.transaction(async () => {
-        // First of all, so that it waits here, holding nothing else, for a rebuild that is about to switch the tables.
-        await this.#store.lockCheckpoint(session, from);
-        await this.#store.apply(session, entries);
-        await this.#store.moveCheckpoint(session, from, to);
-      });
+      if (this.#store.concerns(entries)) {
+        await session.transaction(async () => {
+          await move();
+          await this.#store.apply(session, entries);
+        });
+      } else await move();
       return true;
     } catch (error) {
       if (codeOf(error) === QUERY_CANCELED) await session.bePatient();
@@ -124,8 +126,7 @@ export class ProjectionRunner {
     const session = await this.#database.session();
     try {
       await session.guard(this.#takeoverMs);
-      // Rows and checkpoint are lost together in a crash of the server, which ends the session: they are read again from the log.
-      await session.query('set synchronous_commit = off');
+      await session.fillReadModel();
       for (;;) {
         signal?.throwIfAborted();
         const rows = await session.query<{ readonly locked: boolean }>(

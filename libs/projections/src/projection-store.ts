@@ -1,5 +1,5 @@
 import { ProblemError } from '@anime/problem-details';
-import { newerEntry, type Checkpoint, type LogEntry } from '@anime/event-store';
+import { newerEntry, type Checkpoint, type LogEntry, type NewerEntry } from '@anime/event-store';
 import { START, type Projection, type RowChange } from './definition.js';
 import { CHECKPOINTS } from './library-tables.js';
 import type { Session } from './session.js';
@@ -52,18 +52,7 @@ export class ProjectionStore {
   }
 
   /**
-   * Locks the checkpoint row until the transaction ends.
-   * @throws ProblemError 'append-conflict' when it does not stand at `expected`
-   */
-  async lockCheckpoint(session: Session, expected: Checkpoint): Promise<void> {
-    const stored = await this.readCheckpoint(session, true);
-    const { version } = this.projection;
-    if (stored?.position !== expected.position || stored.eventId !== expected.eventId || stored.version !== version)
-      throw this.#moved(expected);
-  }
-
-  /**
-   * Moves the checkpoint from one place to another.
+   * Moves the checkpoint from one place to another; its row is locked against other writers until the transaction ends.
    * @throws ProblemError 'append-conflict' when it stands elsewhere: somebody else wrote, and the caller must roll back
    */
   async moveCheckpoint(session: Session, from: Checkpoint, to: Checkpoint): Promise<void> {
@@ -83,13 +72,18 @@ export class ProjectionStore {
     );
   }
 
+  /** False when `apply` would do nothing with any of these. */
+  concerns(entries: readonly LogEntry[]): boolean {
+    return entries.some((entry) => this.#concerns(entry) || this.#isNewer(entry));
+  }
+
   /**
    * Applies entries in order: loads the rows they touch, changes them in memory, writes each once.
    * @throws ProblemError 'newer-contract' when one is a newer version of a type of the projection: without it, all that
    *   follows would be wrong
    */
   async apply(session: Session, entries: readonly LogEntry[]): Promise<void> {
-    for (const entry of entries) if (entry.status === 'newer' && this.#types.has(entry.type)) throw newerEntry(entry);
+    for (const entry of entries) if (this.#isNewer(entry)) throw newerEntry(entry);
     const set = new WorkingSet(this.projection.tables);
     const relevant = entries.filter((entry) => this.#concerns(entry)).map((entry) => storableEntry(entry));
     const refs = relevant.flatMap((entry) => (entry.status === 'event' ? this.projection.load(entry.event) : []));
@@ -105,6 +99,10 @@ export class ProjectionStore {
   #concerns(entry: LogEntry): boolean {
     if (entry.status === 'event') return this.#types.has(entry.event.type);
     return this.projection.applyIneffective !== undefined && (entry.status === 'void' || entry.status === 'fenced');
+  }
+
+  #isNewer(entry: LogEntry): entry is NewerEntry {
+    return entry.status === 'newer' && this.#types.has(entry.type);
   }
 
   *#statements(set: WorkingSet): Iterable<Statement> {

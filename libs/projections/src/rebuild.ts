@@ -114,7 +114,7 @@ class Rebuild {
     await createCopies(this.#session, this.#database.schema, this.#copy, [...this.#tables, CHECKPOINTS]);
     await this.#new.createCheckpoint(this.#session);
     // The copy is worth nothing before the switch, whose own commit makes all of it durable.
-    await this.#session.query('set synchronous_commit = off');
+    await this.#session.fillReadModel();
   }
 
   /** Reads from the log to near its end, which moves meanwhile; with parity to where the live tables are, and no further. */

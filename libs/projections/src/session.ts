@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { asProblem, isReadTimeout } from './connection-error.js';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -7,6 +8,8 @@ const STATEMENT_TIMEOUT_MS = 600_000;
 
 /** A statement as `pg` takes it; typed here because @types/pg leaves out the time limit of a single one. */
 export interface TimedQuery {
+  /** Prepared under this name at its first run. */
+  readonly name?: string;
   readonly text: string;
   values: unknown[];
   readonly query_timeout: number;
@@ -39,6 +42,7 @@ export class Session {
   readonly #lose = (error: unknown): void => this.#losing.abort(asProblem(error));
   #open = true;
   #timeoutMs = STATEMENT_TIMEOUT_MS;
+  #prepares = false;
   #heartbeat: NodeJS.Timeout | undefined;
   /** The heartbeat under way, if any: `pg` takes one statement at a time. */
   #beating: Promise<unknown> | undefined;
@@ -75,6 +79,24 @@ export class Session {
     }, beatMs);
   }
 
+  /**
+   * Makes the connection one that fills a read-model: by few statements again and again, each about rows by their keys.
+   * They are prepared once, as parsing and planning takes longer than running them; the plan goes by the index, because it
+   * may be made while a table is small and used when it is large. No commit waits for the disk: a crash of the server
+   * loses rows and checkpoint together and ends the session, and what was lost is read again from the log.
+   */
+  async fillReadModel(): Promise<void> {
+    const settings = {
+      synchronous_commit: 'off',
+      plan_cache_mode: 'force_generic_plan',
+      enable_seqscan: 'off',
+      enable_hashjoin: 'off',
+      enable_mergejoin: 'off',
+    };
+    await this.query('select set_config(key, value, false) from jsonb_each_text($1)', [JSON.stringify(settings)]);
+    this.#prepares = true;
+  }
+
   /** Lets a statement take twice as long as before; for one that ended with QUERY_CANCELED and is tried again. */
   async bePatient(): Promise<void> {
     const timeoutMs = Math.min(2 * this.#timeoutMs, STATEMENT_TIMEOUT_MS);
@@ -100,7 +122,9 @@ export class Session {
     this.lost.throwIfAborted();
     this.#busy = true;
     try {
-      const result = await this.#client.query(timedQuery(sql, parameters, this.#timeoutMs));
+      const query = timedQuery(sql, parameters, this.#timeoutMs);
+      const prepared = this.#prepares && parameters.length > 0;
+      const result = await this.#client.query(prepared ? { ...query, name: nameOf(sql) } : query);
       // The caller names the columns that its statement selects.
       return { rows: result.rows as Result[], count: result.rowCount ?? 0 };
     } catch (error) {
@@ -144,4 +168,9 @@ export class Session {
     this.#client.release(options.reuse !== true);
     this.#released();
   }
+}
+
+/** The same for the same text, as another user of the connection may have prepared it; PostgreSQL takes 63 bytes. */
+function nameOf(sql: string): string {
+  return createHash('sha256').update(sql).digest('base64url');
 }

@@ -1,4 +1,14 @@
-import { JobAcceptedV1, JobCompletedV1, JobExecutedV1, type ApiGraph, type EventContract } from '@anime/contracts';
+import {
+  JobAcceptedV2,
+  JobAttemptFailedV1,
+  JobCancelledV1,
+  JobCompletedV1,
+  JobExecutedV1,
+  JobFailedV1,
+  JobRejectedV1,
+  type ApiGraph,
+  type EventContract,
+} from '@anime/contracts';
 import { isEvent, openLog, type RecordedEvent } from '@anime/event-store';
 import { Pool } from 'undici';
 import { DirectComfyui } from '../raw/direct-comfyui.js';
@@ -23,12 +33,14 @@ export interface JobsAnswer {
 }
 
 const ENDS = { executed: JobExecutedV1, completed: JobCompletedV1 } satisfies Record<JobsAsk['until'], EventContract>;
-const FAILED = new Set(['job.failed', 'job.rejected', 'job.cancelled', 'job.attempt-failed']);
+const FAILED: ReadonlySet<string> = new Set(
+  [JobFailedV1, JobRejectedV1, JobCancelledV1, JobAttemptFailedV1].map(({ type }) => type),
+);
 
 /** Follows the log as any reader does, and tells when a job has come to some event. */
 class Watch {
-  readonly #seen = new Map<string, Set<string>>();
-  readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
+  readonly #seen = new Map<string, Map<string, RecordedEvent>>();
+  readonly #waiting = new Map<string, { readonly wanted: string; readonly ended: PromiseWithResolvers<void> }>();
   graph: ApiGraph | undefined;
 
   async follow(natsUrl: string): Promise<void> {
@@ -48,25 +60,33 @@ class Watch {
   }
 
   /** @throws Error when the job fails instead */
-  async reached(jobId: string, contract: EventContract): Promise<void> {
-    if (this.#seen.get(jobId)?.has(contract.type) === true) return;
-    const waiting = Promise.withResolvers<void>();
-    this.#waiting.set(`${jobId} ${contract.type}`, waiting);
-    await waiting.promise;
+  async reached(jobId: string, { type }: EventContract): Promise<void> {
+    const ended = Promise.withResolvers<void>();
+    this.#waiting.set(jobId, { wanted: type, ended });
+    this.#settle(jobId);
+    await ended.promise;
   }
 
   #note(event: RecordedEvent): void {
-    const types = this.#seen.get(event.aggregateId) ?? new Set();
-    this.#seen.set(event.aggregateId, types.add(event.type));
-    if (isEvent(event, JobAcceptedV1)) {
+    const events = this.#seen.get(event.aggregateId) ?? new Map<string, RecordedEvent>();
+    this.#seen.set(event.aggregateId, events.set(event.type, event));
+    if (isEvent(event, JobAcceptedV2)) {
       const graph = event.data.variants[0]?.graph;
       if (graph !== undefined && 'inline' in graph) this.graph = graph.inline;
     }
-    this.#waiting.get(`${event.aggregateId} ${event.type}`)?.resolve();
-    if (!FAILED.has(event.type)) return;
-    for (const [key, waiting] of this.#waiting) {
-      if (key.startsWith(event.aggregateId)) waiting.reject(new Error(`${event.type}: ${JSON.stringify(event.data)}`));
-    }
+    this.#settle(event.aggregateId);
+  }
+
+  /** Tells who waits for a job what is known of it; it may have failed before anybody waited. */
+  #settle(jobId: string): void {
+    const waiting = this.#waiting.get(jobId);
+    const events = this.#seen.get(jobId);
+    if (waiting === undefined || events === undefined) return;
+    const failure = [...events.values()].find(({ type }) => FAILED.has(type));
+    if (failure !== undefined) waiting.ended.reject(new Error(`${failure.type}: ${JSON.stringify(failure.data)}`));
+    else if (events.has(waiting.wanted)) waiting.ended.resolve();
+    else return;
+    this.#waiting.delete(jobId);
   }
 }
 

@@ -12,7 +12,9 @@ export type ViewersAsk =
 
 export interface Deliveries {
   readonly count: number;
-  /** Messages whose `prev` is not the one before. */
+  /** Messages that say their place in the stream. */
+  readonly placed: number;
+  /** Those of them whose `prev` is not the one before. */
   readonly gaps: number;
   /** From the publisher's clock to the socket's event. */
   readonly p50Ms: number;
@@ -26,6 +28,7 @@ const DIGITS = 16;
 const SILENCE_MS = 2_000;
 
 let ms: number[] = [];
+let placed = 0;
 let gaps = 0;
 let first = 0;
 let last = 0;
@@ -39,6 +42,7 @@ function view(socket: WebSocket): Promise<void> {
     const head = data.toString('latin1', 0, 80);
     const place = /"seq":(\d+),"prev":(\d+)/.exec(head);
     if (place !== null) {
+      placed += 1;
       if (seen !== undefined && Number(place[2]) !== seen) gaps += 1;
       seen = Number(place[1]);
     }
@@ -58,12 +62,13 @@ serve(async (ask: ViewersAsk): Promise<Deliveries> => {
   const count = ms.length;
   const deliveries = {
     count,
+    placed,
     gaps,
     p50Ms: count === 0 ? 0 : percentile(ms, 0.5),
     p99Ms: count === 0 ? 0 : percentile(ms, 0.99),
     perSecond: last > first ? ((count - 1) / (last - first)) * 1_000_000 : 0,
   };
-  [ms, gaps, first, last] = [[], 0, 0, 0];
+  [ms, placed, gaps, first, last] = [[], 0, 0, 0, 0];
   return deliveries;
 });
 

@@ -18,13 +18,15 @@ interface History {
   };
 }
 
+/** Of all servers and windows together: none of them runs a graph again. */
+let seed = 1;
+
 /** A ComfyUI server driven by hand, as a script would: POST, wait for the websocket, history, download. */
 export class DirectComfyui implements AsyncDisposable {
   readonly #pool: Pool;
   readonly #clientId = randomUUID();
   readonly #socket: WebSocket;
   readonly #ended = new Map<string, () => void>();
-  #seed = 1;
 
   private constructor(url: string) {
     this.#pool = new Pool(url);
@@ -77,9 +79,9 @@ export class DirectComfyui implements AsyncDisposable {
 
   /** The server answers from its cache what it has run before. */
   #withNewSeed(graph: Graph): Graph {
-    this.#seed += 1;
+    seed += 1;
     const nodes = Object.entries(graph).map(([id, node]) => {
-      return [id, 'seed' in node.inputs ? { ...node, inputs: { ...node.inputs, seed: this.#seed } } : node] as const;
+      return [id, 'seed' in node.inputs ? { ...node, inputs: { ...node.inputs, seed } } : node] as const;
     });
     return Object.fromEntries(nodes);
   }

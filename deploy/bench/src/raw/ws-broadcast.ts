@@ -3,10 +3,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from '@nats-io/transport-node';
 import { WebSocketServer, type WebSocket } from 'ws';
+import { RAW_PROGRESS_ROOT } from './raw-progress.js';
 
 const rooms = new Map<string, Set<WebSocket>>();
 const nc = await connect({ servers: process.env['NATS_URL'] ?? '' });
-nc.subscribe('anime-progress.*', {
+nc.subscribe(`${RAW_PROGRESS_ROOT}.*`, {
   callback: (_error, message) => {
     const room = rooms.get(message.subject.split('.')[1] ?? '');
     if (room === undefined) return;

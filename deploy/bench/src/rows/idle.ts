@@ -1,13 +1,13 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SERVICES } from '@anime/contracts';
-import { startNatsServer, startPostgres } from '@anime/embedded-servers';
+import { startNatsServer, startPostgres, withParentDeath } from '@anime/embedded-servers';
 import { atMost } from '../figure.js';
 import { family, totalPss } from '../memory.js';
-import type { BenchContext, BenchRow } from '../row.js';
+import type { BenchRow } from '../row.js';
 import { best } from '../statistics.js';
 import { ROOT } from '../studio.js';
 
@@ -23,96 +23,117 @@ export const idle: BenchRow = {
   run: async (context) => {
     const starts = context.quick ? 1 : 3;
     const dataDir = path.join(context.dir, 'data');
-    context.step('first start, which makes the database');
-    await (await startStack(dataDir)).stop();
-    const seconds: number[] = [];
-    const bytes: number[] = [];
+    const bareDir = path.join(context.dir, 'bare');
+    context.step('first start, which makes the databases');
+    await (await startStack(dataDir))[Symbol.asyncDispose]();
+    await (await startPostgres({ dataDir: bareDir })).stop();
+    const seconds = { product: [] as number[], bare: [] as number[] };
+    let bytes: number | undefined;
     for (let start = 1; start <= starts; start += 1) {
       context.step(`warm start ${start} of ${starts}`);
-      const stack = await startStack(dataDir);
-      seconds.push(stack.seconds);
+      await using stack = await startStack(dataDir);
+      seconds.product.push(stack.seconds);
       if (start === starts) {
         context.step('waiting for it to be idle');
         await delay(context.quick ? QUIET_MS / 5 : QUIET_MS);
-        const size = await totalPss(await family(stack.pid));
-        if (size !== undefined) bytes.push(size);
+        bytes = await memoryOf(stack.pids);
       }
-      await stack.stop();
+      await stack[Symbol.asyncDispose]();
+      await using servers = await startServers(bareDir);
+      seconds.bare.push(servers.seconds);
     }
     context.step('the same servers and processes without the product');
-    const bare = await bareParts(context);
+    const bareBytes = await bareMemory(bareDir);
     return [
       {
         what: 'ready, warm',
         unit: 's',
-        value: best(seconds, 'less'),
-        baseline: { what: 'the two databases alone', value: bare.seconds },
+        value: best(seconds.product, 'less'),
+        baseline: { what: 'the two databases alone', value: best(seconds.bare, 'less') },
         budgets: [atMost(10)],
       },
       {
         what: 'memory (PSS), everything',
         unit: 'MiB',
-        value: bytes.length === 0 ? null : best(bytes, 'less') / MIB,
+        value: bytes === undefined ? null : bytes / MIB,
         baseline:
-          bare.bytes === undefined
+          bareBytes === undefined
             ? null
-            : { what: `the two databases and ${NODE_PROCESSES} empty Node processes`, value: bare.bytes / MIB },
+            : { what: `the two databases and ${NODE_PROCESSES} empty Node processes`, value: bareBytes / MIB },
         budgets: [atMost(1.5 * 1024)],
-        ...(bytes.length === 0 ? { note: 'this system has no /proc/<pid>/smaps_rollup: measure on Linux' } : {}),
+        ...(bytes === undefined ? { note: 'this system has no /proc/<pid>/smaps_rollup: measure on Linux' } : {}),
       },
     ];
   },
 };
 
-interface RunningStack {
-  readonly pid: number;
+interface Running extends AsyncDisposable {
+  /** Of what was started here; they have started others. */
+  readonly pids: readonly number[];
   readonly seconds: number;
-  stop(): Promise<void>;
 }
 
 /** `npm start` without npm, up to its "The studio is up." */
-async function startStack(dataDir: string): Promise<RunningStack> {
+async function startStack(dataDir: string): Promise<Running> {
   const began = performance.now();
   const env = { ...process.env };
   for (const name of ['COMFYUI_URLS', 'NATS_URL', 'DATABASE_URL']) delete env[name];
   const door = path.join(ROOT, 'deploy', 'local', 'bootstrap.mjs');
-  const child = spawn(process.execPath, [door, 'start', '--free-ports', '--data-dir', dataDir], {
+  const child = start([door, 'start', '--free-ports', '--data-dir', dataDir], {
     cwd: ROOT,
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines: string[] = [];
   const up = Promise.withResolvers<number>();
+  if (child.stdout === null) throw new Error('the stack has no output');
   createInterface({ input: child.stdout }).on('line', (line) => {
     lines.push(line);
     if (line.startsWith('The studio is up.')) up.resolve((performance.now() - began) / 1000);
   });
   child.on('exit', () => up.reject(new Error(`the stack ended while it started:\n${lines.join('\n')}`)));
   const seconds = await up.promise;
-  return { pid: child.pid ?? -1, seconds, stop: () => end(child) };
+  return { pids: [child.pid ?? -1], seconds, [Symbol.asyncDispose]: () => end(child) };
+}
+
+/** A Node process that ends with this one. */
+function start(args: readonly string[], options: SpawnOptions): ChildProcess {
+  const call = withParentDeath('TERM', process.execPath, args);
+  return spawn(call.command, call.args, options);
 }
 
 async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   await ended;
 }
 
-/** What would run anyway: the databases, and as many Node processes that do nothing. */
-async function bareParts(context: BenchContext): Promise<{ seconds: number; bytes: number | undefined }> {
-  const dataDir = path.join(context.dir, 'bare');
-  await (await startPostgres({ dataDir })).stop();
+/** The two databases, one after the other as the stack starts them. */
+async function startServers(dataDir: string): Promise<Running> {
+  await using made = new AsyncDisposableStack();
   const began = performance.now();
-  await using nats = await startNatsServer();
-  await using stack = new AsyncDisposableStack();
-  const postgres = await startPostgres({ dataDir });
-  stack.defer(() => postgres.stop());
+  const nats = made.use(await startNatsServer());
+  const postgres = made.use(await startPostgres({ dataDir }));
   const seconds = (performance.now() - began) / 1000;
-  const empty = Array.from({ length: NODE_PROCESSES }, () =>
-    spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' }),
-  );
-  for (const child of empty) stack.defer(() => end(child));
+  const kept = made.move();
+  return { pids: [nats.pid, postgres.pid], seconds, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+/** What would run anyway: the databases, and as many Node processes that do nothing. */
+async function bareMemory(dataDir: string): Promise<number | undefined> {
+  await using servers = await startServers(dataDir);
+  await using stack = new AsyncDisposableStack();
+  const empty = Array.from({ length: NODE_PROCESSES }, () => {
+    const child = start(['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+    stack.defer(() => end(child));
+    return child.pid ?? -1;
+  });
   await delay(1_000);
-  const pids = await Promise.all([nats.pid, postgres.pid, ...empty.map(({ pid }) => pid ?? -1)].map(family));
-  return { seconds, bytes: await totalPss(pids.flat()) };
+  return await memoryOf([...servers.pids, ...empty]);
+}
+
+/** Of these processes and all that came from them. */
+async function memoryOf(pids: readonly number[]): Promise<number | undefined> {
+  return await totalPss((await Promise.all(pids.map(family))).flat());
 }

@@ -1,5 +1,6 @@
 import type { BenchRow } from '../row.js';
 import { append } from './append.js';
+import { blobs } from './blobs.js';
 import { catchUp } from './catch-up.js';
 import { chain } from './chain.js';
 import { idle } from './idle.js';
@@ -7,4 +8,4 @@ import { post } from './post.js';
 import { progress } from './progress.js';
 
 /** Every row of the table, in its order. A new one is a file beside these and a line here. */
-export const ROWS: readonly BenchRow[] = [append, catchUp, post, chain, progress, idle];
+export const ROWS: readonly BenchRow[] = [append, catchUp, post, chain, blobs, progress, idle];

@@ -21,7 +21,7 @@ import {
   type RecordedEvent,
 } from '@anime/event-store';
 import { isProblem, ProblemError } from '@anime/problem-details';
-import { decideClaim, type AttemptFact } from '../domain/attempt/claim.js';
+import { decideClaim, type AttemptFact, type ClaimDecision } from '../domain/attempt/claim.js';
 import type { Failure } from '../domain/attempt/failure.js';
 
 export type Assigned = EventOf<typeof JobAssignedV1>;
@@ -30,6 +30,13 @@ export type AttemptLost = EventOf<typeof JobAttemptLostV1>;
 export type Accepted = EventData<typeof JobAcceptedV2>;
 /** An order of the orchestrator to this executor. */
 export type Order = EventOf<(typeof EXECUTOR_ORDERS)[number]>;
+
+/** What the log allows for an attempt, as of a position. */
+export interface Claimable {
+  readonly decision: ClaimDecision;
+  /** The last on the executors' subject of the job, garbage included; 0 when there is none. */
+  readonly lastPosition: number;
+}
 
 /** True for what the orchestrator tells an executor to do. */
 export function isOrder(event: RecordedEvent): event is Order & RecordedEvent {
@@ -92,23 +99,25 @@ export class AttemptJournal {
   }
 
   /** What the recorded facts allow, without claiming anything yet. @throws as `claim` does */
-  async claimable(assigned: Assigned): Promise<ReturnType<typeof decideClaim>> {
-    const { facts } = await this.#facts(assigned.aggregateId);
-    return decideClaim(facts, assigned.data.attempt);
+  async claimable(assigned: Assigned): Promise<Claimable> {
+    const { facts, lastPosition } = await this.#facts(assigned.aggregateId);
+    return { decision: decideClaim(facts, assigned.data.attempt), lastPosition };
   }
 
   /**
    * Appends `job.started` unless somebody has claimed the attempt. The expectation covers exactly the facts that were
    * read, so of two processes only one claim is stored.
+   * @param seen what `claimable` said: when nothing was recorded since, nothing is read again
    * @returns `claim`: ours is stored and we alone may POST; otherwise what stands in the log
    * @throws ProblemError `newer-contract` when a newer build has recorded something: it may have POSTed this very attempt;
    *   `append-conflict` after the last try, and what else an append throws
    */
-  async claim(assigned: Assigned, claim: string): Promise<ReturnType<typeof decideClaim>> {
+  async claim(assigned: Assigned, claim: string, seen?: Claimable): Promise<ClaimDecision> {
     const { attempt, executorId, promptId } = assigned.data;
+    let known = seen;
     for (let tries = 1; ; tries += 1) {
-      const { facts, lastPosition } = await this.#facts(assigned.aggregateId);
-      const decision = decideClaim(facts, attempt);
+      const { decision, lastPosition } = known ?? (await this.claimable(assigned));
+      known = undefined;
       if (decision.kind === 'adopt' && decision.claim === claim) return { kind: 'claim' };
       if (decision.kind !== 'claim') return decision;
       try {

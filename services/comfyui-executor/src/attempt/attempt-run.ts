@@ -14,7 +14,7 @@ import { isProblem } from '@anime/problem-details';
 import { graphHash, withSavePrefixes } from '@anime/workflow-engine';
 import { failure, failureOfException, type Failure } from '../domain/attempt/failure.js';
 import { isFullyCached, wantedFiles } from '../domain/attempt/wanted-outputs.js';
-import type { Accepted, Assigned, AttemptJournal } from './attempt-journal.js';
+import type { Accepted, Assigned, AttemptJournal, Claimable } from './attempt-journal.js';
 import { fetchOutputs } from './fetch-outputs.js';
 import { ProgressPublisher } from './progress-publisher.js';
 import { PromptFollower, type Followed } from './prompt-follower.js';
@@ -52,6 +52,9 @@ export type End =
   | { readonly kind: 'dropped' }
   /** The service drains; the prompt goes on and is adopted at the next start. */
   | { readonly kind: 'left' };
+
+/** Whether the prompt was queued, or may have been; an End when it was not. */
+type Posted = 'queued' | 'uncertain' | End;
 
 interface Plan {
   readonly accepted: Accepted;
@@ -95,23 +98,30 @@ export class AttemptRun {
 
   /** @throws what log and blob store throw: then nothing is decided, and the next delivery adopts */
   async run(): Promise<End> {
-    const { journal, slots, claim } = this.#options;
-    const before = await journal.claimable(this.#assigned);
-    if (before.kind === 'over') return { kind: 'dropped' };
+    const { journal, slots, socket, claim } = this.#options;
+    // Asked for at once with the facts, as each request takes its time; what it was is of no interest when all is over.
+    const accepting = journal.accepted(this.#assigned.aggregateId);
+    accepting.catch(() => undefined);
+    const claimable = await journal.claimable(this.#assigned);
+    const { decision } = claimable;
+    if (decision.kind === 'over') return { kind: 'dropped' };
     const mayBeThere =
-      before.kind === 'adopt' && (before.claim !== claim || this.#posted.has(this.#assigned.data.promptId));
-    const plan = await this.#plan(mayBeThere);
+      decision.kind === 'adopt' && (decision.claim !== claim || this.#posted.has(this.#assigned.data.promptId));
+    const plan = await this.#plan(await accepting, mayBeThere);
     if ('class' in plan) return { kind: 'failed', failure: plan };
     plan.progress.enter('waiting');
     // What is on the server already takes its place there, whether or not there is room.
     const began = performance.now();
+    const atOnce = slots.free && socket.connected;
     const giveBack = mayBeThere
       ? slots.force()
       : await slots.take(AbortSignal.any([this.#signal, this.#cancelled.signal]));
     if (!mayBeThere) this.#options.observer?.waited((performance.now() - began) / 1_000);
     if (giveBack === undefined) return { kind: this.#signal.aborted ? 'left' : 'dropped' };
     try {
-      const end = await this.#runOnServer(plan, mayBeThere);
+      const submit = (): Promise<Posted> =>
+        mayBeThere ? Promise.resolve('uncertain') : this.#claimAndSubmit(plan, claimable, atOnce);
+      const end = await this.#runOnServer(plan, submit);
       if (end.kind === 'executed' || end.kind === 'failed') plan.progress.enter('ended', end.kind === 'executed');
       return end;
     } finally {
@@ -120,11 +130,10 @@ export class AttemptRun {
   }
 
   /** Loads and checks what is to be sent: only the prefixes of its save nodes may differ from what was accepted. */
-  async #plan(resumed: boolean): Promise<Plan | Failure> {
-    const { journal, blobs } = this.#options;
+  async #plan(accepted: Accepted, resumed: boolean): Promise<Plan | Failure> {
+    const { blobs } = this.#options;
     const { attempt, variant: name } = this.#assigned.data;
     const jobId = this.#assigned.aggregateId;
-    const accepted = await journal.accepted(jobId);
     const variant = accepted.variants.find((candidate) => candidate.name === name);
     if (variant === undefined)
       return failure('internal', 'variant-unknown', `The job was accepted without a variant ${name}`);
@@ -148,7 +157,7 @@ export class AttemptRun {
     return { accepted, graph, graphHash: hash, progress };
   }
 
-  async #runOnServer(plan: Plan, mayBeThere: boolean): Promise<End> {
+  async #runOnServer(plan: Plan, submit: () => Promise<Posted>): Promise<End> {
     const { client, socket, journal } = this.#options;
     using follower = new PromptFollower({
       client,
@@ -159,7 +168,7 @@ export class AttemptRun {
         plan.progress.enter(look.state === 'pending' || look.state === 'absent' ? 'waiting' : 'running'),
     });
     this.#cancelled.signal.addEventListener('abort', () => follower.cancel(), { once: true });
-    const submitted = mayBeThere ? 'uncertain' : await this.#claimAndSubmit(plan);
+    const submitted = await submit();
     if (typeof submitted !== 'string') return submitted;
     this.#submitted = true;
     // A cancel may have come between the last look and the POST, also to another process.
@@ -170,15 +179,16 @@ export class AttemptRun {
     return await this.#endOf(followed, plan);
   }
 
-  /** @returns whether the prompt was queued, or may have been; an End when it was not */
-  async #claimAndSubmit(plan: Plan): Promise<'queued' | 'uncertain' | End> {
+  /** @param atOnce true when nothing was waited for since the order was found to be current */
+  async #claimAndSubmit(plan: Plan, claimable: Claimable, atOnce: boolean): Promise<Posted> {
     const { client, socket, journal, claim } = this.#options;
     const { attempt, executorId, promptId } = this.#assigned.data;
     await socket.ready(SOCKET_PATIENCE_MS);
     // Time has passed in the line for a slot: the order may have been taken back.
-    if (!(await journal.isCurrent(this.#assigned)) || this.#cancelled.signal.aborted) return { kind: 'dropped' };
+    if (!atOnce && !(await journal.isCurrent(this.#assigned))) return { kind: 'dropped' };
+    if (this.#cancelled.signal.aborted) return { kind: 'dropped' };
     if (this.#signal.aborted) return { kind: 'left' };
-    const decision = await journal.claim(this.#assigned, claim);
+    const decision = await journal.claim(this.#assigned, claim, claimable);
     if (decision.kind === 'over') return { kind: 'dropped' };
     if (decision.kind === 'adopt' || this.#posted.has(promptId)) return 'uncertain';
     if (this.#cancelled.signal.aborted) return { kind: 'dropped' };

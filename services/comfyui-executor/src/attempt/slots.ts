@@ -15,10 +15,15 @@ export class Slots {
     return this.#taken;
   }
 
+  /** True when `take` need not wait. */
+  get free(): boolean {
+    return this.#taken < this.#size;
+  }
+
   /** Waits for a slot, first come first served. @returns how to give it back, or undefined when `signal` aborted first */
   async take(signal: AbortSignal): Promise<(() => void) | undefined> {
     if (signal.aborted) return undefined;
-    if (this.#taken >= this.#size) {
+    if (!this.free) {
       const got = await new Promise<boolean>((resolve) => {
         const enter = (): void => {
           signal.removeEventListener('abort', leave);
