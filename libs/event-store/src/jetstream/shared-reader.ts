@@ -99,7 +99,7 @@ export class SharedReader {
     const nc = await Promise.race([link.connected(), aborted(signal)]);
     if (nc === undefined) return;
     const { first, end } = await logBounds(nc, link, source.options.stream);
-    for (const follower of [...this.#followers]) await verify(nc, source, follower);
+    for (const follower of this.#followers) await verify(nc, source, follower);
     await this.#each(async (follower) => {
       if (follower.at.position >= end) await follower.tellCaughtUp();
     });
@@ -180,7 +180,7 @@ export class SharedReader {
   }
 
   #fail(problem: ProblemError): void {
-    for (const follower of [...this.#followers]) follower.fail(problem);
+    for (const follower of this.#followers) follower.fail(problem);
   }
 
   /** A second gap at the same place is not the consumer's: the log itself lacks the message. */
