@@ -4,10 +4,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startNatsServer } from '@anime/embedded-servers';
 import { natsUrlFor, openLog, passwordVariable, provision, PROVISION_USER } from '@anime/event-store';
-import { freePort } from '@anime/testing';
+import { eventually, freePort } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** Where the configuration has the server tell of itself. */
+const MONITOR = '127.0.0.1:8222';
 
 /** What nats-server says of itself at /jsz. */
 interface JetStreamInfo {
@@ -41,18 +44,23 @@ describe('the NATS of docker-compose.yml', () => {
     await cp(path.join(ROOT, mounted ?? 'not mounted'), folder, { recursive: true });
     const file = path.join(folder, path.basename(inContainer));
     const config = await readFile(file, 'utf8');
-    await writeFile(file, config.replaceAll(volume, path.join(dir, 'volume')));
+    const ours = config.replaceAll(volume, path.join(dir, 'volume')).replace(MONITOR, `127.0.0.1:${monitor}`);
+    await writeFile(file, ours);
     return startNatsServer({
       dataDir: path.join(dir, 'data'),
       env,
       jetstream: false, // the file itself switches it on
       // nats-server takes a path as one from the folder of the file that includes it.
-      extraConfig: `include "../config/${path.basename(inContainer)}"\nhttp: "127.0.0.1:${monitor}"`,
+      extraConfig: `include "../config/${path.basename(inContainer)}"`,
     });
   }
 
   it('syncs every write before it acknowledges it, into the volume; each service logs in with its variable', async () => {
     await using server = await start();
+    const healthCheck = new URL(/"(http:[^"]*)"/.exec(service)?.[1] ?? 'no health check');
+    expect(healthCheck.host).toBe(MONITOR);
+    healthCheck.port = String(monitor);
+    await eventually(async () => (await fetch(healthCheck)).ok, { what: 'the server is healthy' });
     const answer = await fetch(`http://127.0.0.1:${monitor}/jsz?config=true`);
     const { config: used } = (await answer.json()) as JetStreamInfo;
     expect(used.sync_always).toBe(true);

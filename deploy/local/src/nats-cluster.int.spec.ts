@@ -1,9 +1,8 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { JobCancelRequestedV2, SERVICES } from '@anime/contracts';
-import { startNatsServer, type NatsServer } from '@anime/embedded-servers';
+import type { NatsServer, NatsServerOptions } from '@anime/embedded-servers';
 import {
   natsUrlFor,
   openLog,
@@ -14,7 +13,7 @@ import {
   type JetStreamLog,
 } from '@anime/event-store';
 import { testEvent } from '@anime/event-store/testing';
-import { eventually, freePort } from '@anime/testing';
+import { eventually, startNatsCluster, type ClusterMember, type NatsCluster } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const CONFIG = fileURLToPath(new URL('../../nats/cluster.conf', import.meta.url));
@@ -23,33 +22,27 @@ const env = Object.fromEntries([...SERVICES, PROVISION_USER].map((user) => [pass
 const HOSTS = ['nats', 'nats-2', 'nats-3'] as const;
 
 /** The very configuration; only hosts, their ports and the folder of the container are others here. */
-async function startCluster(folder: string): Promise<NatsServer[]> {
-  const config = await readFile(CONFIG, 'utf8');
-  const ports = await Promise.all(HOSTS.map(() => freePort()));
-  const servers = HOSTS.map(async (name, i) => {
-    const dataDir = path.join(folder, name);
-    await mkdir(dataDir);
-    await copyFile(path.join(path.dirname(CONFIG), 'users.conf'), path.join(dataDir, 'users.conf'));
-    let extraConfig = config.replace('0.0.0.0:6222', `127.0.0.1:${ports[i]}`).replace('/data', `${dataDir}/volume`);
-    HOSTS.forEach((host, j) => {
-      extraConfig = extraConfig.replace(`//${host}:6222`, `//127.0.0.1:${ports[j]}`);
-    });
-    // The file itself switches JetStream on, with a folder for each.
-    return startNatsServer({ name, dataDir, extraConfig, env, jetstream: false });
+async function member({ name, dataDir, routePort, routePorts }: ClusterMember): Promise<NatsServerOptions> {
+  await copyFile(path.join(path.dirname(CONFIG), 'users.conf'), path.join(dataDir, 'users.conf'));
+  let extraConfig = (await readFile(CONFIG, 'utf8'))
+    .replace('0.0.0.0:6222', `127.0.0.1:${routePort}`)
+    .replace('/data', `${dataDir}/volume`)
+    .replace('127.0.0.1:8222', '127.0.0.1:-1');
+  HOSTS.forEach((host, n) => {
+    extraConfig = extraConfig.replace(`//${host}:6222`, `//127.0.0.1:${routePorts[n]}`);
   });
-  return Promise.all(servers);
+  // The file itself switches JetStream on, with a folder for each.
+  return { name, extraConfig, env, jetstream: false };
 }
 
 describe('the cluster of deploy/nats/cluster.conf', () => {
-  let folder: string;
-  let servers: NatsServer[] = [];
+  let cluster: NatsCluster;
   let log: JetStreamLog;
   beforeAll(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'anime-cluster-'));
-    servers = await startCluster(folder);
+    cluster = await startNatsCluster({ names: HOSTS, member });
     // As deploy/compose/nats-cluster.yml has it: the login of the first address is that of all.
     const natsUrl = (user: string): string =>
-      servers.map(({ url }, n) => (n === 0 ? natsUrlFor(url, user, PASSWORD) : url)).join(',');
+      cluster.servers.map(({ url }, n) => (n === 0 ? natsUrlFor(url, user, PASSWORD) : url)).join(',');
     // The servers first elect who keeps the list of streams; until then there is nobody to ask.
     await eventually(() => provision({ natsUrl: natsUrl(PROVISION_USER), replicas: 3 }).then(() => true), {
       what: 'the cluster takes streams',
@@ -58,8 +51,7 @@ describe('the cluster of deploy/nats/cluster.conf', () => {
   }, 60_000);
   afterAll(async () => {
     await log?.close();
-    await Promise.all(servers.map((server) => server.stop()));
-    await rm(folder, { recursive: true, force: true });
+    await cluster?.[Symbol.asyncDispose]();
   });
 
   /** Appends one event, again and again until it is taken, as whoever got `log-unavailable` does. @returns its position */
@@ -72,9 +64,7 @@ describe('the cluster of deploy/nats/cluster.conf', () => {
   /** The server that leads the log's stream. */
   const leader = async (): Promise<NatsServer> => {
     const response = (await (await log.connected()).request(`$JS.API.STREAM.INFO.${log.stream}`)).json<StreamInfo>();
-    const server = servers[HOSTS.findIndex((name) => name === response.cluster.leader)];
-    if (server === undefined) throw new Error('nobody leads the stream');
-    return server;
+    return cluster.named(response.cluster.leader);
   };
 
   it('goes on in the same order when the server that leads is killed, and loses nothing', async () => {
@@ -91,7 +81,7 @@ describe('the cluster of deploy/nats/cluster.conf', () => {
   }, 120_000);
 
   it('takes nothing while two are away, says so, and goes on when they are back', async () => {
-    const [first, second] = servers;
+    const [first, second] = cluster.servers;
     await Promise.all([first?.kill(), second?.kill()]);
     const refused = log.append(testEvent(JobCancelRequestedV2, uuidv7(), { reason: null }));
     await expect(refused).rejects.toMatchObject({ code: 'log-unavailable', retryable: true });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { namedServers, type ServiceName } from '@anime/contracts';
 import {
@@ -11,6 +11,7 @@ import {
   studioRights,
   type UserRights,
 } from '@anime/event-store';
+import { writeLogin } from './login-file.js';
 
 export type NatsUser = ServiceName | typeof PROVISION_USER;
 
@@ -46,8 +47,7 @@ export class StackUsers {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700); // whatever the umask
     for (const { user } of this.#rights) {
-      const file = path.join(folder, user);
-      writeFileSync(file, `${natsUrlFor(url, user, this.#passwordOf(user))}\n`, { mode: 0o600 });
+      writeLogin(path.join(folder, user), natsUrlFor(url, user, this.#passwordOf(user)));
     }
   }
 

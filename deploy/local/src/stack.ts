@@ -7,6 +7,7 @@ import { PROVISION_USER } from '@anime/event-store';
 import { keysFolderFault } from '@anime/sealed-fields';
 import { hideLogins } from '@anime/problem-details';
 import { StackChild, type ChildOptions } from './child-process.js';
+import { writeLogin } from './login-file.js';
 import { StackLock } from './stack-lock.js';
 import { StackUsers, type NatsUser } from './stack-users.js';
 import { superviseServer } from './supervise-server.js';
@@ -179,6 +180,7 @@ async function startDatabase({ options, undo }: Launch): Promise<string> {
   options.onStep('starting PostgreSQL');
   const postgres = await startPostgres({ dataDir: path.join(options.dataDir, 'postgres') });
   undo.push(superviseServer('PostgreSQL', postgres, options.onTrouble));
+  writeLogin(path.join(options.dataDir, 'database-url'), postgres.url());
   return postgres.url();
 }
 

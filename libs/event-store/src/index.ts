@@ -15,13 +15,7 @@ export { checkpointId, type StoredMessage } from './codec/stored-message.js';
 export { JetStreamLog, openLog, type JetStreamLogOptions } from './jetstream/jetstream-log.js';
 export type { NatsCredentials } from './jetstream/connection-options.js';
 export type { LinkState } from './jetstream/nats-link.js';
-export {
-  createDurable,
-  provision,
-  verifyProvisioned,
-  type ProvisionOptions,
-  type ProvisionReport,
-} from './provision/provision.js';
+export { createDurable, provision, type ProvisionOptions, type ProvisionReport } from './provision/provision.js';
 export type { ProvisionTarget } from './provision/with-manager.js';
 export { listDurables, type ListedDurable } from './provision/list-durables.js';
 export { PROVISION_USER, studioRights, type RightsOptions, type UserRights } from './permissions/user-rights.js';
@@ -39,4 +33,4 @@ export {
 export { AggregateCache, type AggregateCacheOptions, type Loaded } from './aggregates/aggregate-cache.js';
 export { appendDecision, refusal } from './aggregates/append-decision.js';
 export { handleCommand, type CommandRequest, type CommandResult } from './aggregates/handle-command.js';
-export { MemorySnapshotStore, type Snapshot, type SnapshotStore } from './aggregates/snapshot-store.js';
+export type { Snapshot, SnapshotStore } from './aggregates/snapshot-store.js';

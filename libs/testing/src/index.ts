@@ -7,6 +7,7 @@ export { durableSettled } from './durable-settled.js';
 export { GARBAGE_HEADERS, publishRaw, type RawMessage } from './publish-raw.js';
 export { createTestDatabase, type TestDatabase, type TestDatabaseTemplate } from './test-database.js';
 export { useNats, type TestNats } from './use-nats.js';
+export { startNatsCluster, type ClusterMember, type NatsCluster, type NatsClusterOptions } from './nats-cluster.js';
 export type { JsonLine } from './output-recorder.js';
 export { TYPESCRIPT_PRELOAD } from './typescript-preload.js';
 export { spawnService, type ServiceProcess, type SpawnServiceOptions } from './spawn-service.js';

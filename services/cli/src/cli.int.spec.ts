@@ -10,7 +10,7 @@ import {
   renderNatsUsers,
   studioRights,
   uuidv7,
-  verifyProvisioned,
+  provision,
   type JetStreamLog,
 } from '@anime/event-store';
 import { useNats } from '@anime/testing';
@@ -72,12 +72,20 @@ describe('provision', () => {
     const second = await anime(['provision', '--nats', url, '--json']);
     expect(JSON.parse(second.out)).toEqual({
       created: [],
+      updated: [],
       found: first.out
         .trim()
         .split('\n')
         .map((line) => line.replace('created  ', '')),
     });
-    await expect(verifyProvisioned({ natsUrl: url })).resolves.toBeUndefined();
+    await expect(provision({ natsUrl: url })).resolves.toMatchObject({ created: [] });
+  });
+
+  it('says which buckets of an earlier build it brought up', async () => {
+    const { url } = await nats.server();
+    const manager = await jetstreamManager(await nats.connection());
+    await manager.streams.update('KV_ANIME_LEASES', { allow_rollup_hdrs: true });
+    expect((await anime(['provision'], { NATS_URL: url })).out).toContain('updated  stream KV_ANIME_LEASES\n');
   });
 
   it('refuses drift, naming each difference, and changes nothing', async () => {
@@ -215,7 +223,7 @@ describe('consumers', () => {
       'created  durable file-organizer, from now on\n',
     );
     expect(await pending(ORGANIZER_DURABLE.name)).toBe(0);
-    await expect(verifyProvisioned({ natsUrl: url })).resolves.toBeUndefined();
+    await expect(provision({ natsUrl: url })).resolves.toMatchObject({ created: [] });
   });
 
   it("create makes an executor's durable by its name in the studio, or by its id, as the executor would", async () => {

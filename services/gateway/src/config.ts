@@ -33,9 +33,7 @@ const GatewayConfigSchema = z.object({
   ...accessConfig,
   ...foldersConfig,
   ANIME_WORKFLOWS_DIR: folder(BUILT_IN_WORKFLOWS).describe('the folder of the workflow templates'),
-  ANIME_QUEUE_LIMIT: wholeNumber(1)
-    .default(10_000)
-    .describe('about how many jobs may wait before new ones are refused'),
+  ANIME_QUEUE_LIMIT: wholeNumber(1).default(10_000).describe('how many jobs may wait before new ones are refused'),
   ANIME_RATE_LIMIT: wholeNumber(0)
     .default(200)
     .describe('how many requests one caller may send in a second; 0 for no limit'),

@@ -1,24 +1,18 @@
 import { AnswerCheck } from '@anime/gateway-client/testing';
-import { createTestDatabase, useNats, type TestDatabase } from '@anime/testing';
+import { useNats } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startTestGateway, type TestGateway } from './testing/test-gateway.js';
+import { startOwnGateway, type OwnGateway } from './testing/test-gateway.js';
 
 const IMAGE = '/api/anime/generate/image';
 const SOMEONE = '018f0000-0000-7000-8000-000000000002';
 const UNKNOWN = '/api/anime/jobs/aaaaaaaa-0000-7000-8000-000000000000';
 const nats = useNats();
-let database: TestDatabase;
-let gateway: TestGateway;
+let gateway: OwnGateway;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const natsUrl = (await nats.server()).url;
-  gateway = await startTestGateway({ natsUrl, databaseUrl: database.url, check: new AnswerCheck() });
+  gateway = await startOwnGateway(nats, { check: new AnswerCheck() });
 });
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+afterAll(async () => gateway[Symbol.asyncDispose]());
 
 /** Field paths of a problem's errors, sorted. */
 const fields = (body: Readonly<Record<string, unknown>>) =>

@@ -3,26 +3,21 @@ import { join } from 'node:path';
 import { JobCancelRequestedV1 } from '@anime/contracts';
 import { uuidv7 } from '@anime/event-store';
 import { AnswerCheck } from '@anime/gateway-client/testing';
-import { createTestDatabase, useNats, type TestDatabase } from '@anime/testing';
+import { useNats } from '@anime/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
-import { startTestGateway, type TestGateway } from './testing/test-gateway.js';
+import { startOwnGateway, type OwnGateway } from './testing/test-gateway.js';
 
 const REASON = 'Zu dunkel, sagt sie: 暗すぎる 🌒';
 const check = new AnswerCheck();
 const nats = useNats();
-let database: TestDatabase;
-let gateway: TestGateway;
+let gateway: OwnGateway;
 let jobId: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  gateway = await startTestGateway({ natsUrl: (await nats.server()).url, databaseUrl: database.url, check });
+  gateway = await startOwnGateway(nats, { check });
 });
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+afterAll(async () => gateway[Symbol.asyncDispose]());
 beforeEach(async () => {
   const { body } = await gateway.send('POST', '/api/anime/generate/image', { body: { prompt: 'a fox' } });
   jobId = String(body['jobId']);
@@ -54,7 +49,7 @@ describe('the reason of a cancel', () => {
 
     const stored: unknown[] = [];
     for await (const entry of gateway.log.readAggregate('job', jobId)) stored.push(entry);
-    const tables = gatewayDatabase(database.url);
+    const tables = gatewayDatabase(gateway.databaseUrl);
     const session = await tables.session();
     const rows = await session.query('select data from gateway.job_timeline where job_id = $1', [jobId]);
     session.release({ reuse: true });

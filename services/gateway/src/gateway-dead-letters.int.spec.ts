@@ -11,25 +11,20 @@ import {
 import { deadLetterIdOf, uuidv7, type NewEvent } from '@anime/event-store';
 import { AnswerCheck } from '@anime/gateway-client/testing';
 import { eventsOf, executedAttempt, executedOutput, testEvent } from '@anime/event-store/testing';
-import { createTestDatabase, eventually, useNats, type TestDatabase } from '@anime/testing';
+import { eventually, useNats } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startTestGateway, type Answer, type TestGateway } from './testing/test-gateway.js';
+import { startOwnGateway, startTestGateway, type Answer, type OwnGateway } from './testing/test-gateway.js';
 
 const LIST = '/api/anime/dead-letters';
 const NOWHERE = 'postgres://nobody:nothing@127.0.0.1:1/nothing';
 const check = new AnswerCheck();
 const nats = useNats();
-let database: TestDatabase;
-let gateway: TestGateway;
+let gateway: OwnGateway;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  gateway = await startTestGateway({ natsUrl: (await nats.server()).url, databaseUrl: database.url, check });
+  gateway = await startOwnGateway(nats, { check });
 });
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+afterAll(async () => gateway[Symbol.asyncDispose]());
 
 interface Letter {
   readonly id: string;

@@ -2,24 +2,19 @@ import { JobRequestedV2, ProjectArchivedV1, ProjectCreatedV1, ProjectSettingsCha
 import { projectIdOf } from '@anime/event-store';
 import { eventsOf, testEvent } from '@anime/event-store/testing';
 import { AnswerCheck } from '@anime/gateway-client/testing';
-import { createTestDatabase, eventually, useNats, type TestDatabase } from '@anime/testing';
+import { eventually, useNats } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startTestGateway, type Answer, type TestGateway } from './testing/test-gateway.js';
+import { startOwnGateway, startTestGateway, type Answer, type OwnGateway } from './testing/test-gateway.js';
 
 const PROJECTS = '/api/anime/projects';
 const IMAGE = '/api/anime/generate/image';
 const nats = useNats();
 const check = new AnswerCheck();
-let database: TestDatabase;
-let gateway: TestGateway;
+let gateway: OwnGateway;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  gateway = await startTestGateway({ natsUrl: (await nats.server()).url, databaseUrl: database.url, check });
+  gateway = await startOwnGateway(nats, { check });
 });
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+afterAll(async () => gateway[Symbol.asyncDispose]());
 
 const create = (slug: string, rest: object = {}) =>
   gateway.send('POST', PROJECTS, { body: { slug, title: `The film ${slug}`, ...rest } });
@@ -146,7 +141,12 @@ describe('a job in a project', () => {
 
   it('is taken at once by another gateway than the one that made the project, and refused by it once archived', async () => {
     const { url } = await nats.server();
-    await using other = await startTestGateway({ natsUrl: url, databaseUrl: database.url, check, untilReady: false });
+    await using other = await startTestGateway({
+      natsUrl: url,
+      databaseUrl: gateway.databaseUrl,
+      check,
+      untilReady: false,
+    });
     await create('two-doors');
     const body = { prompt: 'a fox', project: 'two-doors' };
     expect(await other.send('POST', IMAGE, { body })).toMatchObject({ status: 202 });

@@ -1,6 +1,6 @@
 import { AnswerCheck } from '@anime/gateway-client/testing';
 import { createTestDatabase, useNats } from '@anime/testing';
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { startTestGateway, type Answer } from './testing/test-gateway.js';
 
 const nats = useNats();
@@ -30,4 +30,29 @@ it('too many waiting jobs: a further one gets 429 and when to come again, what w
   expect(refused.headers.get('retry-after')).toBe('30');
   expect(await ask('1')).toMatchObject({ status: 202, body: first.body });
   expect(await gateway.log.end()).toBe(end);
+});
+
+describe('more requests at once than may wait:', () => {
+  const ownNats = useNats();
+  it('as many are taken as may wait, of a project and of all', async () => {
+    await using database = await createTestDatabase();
+    await using gateway = await startTestGateway({
+      natsUrl: (await ownNats.server()).url,
+      databaseUrl: database.url,
+      check: new AnswerCheck(),
+      env: { ANIME_QUEUE_LIMIT: '8' },
+    });
+    const project = { slug: 'film', title: 'Film', settings: { waitingLimit: 5 } };
+    await gateway.send('POST', '/api/anime/projects', { body: project });
+    const ask = async (body: object): Promise<number> =>
+      (await gateway.send('POST', '/api/anime/generate/image', { body: { prompt: 'a fox', ...body } })).status;
+    const taken = async (body: object): Promise<number> => {
+      const statuses = await Promise.all(Array.from({ length: 20 }, () => ask(body)));
+      expect(statuses.filter((status) => status !== 202 && status !== 429)).toEqual([]);
+      return statuses.filter((status) => status === 202).length;
+    };
+    expect(await taken({ project: 'film' })).toBe(5);
+    expect(await taken({})).toBe(3);
+    expect(await taken({ project: 'film' })).toBe(0);
+  });
 });

@@ -13,32 +13,22 @@ import { unwrap } from '@anime/gateway-client';
 import { publishLive } from '@anime/messaging';
 import { CHECKPOINTS } from '@anime/projections';
 import { AnswerCheck } from '@anime/gateway-client/testing';
-import { createTestDatabase, eventually, useNats, type TestDatabase } from '@anime/testing';
+import { eventually, useNats } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
-import { startTestGateway, type TestGateway } from './testing/test-gateway.js';
+import { startOwnGateway, type OwnGateway } from './testing/test-gateway.js';
 
 const IMAGE = '/api/anime/generate/image';
 const SHA = 'a'.repeat(64);
 const EXECUTOR = '018f0000-0000-7000-8000-000000000002';
 const check = new AnswerCheck();
 const nats = useNats();
-let database: TestDatabase;
-let gateway: TestGateway;
+let gateway: OwnGateway;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  gateway = await startTestGateway({
-    natsUrl: (await nats.server()).url,
-    databaseUrl: database.url,
-    check,
-    env: { ANIME_CHECKPOINT: 'studio.safetensors' },
-  });
+  gateway = await startOwnGateway(nats, { check, env: { ANIME_CHECKPOINT: 'studio.safetensors' } });
 });
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+afterAll(async () => gateway[Symbol.asyncDispose]());
 
 const FACTS = { correlationId: EXECUTOR, actor: 'service:orchestrator' };
 async function append<C extends EventContract>(contract: C, aggregateId: string, data: EventData<C>): Promise<number> {
@@ -156,7 +146,7 @@ describe('reading jobs', () => {
   });
 
   it('says that a job is not shown yet, never that it does not exist, while the read-model stands still', async () => {
-    const own = gatewayDatabase(database.url);
+    const own = gatewayDatabase(gateway.databaseUrl);
     const session = await own.session();
     try {
       await session.query('begin');

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
 import { access, readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -19,6 +21,9 @@ interface ComposeService {
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+  readonly healthcheck?: { readonly test: readonly string[] };
+  readonly stop_grace_period?: string;
 }
 interface Compose {
   readonly services: Readonly<Record<string, ComposeService>>;
@@ -112,9 +117,82 @@ describe('docker-compose.yml', () => {
     for (const file of FILES) {
       for (const [name, { restart, image, build }] of Object.entries((await composeOf(file)).services)) {
         if (image === undefined && build === undefined) continue; // adds to a service of the other file
-        expect({ name, restart }).toEqual({ name, restart: name === 'provision' ? 'on-failure' : 'unless-stopped' });
+        const wanted = name === 'provision' ? /^on-failure:\d+$/ : /^unless-stopped$/;
+        expect({ name, restart }).toEqual({ name, restart: expect.stringMatching(wanted) });
       }
     }
+  });
+
+  it.each(SERVICES)('asks %s whether it answers, at the port that it has', async (name) => {
+    const [command, node = '', flag = '', script = ''] = of(name).healthcheck?.test ?? [];
+    expect([command, node, flag]).toEqual(['CMD', 'node', '-e']);
+    const [address = '', port = ''] = /http:\/\/127\.0\.0\.1:(\d+)\/health\b/.exec(script) ?? [];
+    expect(await variablesOf(name)).toContain(port);
+    let status = 200;
+    const server = createServer((request, response) => response.writeHead(status).end(request.url));
+    const asked = (to: string) =>
+      run(process.execPath, [flag, script.replace(address, to)]).then(
+        () => 'healthy',
+        () => 'not healthy',
+      );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/health`;
+    const answers = [await asked(url), ((status = 503), await asked(url))];
+    await new Promise((resolve) => server.close(resolve));
+    expect([...answers, await asked(url)]).toEqual(['healthy', 'not healthy', 'not healthy']);
+  });
+
+  it('asks the servers whether they are well, with a program that their images have', () => {
+    const { image, healthcheck } = of('nats');
+    expect(healthcheck?.test.slice(0, 2)).toEqual(['CMD', 'wget']);
+    // The image without this word holds nothing but nats-server.
+    expect(image).toMatch(/-alpine$/);
+    expect(of('postgres').healthcheck?.test.slice(0, 2)).toEqual(['CMD', 'pg_isready']);
+  });
+
+  it('starts the services when the streams are there, those with tables when PostgreSQL answers, the rest when NATS does', async () => {
+    for (const name of SERVICES) {
+      const { depends_on = {}, environment = {} } = of(name);
+      const conditions = Object.entries(depends_on).map(([on, { condition }]) => [on, condition]);
+      const postgres = 'DATABASE_URL' in environment ? [['postgres', 'service_healthy']] : [];
+      expect([name, conditions]).toEqual([name, [['provision', 'service_completed_successfully'], ...postgres]]);
+    }
+    const cluster = (await composeOf('deploy/compose/nats-cluster.yml')).services;
+    expect(of('provision').depends_on).toEqual({ nats: { condition: 'service_healthy' } });
+    expect(cluster['provision']?.depends_on).toEqual(
+      Object.fromEntries(['nats', 'nats-2', 'nats-3'].map((server) => [server, { condition: 'service_healthy' }])),
+    );
+    for (const server of ['nats-2', 'nats-3'])
+      expect(cluster[server]).toMatchObject({ image: of('nats').image, healthcheck: of('nats').healthcheck });
+  });
+
+  it('lets whatever stops end what it has begun', async () => {
+    const source = await read('libs/service-runtime/src/run-service.ts');
+    const stepMs = Number(/DRAIN_STEP_MS = ([\d_]+);/.exec(source)?.[1]?.replaceAll('_', ''));
+    // Five steps, and what traces are still to be sent.
+    const longest = (5 * stepMs) / 1_000 + 2;
+    const cluster = (await composeOf('deploy/compose/nats-cluster.yml')).services;
+    const stopped = [...SERVICES, 'nats', 'postgres'].map((name) => of(name));
+    for (const { stop_grace_period = '' } of [...stopped, cluster['nats-2'] ?? {}, cluster['nats-3'] ?? {}])
+      expect(Number(/^(\d+)s$/.exec(stop_grace_period)?.[1])).toBeGreaterThanOrEqual(longest);
+  });
+
+  it.each([
+    ['nats', '/data'],
+    ['postgres', '/var/lib/postgresql'],
+    ['tempo', '/var/tempo'],
+    ['prometheus', '/prometheus'],
+    ['grafana', '/var/lib/grafana'],
+  ])('keeps what %s stores in a volume', (name, folder) => {
+    expect(of(name).volumes).toContain(`${name}:${folder}`);
+  });
+
+  it('has the program that rebuilds the read-models where the how-to says', async () => {
+    const command = /--entrypoint node (\S+) (\S+)$/m.exec(await read('docs/how-to/docker.md'));
+    const [, service = '', script = ''] = command ?? [];
+    expect(await read('deploy/docker/Dockerfile')).toContain('WORKDIR /app/services/${SERVICE}\n');
+    const { stdout } = await run(process.execPath, [script, '--help'], { cwd: path.join(ROOT, 'services', service) });
+    expect(stdout).toContain('Rebuilds');
   });
 
   it('gives Grafana the data sources that its dashboards ask', async () => {

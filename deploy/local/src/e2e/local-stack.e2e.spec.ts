@@ -14,6 +14,7 @@ import pg from 'pg';
 
 const ENTRY = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const CLI = fileURLToPath(new URL('../../../../services/cli/dist/main.js', import.meta.url));
+const REBUILD = fileURLToPath(new URL('../../../../services/gateway/dist/rebuild.js', import.meta.url));
 
 /** The launcher as a user runs it, with what it printed. */
 class Launcher {
@@ -111,7 +112,7 @@ describe('npm start', () => {
     });
   }, 120_000);
 
-  it('keeps the passwords of NATS to files that only their owner reads, with which commands log in', async () => {
+  it('keeps the passwords of NATS and PostgreSQL to files that only their owner reads, with which commands log in', async () => {
     const launcher = start();
     await launcher.up();
     const logins = path.join(dataDir, 'nats-logins');
@@ -126,11 +127,21 @@ describe('npm start', () => {
     expect(new Set(passwords).size).toBe(users.length);
     expect((await stat(path.join(dataDir, 'nats', 'nats-server.conf'))).mode & 0o777).toBe(0o600);
 
-    const NATS_URL = (await readFile(path.join(logins, 'provision'), 'utf8')).trim();
+    const database = path.join(dataDir, 'database-url');
+    expect((await stat(database)).mode & 0o777).toBe(0o600);
+    const DATABASE_URL = (await readFile(database, 'utf8')).trim();
+    passwords.push(new URL(DATABASE_URL).password);
+    expect(passwords).not.toContain('');
+
+    const loginOf = async (user: string): Promise<string> => (await readFile(path.join(logins, user), 'utf8')).trim();
     const listed = await promisify(execFile)(process.execPath, [CLI, 'consumers', 'list'], {
-      env: { ...process.env, NATS_URL },
+      env: { ...process.env, NATS_URL: await loginOf('provision') },
     });
     expect(listed.stdout).toMatch(/^executor-[0-9a-f-]{36} +present/m);
+    const rebuilt = await promisify(execFile)(process.execPath, [REBUILD, '--check-parity'], {
+      env: { ...process.env, NATS_URL: await loginOf('gateway'), DATABASE_URL },
+    });
+    expect(rebuilt.stdout).toContain('"jobs"');
 
     const said = [launcher.output, ...(await processesOf(dataDir))];
     for (const folder of ['logs', 'nats']) {

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { deflateSync } from 'node:zlib';
-import { JobStartedV1, SERVICES } from '@anime/contracts';
+import { DeadLetterScorerParkedV1, JobExecutedV1, JobStartedV1, SERVICES } from '@anime/contracts';
+import { deadLetterIdOf, uuidv7 } from '@anime/event-store';
+import { testEvent } from '@anime/event-store/testing';
 import { unwrap } from '@anime/gateway-client';
 import { startOtlpReceiver, type OtlpReceiver } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -18,7 +20,17 @@ const CONTROL = 'quorvexine';
 const ACCEPTED = ['mirthblade', 'zanthörimel'];
 /** The label of an API key, which is sealed for the actor of the key. */
 const LABEL = 'quandrifell';
-const REFUSED = ['ostrelquay', 'brindelwax', 'pluvenmark', 'tarquessel', 'velmoriant'] as const;
+/** Why a dead letter was discarded. */
+const DISCARDED = 'fernwicket';
+const REFUSED = [
+  'ostrelquay',
+  'brindelwax',
+  'pluvenmark',
+  'tarquessel',
+  'velmoriant',
+  'gristholme',
+  'ombrevane',
+] as const;
 
 /** PostgreSQL compresses long values in its pages; off, so that they can be searched. Before anything is written. */
 async function storeUncompressed(databaseUrl: string): Promise<void> {
@@ -37,6 +49,28 @@ async function storeUncompressed(databaseUrl: string): Promise<void> {
   } finally {
     await client.end();
   }
+}
+
+/** Has the scorer say that it gave up the executed attempt of a job. @returns the id of the dead letter */
+async function givenUp(studio: TestStudio, jobId: string): Promise<string> {
+  const executed = await studio.happened(jobId, JobExecutedV1);
+  const id = deadLetterIdOf('quality-scorer', executed.id);
+  await studio.log.append(
+    testEvent(
+      DeadLetterScorerParkedV1,
+      id,
+      {
+        consumer: 'quality-scorer',
+        eventId: executed.id,
+        eventName: JobExecutedV1.name,
+        aggregateId: jobId,
+        error: { code: 'blob-not-found', message: 'the picture is gone' },
+        deliveries: 5,
+      },
+      { causationId: executed.id },
+    ),
+  );
+  return id;
 }
 
 describe('personal text', () => {
@@ -79,10 +113,11 @@ describe('personal text', () => {
   it('is in no file of the data, in no log and in no span, in whatever form; what is not personal is', async () => {
     const cancel = (jobId: string, reason: string) =>
       unwrap(studio.client.POST('/api/anime/jobs/{id}/cancel', { params: { path: { id: jobId } }, body: { reason } }));
-    const refused = async (jobId: string, body: string): Promise<number> => {
-      const url = `${studio.service('gateway').url}/api/anime/jobs/${jobId}/cancel`;
+    const post = async (route: string, body: string): Promise<number> => {
+      const url = `${studio.service('gateway').url}/api/anime/${route}`;
       return (await fetch(url, { method: 'POST', body, headers: { 'content-type': 'application/json' } })).status;
     };
+    const refused = (jobId: string, body: string): Promise<number> => post(`jobs/${jobId}/cancel`, body);
     const prompt = `a ${CONTROL} at dusk`;
     const done = await studio.requestImage({ prompt, steps: 2, seed: 1 });
     expect((await studio.ended(done)).status).toBe('completed');
@@ -112,6 +147,17 @@ describe('personal text', () => {
     const mistaken = { params: { path: { id: apiKey.key } } };
     expect((await studio.client.POST('/api/anime/keys/{id}/revoke', mistaken)).response.status).toBe(400);
     expect(JSON.stringify(await unwrap(studio.client.GET('/api/anime/keys')))).toContain(LABEL);
+    const letter = await givenUp(studio, done);
+    const discard = (reason: string): Promise<number> =>
+      post(`dead-letters/${letter}/discard`, JSON.stringify({ reason }));
+    expect(await post(`dead-letters/${letter}/discard`, `{"reason":"${REFUSED[5]}`)).toBe(400);
+    expect(await discard(REFUSED[5].repeat(500))).toBe(400);
+    expect(await discard(DISCARDED)).toBe(202);
+    // It is discarded already: answered as then, and not stored.
+    expect(await discard(REFUSED[6])).toBe(202);
+    expect(await post(`dead-letters/${uuidv7()}/discard`, JSON.stringify({ reason: REFUSED[6] }))).toBe(404);
+    const discarded = studio.client.GET('/api/anime/dead-letters/{id}', { params: { path: { id: letter } } });
+    expect(await unwrap(discarded)).toMatchObject({ state: 'discarded', discardReason: { text: DISCARDED } });
     const open = await studio.requestImage({ prompt, steps: 150, seed: 4 });
     await studio.happened(open, JobStartedV1);
     await writeFile(keyFile, 'garbage');
@@ -124,7 +170,7 @@ describe('personal text', () => {
     const services = SERVICES.map((name) => studio.service(name));
     await studio.stop();
     const key = Buffer.from((JSON.parse(keyText) as { bytes: string }).bytes, 'base64');
-    const secrets = [...ACCEPTED, LABEL, ...REFUSED, apiKey.key.slice(apiKey.hint.length)]
+    const secrets = [...ACCEPTED, LABEL, DISCARDED, ...REFUSED, apiKey.key.slice(apiKey.hint.length)]
       .flatMap(formsOf)
       .concat(key, ...formsOf(key.toString('base64')));
     const control = formsOf(CONTROL);

@@ -6,7 +6,8 @@ import { counterDecider } from '../testing/counter-decider.js';
 import { JobSampledV0, JobSampledV1, JobSampledV2, SAMPLED_V1, SAMPLED_V2 } from '../testing/sampled-contracts.js';
 import { testEvent } from '../testing/test-event.js';
 import { AggregateCache } from './aggregate-cache.js';
-import { MemorySnapshotStore, type SnapshotStore } from './snapshot-store.js';
+import { MemorySnapshotStore } from '../testing/memory-snapshot-store.js';
+import type { SnapshotStore } from './snapshot-store.js';
 
 /** Counts the entries of aggregates that were read. */
 class CountingLog extends MemoryLog {

@@ -18,7 +18,7 @@ import type { LogEntry } from '../log-entry.js';
 import { inPublishSpan } from '../publish-span.js';
 import { Appender } from './appender.js';
 import { EntrySource } from './entry-source.js';
-import { logBounds } from './log-bounds.js';
+import { logBounds, logReplicas } from './log-bounds.js';
 import { LogFollowers } from './log-followers.js';
 import { LogReaders } from './log-readers.js';
 import type { NatsCredentials } from './connection-options.js';
@@ -178,6 +178,11 @@ export class JetStreamLog implements EventLog {
   async end(): Promise<number> {
     const nc = await this.#link.within(this.#graceMs);
     return (await logBounds(nc, this.#link, this.stream)).end;
+  }
+
+  /** How many servers keep the log; more than one survive the loss of any. @throws ProblemError `log-unavailable` */
+  async replicas(): Promise<number> {
+    return logReplicas(await this.connection(), this.#link, this.stream);
   }
 
   /** One request for each entry: what is read so is short, and each answer is safe to parse. */

@@ -19,11 +19,11 @@ import {
 import { eventually, useNats } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jetstream, jetstreamManager, type JetStreamManager, type JsMsg } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { uuidv7 } from '../ids.js';
 import { connectionOptions } from '../jetstream/connection-options.js';
 import { openLog, type JetStreamLog } from '../jetstream/jetstream-log.js';
-import { createDurable, provision, verifyProvisioned } from '../provision/provision.js';
+import { createDurable, provision } from '../provision/provision.js';
 import { listDurables } from '../provision/list-durables.js';
 import { KEY_USE_BUCKET, LEASES_BUCKET } from '../provision/settings.js';
 import { testEvent } from '../testing/test-event.js';
@@ -108,7 +108,7 @@ afterAll(async () => {
 describe("NATS with the studio's users", () => {
   it('lets provision prepare and list, though nothing else', async () => {
     const natsUrl = natsUrlFor(url, PROVISION_USER, passwordOf(PROVISION_USER));
-    await verifyProvisioned({ natsUrl });
+    expect((await provision({ natsUrl })).created).toEqual([]);
     expect(await createDurable('spare', { natsUrl, from: 'now' })).toBe(true);
     expect((await listDurables({ natsUrl })).map(({ name, state }) => [name, state])).toEqual([
       [SCORER_DURABLE.name, 'present'],
@@ -238,6 +238,30 @@ describe("NATS with the studio's users", () => {
         expect([service, key, await ask(nc, key)]).toEqual([service, key, service === owner ? 'done' : 'refused']);
     }
   });
+
+  it.each(['all', 'sub'])(
+    'lets nobody empty a bucket by a header on a key of its own: Nats-Rollup %s',
+    async (rollup) => {
+      const buckets = [LEASES_BUCKET, KEY_USE_BUCKET];
+      const [operator, executor, gateway] = await Promise.all([OPERATOR.user, 'comfyui-executor', 'gateway'].map(as));
+      for (const bucket of buckets) await ask(operator!, `$KV.${bucket}.of-another`);
+      const header = headers();
+      header.set('Nats-Rollup', rollup);
+      const sent = { headers: header, timeout: 3_000 };
+      const keys: readonly [NatsConnection, string][] = [
+        [executor!, `$KV.${LEASES_BUCKET}.executor-${EXECUTOR}`],
+        [gateway!, `$KV.${KEY_USE_BUCKET}.some-key`],
+      ];
+      for (const [nc, key] of keys) {
+        const answer = (await nc.request(key, '', sent)).json<{ error?: { description: string } }>();
+        expect(answer.error?.description).toContain('rollup not permitted');
+      }
+      for (const bucket of buckets) {
+        const kept = await manager.streams.getMessage(`KV_${bucket}`, { last_by_subj: `$KV.${bucket}.of-another` });
+        expect(kept).not.toBeNull();
+      }
+    },
+  );
 });
 
 describe('a right that is missing', () => {

@@ -4,6 +4,7 @@ import { drift } from './drift.js';
 import {
   durableRequest,
   durableSettings,
+  earlierSettings,
   neededOfDurable,
   neededOfStream,
   streamSettings,
@@ -20,6 +21,8 @@ export type ProvisionOptions = ProvisionTarget & Partial<Topology>;
 export interface ProvisionReport {
   /** What was made now, e.g. `stream ANIME_EVENTS`. */
   readonly created: readonly string[];
+  /** What a build before this one had made otherwise and is now as it should be. */
+  readonly updated: readonly string[];
   /** What was there already and is as it should be. */
   readonly found: readonly string[];
 }
@@ -28,15 +31,17 @@ const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
 
 /**
- * Makes the streams, the bucket and the durables that are missing. Changes nothing that is there.
+ * Makes the streams, the buckets and the durables that are missing. Of what is there it changes only the settings that an
+ * earlier build made otherwise.
  * @throws ProblemError `log-incompatible`: too old a server, one without JetStream, or settings that differ (each named
- * with both values; then nothing was made); `log-unavailable`
+ * with both values; then nothing was made or changed); `log-unavailable`
  */
 export function provision(options: ProvisionOptions): Promise<ProvisionReport> {
   return withManager(options, 'provisioning', async (manager) => {
     const names = topology(options);
     const before = await inspect(manager, names);
     refuse(before.differences);
+    for (const { name, settings } of before.outdated) await manager.streams.update(name, settings);
     for (const settings of before.missingStreams) await manager.streams.add(settings);
     for (const settings of before.missingDurables) {
       await manager.consumers.add(names.stream, durableRequest(settings, 'start'));
@@ -46,22 +51,13 @@ export function provision(options: ProvisionOptions): Promise<ProvisionReport> {
     refuse([
       ...after.differences,
       ...after.missing.map((thing) => ({ path: thing, message: `${thing} was not made` })),
+      ...after.outdated.map(({ name }) => ({ path: `stream ${name}`, message: `stream ${name} was not changed` })),
     ]);
-    return { created: before.missing, found: before.found };
-  });
-}
-
-/**
- * Looks whether all is there and as it should be, without changing anything.
- * @throws ProblemError `log-incompatible` naming what is missing or differs; `log-unavailable`
- */
-export function verifyProvisioned(options: ProvisionOptions): Promise<void> {
-  return withManager(options, 'provisioning', async (manager) => {
-    const { differences, missing } = await inspect(manager, topology(options));
-    refuse([
-      ...missing.map((thing) => ({ path: thing, message: `${thing} does not exist (${repair(thing)})` })),
-      ...differences,
-    ]);
+    return {
+      created: before.missing,
+      updated: before.outdated.map(({ name }) => `stream ${name}`),
+      found: before.found,
+    };
   });
 }
 
@@ -88,7 +84,10 @@ export function createDurable(
 interface Inspection {
   readonly missingStreams: readonly StreamSettings[];
   readonly missingDurables: readonly DurableSettings[];
+  /** Streams of an earlier build, with the settings that are others now. */
+  readonly outdated: readonly { readonly name: string; readonly settings: Partial<StreamConfig> }[];
   readonly missing: readonly string[];
+  /** And neither outdated nor different. */
   readonly found: readonly string[];
   readonly differences: readonly FieldError[];
 }
@@ -96,6 +95,7 @@ interface Inspection {
 async function inspect(manager: JetStreamManager, names: Topology): Promise<Inspection> {
   const missingStreams: StreamSettings[] = [];
   const missingDurables: DurableSettings[] = [];
+  const outdated: { name: string; settings: Partial<StreamConfig> }[] = [];
   const missing: string[] = [];
   const found: string[] = [];
   const differences: FieldError[] = [];
@@ -104,16 +104,41 @@ async function inspect(manager: JetStreamManager, names: Topology): Promise<Insp
     if (actual !== undefined) differences.push(...drift(thing, needed, actual));
     return actual === undefined;
   };
+  const earlier = earlierSettings(names);
   for (const settings of streamSettings(names)) {
-    const actual = await streamConfig(manager, settings.name);
-    if (compare(`stream ${settings.name}`, neededOfStream(settings), actual)) missingStreams.push(settings);
+    const { name } = settings;
+    const actual = await streamConfig(manager, name);
+    const changes = actual === undefined ? {} : changesFrom(earlier.get(name), settings, actual);
+    if (compare(`stream ${name}`, neededOfStream(settings), actual && { ...actual, ...changes }))
+      missingStreams.push(settings);
+    if (Object.keys(changes).length > 0) outdated.push({ name, settings: changes });
   }
   for (const { name, description } of names.durables) {
     const settings = durableSettings(name, { description });
     const actual = await durableConfig(manager, names.stream, name);
     if (compare(`durable ${name}`, neededOfDurable(settings), actual)) missingDurables.push(settings);
   }
-  return { missingStreams, missingDurables, missing, found, differences };
+  const isOutdated = (thing: string): boolean => outdated.some(({ name }) => thing === `stream ${name}`);
+  return {
+    missingStreams,
+    missingDurables,
+    outdated,
+    missing,
+    found: found.filter((thing) => !isOutdated(thing)),
+    differences,
+  };
+}
+
+/** The settings, as they are to be, of which a stream still has an earlier build's. */
+function changesFrom(
+  earlier: Partial<StreamConfig> | undefined,
+  needed: StreamSettings,
+  actual: StreamConfig,
+): Partial<StreamConfig> {
+  const values = new Map<string, unknown>(Object.entries(actual));
+  const outdated = Object.entries(earlier ?? {}).filter(([setting, value]) => values.get(setting) === value);
+  const settings = new Set(outdated.map(([setting]) => setting));
+  return Object.fromEntries(Object.entries(needed).filter(([setting]) => settings.has(setting)));
 }
 
 async function streamConfig(manager: JetStreamManager, name: string): Promise<StreamConfig | undefined> {
@@ -140,12 +165,6 @@ async function absent<T>(look: () => Promise<T>): Promise<T | undefined> {
       return undefined;
     throw error;
   }
-}
-
-/** The one command that makes what is missing; a durable's start is a choice that somebody has to make. */
-function repair(thing: string): string {
-  const [kind, name] = thing.split(' ');
-  return kind === 'durable' ? `anime consumers create ${name} --from-now|--from-start` : 'anime provision';
 }
 
 function refuse(differences: readonly FieldError[]): void {

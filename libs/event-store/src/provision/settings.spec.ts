@@ -84,7 +84,7 @@ describe('the settings that are needed', () => {
       max_msgs_per_subject: 1,
       duplicate_window: 5 * S,
       deny_delete: true,
-      allow_rollup_hdrs: true,
+      allow_rollup_hdrs: false,
     });
   });
 
@@ -98,7 +98,7 @@ describe('the settings that are needed', () => {
       max_age: 0,
       max_msgs_per_subject: 1,
       deny_delete: true,
-      allow_rollup_hdrs: true,
+      allow_rollup_hdrs: false,
     });
   });
 

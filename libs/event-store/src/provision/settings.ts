@@ -196,9 +196,15 @@ function keyValueBucket(bucket: string, { replicas }: Topology): StreamSettings 
     max_msgs_per_subject: 1,
     deny_delete: true,
     allow_direct: true,
-    allow_rollup_hdrs: true,
+    // A header on one key could purge all of them.
+    allow_rollup_hdrs: false,
     num_replicas: replicas,
   };
+}
+
+/** What builds before this one gave a stream otherwise, by its name. Only this does `provision` change of what it finds. */
+export function earlierSettings({ leasesBucket, keyUseBucket }: Topology): ReadonlyMap<string, Partial<StreamConfig>> {
+  return new Map([leasesBucket, keyUseBucket].map((bucket) => [`KV_${bucket}`, { allow_rollup_hdrs: true }]));
 }
 
 /** Filter and timing of a durable where it differs from the usual: unfiltered, 30 s. */

@@ -7,3 +7,4 @@ export { eventsOf } from './events-of.js';
 export { executedAttempt, executedOutput, GRAPH_HASH, TRACE } from './executed-attempt.js';
 export { recordSpans, type SpanRecord } from './record-spans.js';
 export { startTcpProxy, type TcpProxy } from './jetstream/tcp-proxy.js';
+export { MemorySnapshotStore } from './memory-snapshot-store.js';

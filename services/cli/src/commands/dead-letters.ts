@@ -4,12 +4,8 @@ import { Option, type Command } from 'commander';
 import { deadLettersTable, describeDeadLetter, voidsTable } from '../output/dead-letter-text.js';
 import { json } from '../output/table.js';
 import type { Surroundings } from '../surroundings.js';
-import { idOf, useGateway, wholeNumber, withGateway, wordsOf, type GatewayOptions } from './gateway-options.js';
-
-interface PageOptions extends GatewayOptions {
-  readonly limit?: number;
-  readonly cursor?: string;
-}
+import { idOf, useGateway, withGateway, wordsOf, type GatewayOptions } from './gateway-options.js';
+import { pageOf, sayMore, withPage, type PageOptions } from './paging.js';
 
 interface ListOptions extends PageOptions {
   readonly state?: readonly DeadLetterState[];
@@ -114,20 +110,6 @@ async function listVoids(surroundings: Surroundings, options: VoidOptions): Prom
   const none = page.voidMessages.length === 0;
   surroundings.out(none ? 'Every message of the log has its effect.\n' : voidsTable(page.voidMessages));
   sayMore(surroundings, page.nextCursor);
-}
-
-function withPage(command: Command): Command {
-  return command
-    .addOption(new Option('--limit <number>', 'how many').default(20).argParser(wholeNumber(1, 200)))
-    .option('--cursor <text>', 'go on with the next page');
-}
-
-function pageOf({ limit, cursor }: PageOptions): { readonly limit?: number; readonly cursor?: string } {
-  return { ...(limit === undefined ? {} : { limit }), ...(cursor === undefined ? {} : { cursor }) };
-}
-
-function sayMore(surroundings: Surroundings, nextCursor: string | null): void {
-  if (nextCursor !== null) surroundings.err(`There are more: add --cursor ${nextCursor}\n`);
 }
 
 function letterId(text: string): string {

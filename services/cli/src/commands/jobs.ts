@@ -4,21 +4,20 @@ import { Option, type Command } from 'commander';
 import { describeJob, jobsTable } from '../output/job-text.js';
 import { json } from '../output/table.js';
 import type { Surroundings } from '../surroundings.js';
-import { idOf, useGateway, wholeNumber, withGateway, wordsOf, type GatewayOptions } from './gateway-options.js';
+import { idOf, useGateway, withGateway, wordsOf, type GatewayOptions } from './gateway-options.js';
+import { pageOf, sayMore, withPage, type PageOptions } from './paging.js';
 
-interface ListOptions extends GatewayOptions {
+interface ListOptions extends PageOptions {
   readonly status?: readonly JobStatus[];
   readonly type?: 'image' | 'video';
   readonly project?: string;
   readonly text?: string;
-  readonly limit?: number;
-  readonly cursor?: string;
 }
 
 /** `anime jobs …` */
 export function addJobs(root: Command, surroundings: Surroundings): void {
   const jobs = root.command('jobs').description('the jobs of a running studio, through its gateway');
-  withGateway(jobs.command('list'))
+  withPage(withGateway(jobs.command('list')))
     .description('list jobs, newest first')
     .addOption(
       new Option('--status <words>', `only these, with commas: ${JOB_STATUSES.join(', ')}`).argParser(
@@ -28,8 +27,6 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
     .addOption(new Option('--type <type>', 'only these').choices(['image', 'video']))
     .option('--project <name>', 'only those of this project, by slug or id')
     .option('--text <words>', 'only those whose prompt holds this')
-    .addOption(new Option('--limit <number>', 'how many').default(20).argParser(wholeNumber(1, 200)))
-    .option('--cursor <text>', 'go on with the next page')
     .action((options: ListOptions) => list(surroundings, options));
   withGateway(jobs.command('show <id>'))
     .description('everything about one job')
@@ -57,19 +54,18 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
 }
 
 async function list(surroundings: Surroundings, options: ListOptions): Promise<void> {
-  const { status, type, project, text, limit, cursor } = options;
+  const { status, type, project, text } = options;
   const query = {
     ...(status === undefined ? {} : { status: [...status] }),
     ...(type === undefined ? {} : { type }),
     ...(project === undefined ? {} : { project }),
     ...(text === undefined ? {} : { text }),
-    ...(limit === undefined ? {} : { limit }),
-    ...(cursor === undefined ? {} : { cursor }),
+    ...pageOf(options),
   };
   const page = await useGateway(surroundings, options, (client) =>
     unwrap(client.GET('/api/anime/jobs', { params: { query } })),
   );
   if (options.json === true) return surroundings.out(json(page));
   surroundings.out(page.jobs.length === 0 ? 'There are no such jobs.\n' : jobsTable(page.jobs));
-  if (page.nextCursor !== null) surroundings.err(`There are more: add --cursor ${page.nextCursor}\n`);
+  sayMore(surroundings, page.nextCursor);
 }

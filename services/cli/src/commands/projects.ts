@@ -4,6 +4,7 @@ import { describeProject, projectsTable } from '../output/project-text.js';
 import { json } from '../output/table.js';
 import type { Surroundings } from '../surroundings.js';
 import { useGateway, wholeNumber, withGateway, type GatewayOptions } from './gateway-options.js';
+import { pageOf, sayMore, withPage, type PageOptions } from './paging.js';
 
 interface Settings {
   readonly checkpoint?: string;
@@ -15,11 +16,9 @@ interface Settings {
 const SETTINGS = ['checkpoint', 'imageTemplate', 'videoTemplate', 'negativePrompt', 'waitingLimit'] as const;
 type SettingName = (typeof SETTINGS)[number];
 
-interface ListOptions extends GatewayOptions {
+interface ListOptions extends PageOptions {
   readonly archived?: boolean;
   readonly all?: boolean;
-  readonly limit?: number;
-  readonly cursor?: string;
 }
 
 /** `anime projects …` */
@@ -39,27 +38,22 @@ export function addProjects(root: Command, surroundings: Surroundings): void {
       print(answer, `The project ${slug} is there. Ask for jobs in it with "project": "${slug}".\n`, options);
     });
 
-  withGateway(projects.command('list'))
+  withPage(withGateway(projects.command('list')))
     .description('list projects that take jobs, newest first')
     .option('--archived', 'those that are archived')
     .option('--all', 'both')
-    .option('--limit <number>', 'how many', wholeNumber(1, 200), 20)
-    .option('--cursor <text>', 'go on with the next page')
     .action(async (options: ListOptions) => {
-      const { limit, cursor } = options;
       const query = {
         ...(options.all === true
           ? {}
           : { archived: options.archived === true ? ('true' as const) : ('false' as const) }),
-        ...(limit === undefined ? {} : { limit }),
-        ...(cursor === undefined ? {} : { cursor }),
+        ...pageOf(options),
       };
       const page = await useGateway(surroundings, options, (client) =>
         unwrap(client.GET('/api/anime/projects', { params: { query } })),
       );
       print(page, page.projects.length === 0 ? 'There are no such projects.\n' : projectsTable(page.projects), options);
-      if (options.json !== true && page.nextCursor !== null)
-        surroundings.err(`There are more: add --cursor ${page.nextCursor}\n`);
+      if (options.json !== true) sayMore(surroundings, page.nextCursor);
     });
 
   withGateway(projects.command('show <project>'))

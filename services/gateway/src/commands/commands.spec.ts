@@ -109,7 +109,11 @@ describe('the built-in templates', () => {
 });
 
 describe('the commands of jobs', () => {
-  const queueLimits = new QueueLimits({ limit: 10, countWaiting: async () => 0, clock: () => 0 });
+  const queueLimits = new QueueLimits({
+    limit: 100,
+    countWaiting: async () => ({ count: 0, position: 0 }),
+    clock: () => 0,
+  });
   const projectsOver = (templates: TemplateRegistry) =>
     new ProjectCommands({ log, studio: 'studio', templates, now: () => NOW, clock: () => 0 });
   async function commands(

@@ -64,7 +64,7 @@ export interface JobCommandsDeps {
   /** `ce-time` of the next event. */
   readonly now: () => string;
   readonly projects: Pick<ProjectCommands, 'idOf' | 'forJob'>;
-  /** Says no while too many jobs wait. */
+  /** Stores a job, or says no while too many wait. */
   readonly queueLimits: Pick<QueueLimits, 'admit'>;
   /** Seals what a person wrote with the person's key. */
   readonly keys: Pick<SubjectKeys, 'seal'>;
@@ -135,11 +135,11 @@ export class JobCommands {
       project: project === undefined ? null : { id: project.id, slug: project.slug },
       ...(requestHash === undefined ? {} : { requestHash }),
     };
-    await queueLimits.admit(project);
     // A new id has no events: nothing is loaded, and the expectation makes it create-once.
     const decision = decideJob({ kind: 'RequestJob', job }, NO_JOB);
     const expect = { scope: 'aggregate', lastPosition: 0 } as const;
-    const { position } = await this.#append(decision, jobId, origin, expect).catch((error: unknown) => {
+    const store = (): Promise<Appended> => this.#append(decision, jobId, origin, expect);
+    const { position } = await queueLimits.admit(project, store).catch((error: unknown) => {
       throw isProblem(error, 'log-unavailable') ? withWayOut(error, jobId, command.idempotencyKey) : error;
     });
     return { jobId, position, job, replayed: false };

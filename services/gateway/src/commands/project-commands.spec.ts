@@ -40,7 +40,10 @@ function gateway() {
   const projects = new ProjectCommands({ log, studio: 'studio', templates, now: () => NOW, clock: () => clock });
   const queueLimits = new QueueLimits({
     limit: 100,
-    countWaiting: async (_limit, projectId) => waiting.get(projectId) ?? 0,
+    countWaiting: async (_limit, projectId) => ({
+      count: waiting.get(projectId) ?? 0,
+      position: await log.end(),
+    }),
     clock: () => 0,
   });
   const jobs = new JobCommands({

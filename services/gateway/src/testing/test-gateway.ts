@@ -5,7 +5,7 @@ import { openLog, provision, type JetStreamLog } from '@anime/event-store';
 import { createGatewayClient, type GatewayClient } from '@anime/gateway-client';
 import { AnswerCheck } from '@anime/gateway-client/testing';
 import { runService } from '@anime/service-runtime';
-import { eventually } from '@anime/testing';
+import { createTestDatabase, eventually, type TestNats } from '@anime/testing';
 import { composeGateway } from '../app.module.js';
 import { readGatewayConfig } from '../config.js';
 
@@ -81,4 +81,26 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     });
   }
   return gateway;
+}
+
+export interface OwnGateway extends TestGateway {
+  readonly databaseUrl: string;
+}
+
+/** The same with a database of its own, which is dropped with it. */
+export async function startOwnGateway(
+  nats: TestNats,
+  options: Omit<TestGatewayOptions, 'natsUrl' | 'databaseUrl'>,
+): Promise<OwnGateway> {
+  const database = await createTestDatabase();
+  const natsUrl = (await nats.server()).url;
+  const gateway = await startTestGateway({ ...options, natsUrl, databaseUrl: database.url });
+  return {
+    ...gateway,
+    databaseUrl: database.url,
+    [Symbol.asyncDispose]: async () => {
+      await gateway[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
+    },
+  };
 }

@@ -1,5 +1,6 @@
 import { JobAssignedV1, SchedulerTermStartedV1 } from '@anime/contracts';
-import { MemorySnapshotStore, uuidv7, type EventLog } from '@anime/event-store';
+import { uuidv7, type EventLog } from '@anime/event-store';
+import { MemorySnapshotStore } from '@anime/event-store/testing';
 import { describe, expect, it } from '@jest/globals';
 import { OpenWork } from '../domain/open-work/open-work.js';
 import { SCHEDULER, studio, type Studio } from '../testing/studio.js';

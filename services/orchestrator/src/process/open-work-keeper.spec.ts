@@ -1,4 +1,5 @@
-import { MemorySnapshotStore, type Checkpoint, type Snapshot, type SnapshotStore } from '@anime/event-store';
+import type { Checkpoint, Snapshot, SnapshotStore } from '@anime/event-store';
+import { MemorySnapshotStore } from '@anime/event-store/testing';
 import { MemoryLog } from '@anime/event-store/memory';
 import { ProblemError } from '@anime/problem-details';
 import { describe, expect, it } from '@jest/globals';

@@ -199,6 +199,13 @@ describe('JobsReadModel', () => {
     expect(Queue.shape.counts.safeParse(queue.counts).error).toBeUndefined();
   });
 
+  it('counts what waits no further than it is asked to, and says up to where it has read', async () => {
+    const position = await log.end();
+    expect(await reads.waiting(10)).toEqual({ count: 2, position });
+    expect(await reads.waiting(1)).toEqual({ count: 1, position });
+    expect(await reads.waiting(10, PROJECT)).toEqual({ count: 0, position });
+  });
+
   it('lists templates and executors, and says how far it has read', async () => {
     expect(await reads.templates()).toMatchObject([
       { slug: 'studio-1', version: 1, manifest: { id: 'text-to-image' }, built_in: true },

@@ -1,6 +1,6 @@
 import { ENDED_STATUSES, JOB_STATUSES, type JobStatus, type JobType } from '@anime/contracts';
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type JobEvent, type JobSummary } from '@anime/contracts/http';
-import { storable, type Database, type TableShape, type WaitOptions } from '@anime/projections';
+import { CHECKPOINTS, storable, type Database, type TableShape, type WaitOptions } from '@anime/projections';
 import { jobsProjection } from '../../projections/jobs/jobs.projection.js';
 import type { ExecutorRow, JobRow, JobTimelineRow, WorkflowRow } from '../../projections/jobs/rows.js';
 import {
@@ -14,6 +14,7 @@ import {
   JOBS,
   WORKFLOWS,
 } from '../../projections/jobs/tables.js';
+import type { WaitingCount } from '../../commands/queue-limit.js';
 import { decodeCursor, encodeCursor, TimeCursor } from './cursor.js';
 import { jobDetail, jobEvent, jobSummary, type JobDetail, type JobRows } from './job-views.js';
 
@@ -138,16 +139,18 @@ export class JobsReadModel {
     return { counts, queued: queuedJobs, running: runningJobs };
   }
 
-  /** How many jobs wait, of one project or of all; more than `limit` are not counted. */
-  async waiting(limit: number, projectId?: string): Promise<number> {
-    const ofProject = projectId === undefined ? '' : 'and j.project = $3';
-    const rows = await this.#database.query<{ readonly count: string }>(
-      `select count(*) as count from (
-        select 1 from ${this.#table(JOBS)} j where j.status = any($1::text[]) ${ofProject} limit $2
-      ) w`,
-      [WAITING, limit, ...(projectId === undefined ? [] : [projectId])],
+  /** How many jobs wait, of one project or of all, as of one moment; more than `limit` are not counted. */
+  async waiting(limit: number, projectId?: string): Promise<WaitingCount> {
+    const ofProject = projectId === undefined ? '' : 'and j.project = $4';
+    const rows = await this.#database.query<{ readonly count: string; readonly position: string | null }>(
+      `select
+        (select count(*) from (
+          select 1 from ${this.#table(JOBS)} j where j.status = any($1::text[]) ${ofProject} limit $2
+        ) w) as count,
+        (select c.position from ${this.#table(CHECKPOINTS)} c where c.projection = $3) as position`,
+      [WAITING, limit, jobsProjection.name, ...(projectId === undefined ? [] : [projectId])],
     );
-    return Number(rows[0]?.count ?? 0);
+    return { count: Number(rows[0]?.count ?? 0), position: Number(rows[0]?.position ?? 0) };
   }
 
   /** How many jobs of each status there are, of one project or of all. */
