@@ -1,6 +1,6 @@
 import type { Aggregate } from '@anime/contracts';
 import type { Checkpoint, EventLog } from './event-log.js';
-import type { LogEntry } from './log-entry.js';
+import { entryId, type LogEntry } from './log-entry.js';
 import { newerEntry } from './newer-contract.js';
 
 /** How far back to look for an entry that tells its id, as a checkpoint needs one; what is void does not. */
@@ -16,7 +16,7 @@ export async function endOfLog(log: Pick<EventLog, 'end' | 'read'>): Promise<Che
     const after = Math.max(0, end - step);
     let last: Checkpoint | undefined;
     for await (const entry of log.read({ after, to: end })) {
-      const eventId = idOf(entry);
+      const eventId = entryId(entry);
       if (eventId !== undefined) last = { position: entry.position, eventId };
     }
     if (last !== undefined || after === 0) return last ?? { position: 0, eventId: '' };
@@ -40,17 +40,4 @@ export async function kindUntilNow(
     entries.push(entry);
   }
   return { entries, checkpoint };
-}
-
-function idOf(entry: LogEntry): string | undefined {
-  switch (entry.status) {
-    case 'event':
-    case 'fenced':
-      return entry.event.id;
-    case 'unknown':
-    case 'newer':
-      return entry.eventId;
-    case 'void':
-      return undefined;
-  }
 }

@@ -34,3 +34,17 @@ export type LogEntry =
     }
   /** A decision of a term that had already ended when it was stored. */
   | { readonly status: 'fenced'; readonly position: number; readonly event: RecordedEvent; readonly term: number };
+
+/** The id by which a checkpoint knows an entry; undefined of what is void, as its message may have none. */
+export function entryId(entry: LogEntry): string | undefined {
+  switch (entry.status) {
+    case 'event':
+    case 'fenced':
+      return entry.event.id;
+    case 'unknown':
+    case 'newer':
+      return entry.eventId;
+    case 'void':
+      return undefined;
+  }
+}

@@ -1,12 +1,5 @@
 import { isProblem, messageOf, type ProblemError } from '@anime/problem-details';
-import {
-  newerEntry,
-  type Batch,
-  type Checkpoint,
-  type EventLog,
-  type LogEntry,
-  type NewerEntry,
-} from '@anime/event-store';
+import { entryId, newerEntry, type Batch, type Checkpoint, type EventLog, type NewerEntry } from '@anime/event-store';
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import type { ConsumerStatus, ProcessRow, ProjectionRow } from './consumer-table.js';
 import { inBatchSpan } from './consumer-span.js';
@@ -199,26 +192,14 @@ function isSame(place: Checkpoint, other: Checkpoint | undefined): boolean {
  */
 function upTo(batch: Batch, index: number): Batch | undefined {
   const before = batch.entries.slice(0, index);
-  const last = before.findLastIndex((entry) => entry.status !== 'void');
+  const last = before.findLastIndex((entry) => entryId(entry) !== undefined);
   const entry = before[last];
-  if (entry === undefined) return undefined;
+  const eventId = entry && entryId(entry);
+  if (entry === undefined || eventId === undefined) return undefined;
   return {
     entries: before.slice(0, last + 1),
-    checkpoint: { position: entry.position, eventId: idOf(entry) },
+    checkpoint: { position: entry.position, eventId },
     caughtUp: false,
     end: batch.end,
   };
-}
-
-function idOf(entry: LogEntry): string {
-  switch (entry.status) {
-    case 'event':
-    case 'fenced':
-      return entry.event.id;
-    case 'unknown':
-    case 'newer':
-      return entry.eventId;
-    case 'void':
-      return '';
-  }
 }

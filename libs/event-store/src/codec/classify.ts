@@ -9,6 +9,7 @@ import {
 } from '@anime/contracts';
 import type { RecordedEvent } from '../event.js';
 import type { LogEntry } from '../log-entry.js';
+import { compiled } from './compiled.js';
 import { issueSummary } from './field-errors.js';
 import { MSG_ID_HEADER, type StoredMessage } from './stored-message.js';
 
@@ -78,7 +79,7 @@ function readEnvelope(message: StoredMessage): Envelope {
     throw new Void('the headers cannot be read');
   }
   if (specVersion !== SPEC_VERSION) throw new Void(`ce-specversion is ${specVersion ?? 'missing'}`);
-  const envelope = Envelope.safeParse(fields);
+  const envelope = compiled(Envelope).safeParse(fields);
   if (!envelope.success) throw new Void(`the envelope is not valid: ${issueSummary(envelope.error)}`);
   if (messageId !== envelope.data.id)
     throw new Void(`${MSG_ID_HEADER} is ${messageId ?? 'missing'}, ce-id is ${envelope.data.id}`);
@@ -121,7 +122,7 @@ function readData(bytes: Uint8Array, contract: EventContract): unknown {
   } catch {
     throw new Void('the data is not JSON');
   }
-  const data = contract.data.safeParse(json);
+  const data = compiled(contract.data).safeParse(json);
   if (!data.success) throw new Void(`the data breaks ${contract.name}: ${issueSummary(data.error)}`);
   return data.data;
 }

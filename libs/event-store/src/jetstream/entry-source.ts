@@ -6,7 +6,6 @@ import type { StoredMessage } from '../codec/stored-message.js';
 import { fence, TermTable } from '../codec/term-table.js';
 import type { LogEntry } from '../log-entry.js';
 import type { NatsLink } from './nats-link.js';
-import { RecentEntries } from './recent-entries.js';
 import { deliveredMessage, getMessage, type MessageQuery } from './stored-messages.js';
 
 export interface SourceOptions {
@@ -21,7 +20,6 @@ export interface SourceOptions {
  */
 export class EntrySource {
   #terms = new TermTable();
-  readonly #recent = new RecentEntries();
 
   constructor(
     private readonly link: NatsLink,
@@ -60,7 +58,7 @@ export class EntrySource {
   /** The entry of the next delivered message; `terms` must be complete up to the message before it, and learns from it. */
   next(message: JsMsg, terms: TermTable): { readonly entry: LogEntry; readonly message: StoredMessage } {
     const stored = deliveredMessage(message);
-    const entry = this.#recent.entry(message, () => this.#classify(stored));
+    const entry = this.#classify(stored);
     const fenced = fence(entry, terms);
     terms.add(entry);
     return { entry: fenced, message: stored };

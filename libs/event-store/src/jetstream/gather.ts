@@ -1,7 +1,7 @@
 import type { JsMsg } from '@nats-io/jetstream';
 
-export interface Gathered {
-  readonly messages: readonly JsMsg[];
+export interface Gathered<Item> {
+  readonly items: readonly Item[];
   /** True when nothing more was waiting as the batch was closed. */
   readonly drained: boolean;
 }
@@ -12,17 +12,21 @@ const LINGER_MS = 5;
 /**
  * Puts delivered messages into batches: what is there is taken at once, up to `max`; messages that the server has
  * announced (`pending`) are waited for a few milliseconds. So a live message is handed on without delay. At most `max`
- * messages wait here while a batch is worked on. Ends when `messages` end.
+ * messages wait here while a batch is worked on. Ends when `messages` end, or at the first of which `read` makes nothing.
+ * @param read what is made of each message as it comes, so that it is done while a batch is worked on
  */
-export async function* gather(messages: AsyncIterable<JsMsg>, max: number): AsyncGenerator<Gathered> {
-  const buffer = new MessageBuffer(max);
+export async function* gather<Item>(
+  messages: AsyncIterable<JsMsg>,
+  max: number,
+  read: (message: JsMsg) => Item | undefined,
+): AsyncGenerator<Gathered<Item>> {
+  const buffer = new ItemBuffer(max, read);
   const filling = buffer.fill(messages);
   filling.catch(() => undefined); // it is awaited below, perhaps long after it failed
   try {
     while (await buffer.nonEmpty()) {
       if (buffer.size < max) await buffer.linger();
-      const batch = buffer.take();
-      yield { messages: batch, drained: buffer.size === 0 && batch.at(-1)?.info.pending === 0 };
+      yield buffer.take();
     }
     await filling;
   } finally {
@@ -31,25 +35,33 @@ export async function* gather(messages: AsyncIterable<JsMsg>, max: number): Asyn
 }
 
 /** What lies between the client's iterator and the batches. A promise for each message would cost more than reading it. */
-class MessageBuffer {
-  readonly #messages: JsMsg[] = [];
+class ItemBuffer<Item> {
+  readonly #items: Item[] = [];
+  /** Of the last message: how many the server still has. */
+  #pending = 0;
   #ended = false;
   #closed = false;
   #wake: (() => void) | undefined;
   #room: (() => void) | undefined;
 
-  constructor(private readonly max: number) {}
+  constructor(
+    private readonly max: number,
+    private readonly read: (message: JsMsg) => Item | undefined,
+  ) {}
 
   get size(): number {
-    return this.#messages.length;
+    return this.#items.length;
   }
 
   async fill(messages: AsyncIterable<JsMsg>): Promise<void> {
     try {
       for await (const message of messages) {
         if (this.#closed) return;
-        this.#messages.push(message);
-        if (this.size === 1 || this.size >= this.max || message.info.pending === 0) this.#wake?.();
+        const item = this.read(message);
+        if (item === undefined) return;
+        this.#items.push(item);
+        this.#pending = message.info.pending;
+        if (this.size === 1 || this.size >= this.max || this.#pending === 0) this.#wake?.();
         if (this.size >= this.max) await new Promise<void>((resolve) => (this.#room = resolve));
       }
     } finally {
@@ -68,7 +80,7 @@ class MessageBuffer {
   /** Waits for announced messages; without any, only for what is being read from the socket right now. */
   async linger(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
-    if (this.#ended || this.size >= this.max || this.#messages.at(-1)?.info.pending === 0) return;
+    if (this.#ended || this.size >= this.max || this.#pending === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, LINGER_MS);
       this.#wake = () => {
@@ -79,10 +91,10 @@ class MessageBuffer {
     this.#wake = undefined;
   }
 
-  take(): JsMsg[] {
-    const taken = this.#messages.splice(0, this.max);
+  take(): Gathered<Item> {
+    const items = this.#items.splice(0, this.max);
     this.#room?.();
-    return taken;
+    return { items, drained: this.size === 0 && this.#pending === 0 };
   }
 
   close(): void {

@@ -18,8 +18,8 @@ import type { LogEntry } from '../log-entry.js';
 import { inPublishSpan } from '../publish-span.js';
 import { Appender } from './appender.js';
 import { EntrySource } from './entry-source.js';
-import { Follower } from './follower.js';
 import { logBounds, logReplicas } from './log-bounds.js';
+import { LogFollowers } from './log-followers.js';
 import { LogReaders } from './log-readers.js';
 import type { NatsCredentials } from './connection-options.js';
 import { NatsLink, type LinkState } from './nats-link.js';
@@ -61,6 +61,7 @@ export class JetStreamLog implements EventLog {
   readonly #link: NatsLink;
   readonly #source: EntrySource;
   readonly #readers: LogReaders;
+  readonly #followers: LogFollowers;
   readonly #appender: Appender;
   readonly #graceMs: number;
   #refused: { readonly reason: string; readonly until: number } | undefined;
@@ -74,6 +75,7 @@ export class JetStreamLog implements EventLog {
     this.#link = new NatsLink({ natsUrl, name, credentials, ...(onDenied === undefined ? {} : { onDenied }) });
     this.#readers = new LogReaders(this.#link, this.stream, name);
     this.#source = new EntrySource(this.#link, { stream: this.stream, root: this.root, catalogue: this.catalogue });
+    this.#followers = new LogFollowers({ link: this.#link, source: this.#source, readers: this.#readers });
     this.#link.onEveryLoss(() => this.#source.reset());
     this.#appender = new Appender(this.#link, {
       stream: this.stream,
@@ -161,7 +163,7 @@ export class JetStreamLog implements EventLog {
   }
 
   follow(options: FollowOptions): Promise<void> {
-    return new Follower(this.#link, this.#source, this.#readers, options).run();
+    return this.#followers.follow(options);
   }
 
   /**

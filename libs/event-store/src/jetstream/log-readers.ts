@@ -13,7 +13,7 @@ import { logProblem, unavailable } from './log-faults.js';
 import type { NatsLink } from './nats-link.js';
 
 /** Messages that may wait in memory, delivered but not yet handed on. */
-const PREFETCH = 500;
+const PREFETCH = 1_000;
 /** The server forgets a consumer that nobody asks for messages after this time. */
 const INACTIVE_MS = 30_000;
 
@@ -70,6 +70,8 @@ export class LogReaders {
       // `bind`: the client asks nothing about the consumer, as it is left when it is in doubt.
       const messages = await consumer.consume({
         max_messages: PREFETCH,
+        // Each request costs as much as reading some messages does: fewer than by default.
+        threshold_messages: PREFETCH / 2,
         expires: 10_000,
         idle_heartbeat: 2_000,
         bind: true,

@@ -43,6 +43,11 @@ export class NatsLink {
     return this.#state;
   }
 
+  /** True when `close` was called: it will not be connected again. */
+  get closed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
   /** What NATS did not permit this user just now; null when there is nothing. */
   denial(): string | null {
     const now = performance.now();

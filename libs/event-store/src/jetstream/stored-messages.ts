@@ -1,6 +1,7 @@
 import { type JsMsg } from '@nats-io/jetstream';
-import { MsgHdrsImpl } from '@nats-io/nats-core/internal';
+import type { MsgImpl } from '@nats-io/nats-core/internal';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { readHeaders } from '../codec/header-block.js';
 import type { StoredMessage } from '../codec/stored-message.js';
 import { logProblem, refused, unavailable } from './log-faults.js';
 import type { NatsLink } from './nats-link.js';
@@ -49,7 +50,7 @@ export async function getMessage(
   return {
     position: message.seq,
     subject: message.subject,
-    header: lazyHeader(() => (block === undefined ? undefined : MsgHdrsImpl.decode(block))),
+    header: lazyHeader(() => block),
     data: message.data === undefined ? new Uint8Array() : Buffer.from(message.data, 'base64'),
   };
 }
@@ -59,20 +60,25 @@ export function deliveredMessage(message: JsMsg): StoredMessage {
   return {
     position: message.seq,
     subject: message.subject,
-    header: lazyHeader(() => message.headers),
+    header: lazyHeader(() => blockOf(message)),
     data: message.data,
   };
 }
 
-/** Parses headers when first asked, as parsing is where broken ones throw; of a repeated header the first value counts. */
-function lazyHeader(parse: () => Iterable<[string, string[]]> | undefined): StoredMessage['header'] {
-  let headers: Map<string, string | undefined> | undefined;
+/** The bytes of a message's headers, which the client has and only gives when it has parsed them. */
+function blockOf(message: JsMsg): Uint8Array | undefined {
+  // The client's own class behind the interface.
+  const { msg } = message as JsMsg & { readonly msg: MsgImpl };
+  return msg._msg.hdr > -1 ? msg._rdata.subarray(0, msg._msg.hdr) : undefined;
+}
+
+/** Parses headers when first asked, as parsing is where broken ones throw. */
+function lazyHeader(block: () => Uint8Array | undefined): StoredMessage['header'] {
+  let headers: ReadonlyMap<string, string> | undefined;
   return (name) => {
     if (headers === undefined) {
-      const parsed = parse() ?? [];
-      headers = new Map();
-      // Not the client's `get`: it makes two arrays of all names at each call.
-      for (const [key, values] of parsed) headers.set(key, values[0]);
+      const bytes = block();
+      headers = bytes === undefined ? new Map() : readHeaders(bytes);
     }
     return headers.get(name) || undefined;
   };

@@ -2,11 +2,7 @@ import type { Aggregate } from '@anime/contracts';
 import type { EventLog } from '@anime/event-store';
 import type { WaitOptions } from '@anime/projections';
 import { lookAtLog } from '../time-limit.js';
-
-/** A read-model as far as waiting for it goes. */
-export interface Reached {
-  waitFor(position: number, options: WaitOptions): Promise<void>;
-}
+import type { Reached } from './waiting.js';
 
 /**
  * What a read-model shows of an aggregate. One that is in the log but not in the read-model yet is not unknown: then it

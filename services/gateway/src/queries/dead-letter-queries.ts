@@ -1,11 +1,5 @@
 import { CATALOGUE, DeadLetterDiscardedV1, type Sealed } from '@anime/contracts';
-import {
-  DEFAULT_POSITION_WAIT_S,
-  type DeadLetter,
-  type DeadLetterPage,
-  type LoggedEvent,
-  type VoidMessagePage,
-} from '@anime/contracts/http';
+import type { DeadLetter, DeadLetterPage, LoggedEvent, VoidMessagePage } from '@anime/contracts/http';
 import { isEvent, newerContract, type EventLog, type RecordedEvent } from '@anime/event-store';
 import { ProblemError } from '@anime/problem-details';
 import type {
@@ -20,7 +14,7 @@ import { rowAfter } from '../projections/dead-letters/dead-letter-row.js';
 import type { DeadLetterRow } from '../projections/dead-letters/rows.js';
 import { lookAtLog } from '../time-limit.js';
 import { explanationOf } from './dead-letter-explanation.js';
-import type { Waiting } from './job-queries.js';
+import { passed, type Waiting } from './waiting.js';
 
 export interface DeadLetterQueriesDeps {
   readonly reads: Pick<DeadLettersReadModel, 'list' | 'voids' | 'position' | 'waitFor'>;
@@ -107,9 +101,9 @@ export class DeadLetterQueries {
   }
 
   /** @returns how far the read-model had come, asked for before its rows */
-  async #passed({ after, wait = DEFAULT_POSITION_WAIT_S }: Waiting): Promise<number> {
+  async #passed(waiting: Waiting): Promise<number> {
     const { reads, stopping } = this.#deps;
-    if (after !== undefined) await reads.waitFor(after, { timeoutMs: wait * 1_000, signal: stopping });
+    await passed(reads, waiting, stopping);
     return reads.position();
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { DEFAULT_POSITION_WAIT_S, type Job, type JobPage, type JobTrail, type Queue } from '@anime/contracts/http';
+import type { Job, JobPage, JobTrail, Queue } from '@anime/contracts/http';
 import type { EventLog } from '@anime/event-store';
 import { isProblem, ProblemError } from '@anime/problem-details';
 import type { JobsReadModel, JobFilter } from '../adapters/postgres/jobs-read-model.js';
@@ -7,16 +7,10 @@ import type { JobDetail } from '../adapters/postgres/job-views.js';
 import { JOB_ENDS, type JobEnd } from '../domain/job/job.state.js';
 import { acknowledged } from './acknowledged.js';
 import { jobLinks } from './job-links.js';
-
-/** `?after=` and `?wait=` of a request; seconds. */
-export interface Waiting {
-  readonly after?: number | undefined;
-  readonly wait?: number | undefined;
-}
+import { passed, patience, type Waiting } from './waiting.js';
 
 export type JobReads = Pick<JobsReadModel, 'get' | 'list' | 'events' | 'queue' | 'position' | 'waitFor'>;
 
-const DEFAULT_WAIT_MS = DEFAULT_POSITION_WAIT_S * 1_000;
 /** How often a job is looked at while somebody waits for its end. */
 const LOOK_MS = 50;
 /** A cancel must not hang on a read-model that is slow: without its answer the wish is simply stored. */
@@ -52,14 +46,14 @@ export class JobQueries {
    */
   async job(jobId: string, waiting: Waiting): Promise<Job> {
     const deadline = performance.now() + (waiting.wait ?? 0) * 1_000;
-    await this.#passed(waiting);
+    await passed(this.#reads, waiting, this.#stopping);
     const job = await this.#visible(jobId);
     return withLinks(waiting.after === undefined ? await this.#endedOrLate(job, deadline) : job);
   }
 
   /** The trail of one job; throws as `job` does. */
   async trail(jobId: string, waiting: Waiting): Promise<JobTrail> {
-    await this.#passed(waiting);
+    await passed(this.#reads, waiting, this.#stopping);
     await this.#visible(jobId);
     // Asked for before the rows, so that the rows are at least as new as the answer says.
     const position = await this.#reads.position();
@@ -68,7 +62,7 @@ export class JobQueries {
 
   /** A page of jobs. @throws ProblemError `bad-cursor`, `position-not-reached`, `read-model-unavailable` */
   async list({ after, wait, ...filter }: JobFilter & Waiting): Promise<JobPage> {
-    await this.#passed({ after, wait });
+    await passed(this.#reads, { after, wait }, this.#stopping);
     const position = await this.#reads.position();
     const { from, to, project } = filter;
     const { items, nextCursor } = await this.#reads.list({
@@ -82,7 +76,7 @@ export class JobQueries {
 
   /** What waits and runs. @throws ProblemError `position-not-reached`, `read-model-unavailable` */
   async queue(waiting: Waiting): Promise<Queue> {
-    await this.#passed(waiting);
+    await passed(this.#reads, waiting, this.#stopping);
     const position = await this.#reads.position();
     return { ...(await this.#reads.queue()), position };
   }
@@ -120,17 +114,8 @@ export class JobQueries {
     }
   }
 
-  async #passed({ after, wait }: Waiting): Promise<void> {
-    if (after === undefined) return;
-    await this.#reads.waitFor(after, {
-      timeoutMs: wait === undefined ? DEFAULT_WAIT_MS : wait * 1_000,
-      signal: this.#stopping,
-    });
-  }
-
   async #visible(jobId: string): Promise<JobDetail> {
-    const waiting = { timeoutMs: DEFAULT_WAIT_MS, signal: this.#stopping };
-    const look = { log: this.#log, reads: this.#reads, waiting };
+    const look = { log: this.#log, reads: this.#reads, waiting: patience(this.#stopping) };
     const job = await acknowledged(look, 'job', jobId, () => this.#reads.get(jobId));
     if (job === undefined) throw new ProblemError('job-not-found', `there is no job ${jobId}`);
     return job;

@@ -1,12 +1,12 @@
-import { DEFAULT_POSITION_WAIT_S, type Project, type ProjectPage } from '@anime/contracts/http';
+import type { Project, ProjectPage } from '@anime/contracts/http';
 import type { EventLog } from '@anime/event-store';
 import { ProblemError } from '@anime/problem-details';
 import type { JobsReadModel } from '../adapters/postgres/jobs-read-model.js';
 import type { ProjectFilter, ProjectsReadModel } from '../adapters/postgres/projects-read-model.js';
 import { projectIdNamed } from '../domain/project/project-name.js';
 import { acknowledged } from './acknowledged.js';
-import type { Waiting } from './job-queries.js';
 import { projectLinks } from './project-links.js';
+import { passed, patience, type Waiting } from './waiting.js';
 
 export interface ProjectQueriesDeps {
   readonly reads: Pick<ProjectsReadModel, 'get' | 'list' | 'position' | 'waitFor'>;
@@ -28,8 +28,8 @@ export class ProjectQueries {
 
   /** A page of projects. @throws ProblemError `bad-cursor`, `position-not-reached`, `read-model-unavailable` */
   async list({ after, wait, ...filter }: ProjectFilter & Waiting): Promise<ProjectPage> {
-    const { reads } = this.#deps;
-    if (after !== undefined) await reads.waitFor(after, this.#upTo(wait));
+    const { reads, stopping } = this.#deps;
+    await passed(reads, { after, wait }, stopping);
     const position = await reads.position();
     const { items, nextCursor } = await reads.list(filter);
     return { projects: items, nextCursor, position };
@@ -40,18 +40,13 @@ export class ProjectQueries {
    * @param name its slug or id
    * @throws ProblemError `project-not-found`, `position-not-reached`, `read-model-unavailable`, `log-unavailable`
    */
-  async project(name: string, { after, wait }: Waiting): Promise<Project> {
-    const { reads, jobs, log, studio } = this.#deps;
-    const limit = this.#upTo(wait);
-    if (after !== undefined) await Promise.all([reads.waitFor(after, limit), jobs.waitFor(after, limit)]);
+  async project(name: string, waiting: Waiting): Promise<Project> {
+    const { reads, jobs, log, studio, stopping } = this.#deps;
+    await Promise.all([passed(reads, waiting, stopping), passed(jobs, waiting, stopping)]);
     const id = projectIdNamed(studio, name);
-    const look = { log, reads, waiting: this.#upTo(undefined) };
+    const look = { log, reads, waiting: patience(stopping) };
     const project = await acknowledged(look, 'project', id, () => reads.get(id));
     if (project === undefined) throw new ProblemError('project-not-found', `there is no project ${name}`);
     return { ...project, jobs: await jobs.counts(id), links: projectLinks(project) };
-  }
-
-  #upTo(wait: number | undefined) {
-    return { timeoutMs: (wait ?? DEFAULT_POSITION_WAIT_S) * 1_000, signal: this.#deps.stopping };
   }
 }

@@ -1,0 +1,47 @@
+import type { FollowOptions } from '../event-log.js';
+import { Follower } from './follower.js';
+import { SharedReader, type SharedReaderOptions } from './shared-reader.js';
+
+/** Positions: about what is read in two seconds. So long may one who is ahead wait for one who comes from behind. */
+const NEAR = 20_000;
+
+/** All who follow the log in this process: those who are near each other read it together. */
+export class LogFollowers {
+  readonly #options: Pick<SharedReaderOptions, 'link' | 'source' | 'readers'>;
+  readonly #readers = new Set<SharedReader>();
+
+  constructor(options: Pick<SharedReaderOptions, 'link' | 'source' | 'readers'>) {
+    this.#options = options;
+  }
+
+  /** As `EventLog.follow`. */
+  follow(options: FollowOptions): Promise<void> {
+    const follower = new Follower(options);
+    this.#seat(follower);
+    return follower.ended;
+  }
+
+  #seat(follower: Follower): void {
+    if (follower.over) return;
+    const near = this.#near(follower.at.position);
+    if (near !== undefined) return near.add(follower);
+    const reader: SharedReader = new SharedReader({
+      ...this.#options,
+      onLate: (late) => this.#seat(late),
+      onBetween: () => {
+        const other = this.#near(reader.position, reader);
+        if (other !== undefined) reader.moveTo(other);
+      },
+    });
+    this.#readers.add(reader);
+    reader.add(follower);
+    void reader.run().finally(() => this.#readers.delete(reader));
+  }
+
+  #near(position: number, not?: SharedReader): SharedReader | undefined {
+    for (const reader of this.#readers) {
+      if (reader !== not && Math.abs(reader.position - position) <= NEAR) return reader;
+    }
+    return undefined;
+  }
+}
