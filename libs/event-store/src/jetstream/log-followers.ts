@@ -2,8 +2,8 @@ import type { FollowOptions } from '../event-log.js';
 import { Follower } from './follower.js';
 import { SharedReader, type SharedReaderOptions } from './shared-reader.js';
 
-/** Positions: about what is read in two seconds. So long may one who is ahead wait for one who comes from behind. */
-const NEAR = 20_000;
+/** Positions: what is read in less than half a second. So long may one who is ahead wait for one who comes from behind. */
+const NEAR = 2_000;
 
 /** All who follow the log in this process: those who are near each other read it together. */
 export class LogFollowers {

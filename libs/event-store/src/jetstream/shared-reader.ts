@@ -15,8 +15,8 @@ import type { NatsLink } from './nats-link.js';
 import { pause } from './pause.js';
 
 const RETRY_MS = 250;
-/** How long those who are done with a batch wait for the others. */
-const PATIENCE_MS = 2_000;
+/** How long those who are done with a batch wait for the others: the end of a key must be seen within a second. */
+const PATIENCE_MS = 500;
 
 interface Read {
   readonly entry: LogEntry;
