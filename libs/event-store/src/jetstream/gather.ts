@@ -9,6 +9,9 @@ export interface Gathered<Item> {
 /** How long a batch waits for messages that the server said are coming. */
 const LINGER_MS = 5;
 
+/** Messages read in one turn of the event loop; about a millisecond. */
+const READ_AT_ONCE = 16;
+
 /**
  * Puts delivered messages into batches: what is there is taken at once, up to `max`; messages that the server has
  * announced (`pending`) are waited for a few milliseconds. So a live message is handed on without delay. At most `max`
@@ -60,6 +63,8 @@ class ItemBuffer<Item> {
         const item = this.read(message);
         if (item === undefined) return;
         this.#items.push(item);
+        // Else what waits meanwhile, e.g. for PostgreSQL's answers, would wait until all that the client holds is read.
+        if (this.size % READ_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
         this.#pending = message.info.pending;
         if (this.size === 1 || this.size >= this.max || this.#pending === 0) this.#wake?.();
         if (this.size >= this.max) await new Promise<void>((resolve) => (this.#room = resolve));
