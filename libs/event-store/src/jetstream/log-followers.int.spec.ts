@@ -160,7 +160,7 @@ describe('several followers of one log in a process', () => {
     const { studio, log } = await filled(1);
     const live = follow(log);
     await hasRead(live, 1);
-    const FAR = 25_000;
+    const FAR = 6_000;
     const garbage = { subject: `${studio.root}.nonsense`, data: 'garbage' };
     for (let end = 1; end < FAR; end += 1_000)
       await Promise.all(upTo(Math.min(1_000, FAR - end)).map(() => studio.putRaw(garbage)));
