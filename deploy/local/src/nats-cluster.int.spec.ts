@@ -1,8 +1,9 @@
-import { copyFile, readFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { JobCancelRequestedV2, SERVICES } from '@anime/contracts';
-import type { NatsServer, NatsServerOptions } from '@anime/embedded-servers';
+import { startNatsServer, type NatsServer, type NatsServerOptions } from '@anime/embedded-servers';
 import {
   natsUrlFor,
   openLog,
@@ -15,24 +16,38 @@ import {
 import { testEvent } from '@anime/event-store/testing';
 import { eventually, startNatsCluster, type ClusterMember, type NatsCluster } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
 
+const COMPOSE = fileURLToPath(new URL('../../compose/nats-cluster.yml', import.meta.url));
 const CONFIG = fileURLToPath(new URL('../../nats/cluster.conf', import.meta.url));
 const PASSWORD = 'p-of-the-test';
-const env = Object.fromEntries([...SERVICES, PROVISION_USER].map((user) => [passwordVariable(user), PASSWORD]));
+const passwords = Object.fromEntries(
+  [...SERVICES, PROVISION_USER, 'route'].map((user) => [passwordVariable(user), PASSWORD]),
+);
 const HOSTS = ['nats', 'nats-2', 'nats-3'] as const;
+/** Where the members listen for each other, in the order of the hosts. */
+let ports: readonly number[] = [];
+
+/** The variable of the routes as deploy/compose/nats-cluster.yml has it, with other hosts and ports. */
+async function routesTo(ports: readonly number[], login = `route:${PASSWORD}@`): Promise<Record<string, string>> {
+  const compose = parse(await readFile(COMPOSE, 'utf8'), { merge: true }) as ComposeOfCluster;
+  let routes = compose.services.nats.environment.ANIME_NATS_ROUTES;
+  HOSTS.forEach((host, n) => {
+    routes = routes.replace(`@${host}:6222`, `@127.0.0.1:${ports[n]}`);
+  });
+  return { ANIME_NATS_ROUTES: routes.replaceAll('route:${ANIME_NATS_PASSWORD_ROUTE}@', login) };
+}
 
 /** The very configuration; only hosts, their ports and the folder of the container are others here. */
 async function member({ name, dataDir, routePort, routePorts }: ClusterMember): Promise<NatsServerOptions> {
+  ports = routePorts;
   await copyFile(path.join(path.dirname(CONFIG), 'users.conf'), path.join(dataDir, 'users.conf'));
-  let extraConfig = (await readFile(CONFIG, 'utf8'))
+  const extraConfig = (await readFile(CONFIG, 'utf8'))
     .replace('0.0.0.0:6222', `127.0.0.1:${routePort}`)
     .replace('/data', `${dataDir}/volume`)
     .replace('127.0.0.1:8222', '127.0.0.1:-1');
-  HOSTS.forEach((host, n) => {
-    extraConfig = extraConfig.replace(`//${host}:6222`, `//127.0.0.1:${routePorts[n]}`);
-  });
   // The file itself switches JetStream on, with a folder for each.
-  return { name, extraConfig, env, jetstream: false };
+  return { name, extraConfig, env: { ...passwords, ...(await routesTo(routePorts)) }, jetstream: false };
 }
 
 describe('the cluster of deploy/nats/cluster.conf', () => {
@@ -80,6 +95,25 @@ describe('the cluster of deploy/nats/cluster.conf', () => {
     expect(read).toEqual(positions);
   }, 120_000);
 
+  it.each([
+    ['no', ''],
+    ['another', 'route:p-of-somebody@'],
+  ])('takes no further server that comes with %s password', async (_, login) => {
+    const dataDir = await mkdtemp(path.join(tmpdir(), 'anime-stranger-'));
+    const { ANIME_NATS_ROUTES: routes } = await routesTo(ports, login);
+    const extraConfig = `cluster {\n  name: anime\n  listen: "127.0.0.1:-1"\n  routes: ${routes}\n}`;
+    const stranger = await startNatsServer({ name: 'stranger', dataDir, jetstream: false, extraConfig });
+    try {
+      const refusals = async (): Promise<string[]> =>
+        (await readFile(path.join(dataDir, 'nats-server.log'), 'utf8')).match(/rid:\d+ .*Authorization Violation/g) ??
+        [];
+      await eventually(async () => (await refusals()).length >= HOSTS.length, { what: 'the stranger is refused' });
+    } finally {
+      await stranger.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  });
+
   it('takes nothing while two are away, says so, and goes on when they are back', async () => {
     const [first, second] = cluster.servers;
     await Promise.all([first?.kill(), second?.kill()]);
@@ -90,6 +124,9 @@ describe('the cluster of deploy/nats/cluster.conf', () => {
   }, 120_000);
 });
 
+interface ComposeOfCluster {
+  readonly services: { readonly nats: { readonly environment: { readonly ANIME_NATS_ROUTES: string } } };
+}
 interface StreamInfo {
   readonly cluster: { readonly leader?: string };
 }

@@ -6,6 +6,8 @@ import {
   executorIdOf,
   natsUrlFor,
   openLog,
+  passwordVariable,
+  PROVISION_USER,
   quoted,
   renderNatsUsers,
   studioRights,
@@ -142,10 +144,11 @@ describe('nats-users', () => {
     for (const name of ['gpu-c', 'comfyui-2']) expect(byServers.out).toContain(durable(name));
   });
 
-  it('makes a new password for each user every time, that nats-server reads as a word', async () => {
+  it('makes a new password for each user, and for the routes of a cluster, every time, that nats-server reads as a word', async () => {
     const lines = async (): Promise<string[]> => (await anime(['nats-users', '--passwords'])).out.trim().split('\n');
     const [first, second] = [await lines(), await lines()];
-    expect(first).toHaveLength(SERVICES.length + 1);
+    const logins = [...SERVICES, PROVISION_USER, 'route'];
+    expect(first.map((line) => line.split('=')[0])).toEqual(logins.map((login) => passwordVariable(login)));
     expect(new Set([...first, ...second]).size).toBe(2 * first.length);
     for (const line of first) expect(line).toMatch(/^ANIME_NATS_PASSWORD_[A-Z_]+=p[0-9a-f]{40}$/);
   });

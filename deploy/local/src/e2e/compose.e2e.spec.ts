@@ -33,6 +33,14 @@ interface Compose {
 const read = async (file: string): Promise<string> => readFile(path.join(ROOT, file), 'utf8');
 const composeOf = async (file: string): Promise<Compose> => parse(await read(file), { merge: true }) as Compose;
 
+/** What a service reads and docker-compose.yml does not set, and why. */
+const NOT_SET: Readonly<Record<string, string>> = {
+  PORT: 'each container has its own ports: the default is published',
+  ANIME_LOCAL_USER: 'possible only where HOST is loopback',
+  'gateway ANIME_LIBRARY_DIR': 'it has no library mounted',
+  'gateway ANIME_WORKFLOWS_DIR': 'the templates lie in the image',
+};
+
 /** The variables that a service reads, with their defaults, as its `--help` lists them. */
 async function variablesOf(service: ServiceName): Promise<string> {
   const { stdout } = await run(process.execPath, [path.join(ROOT, 'services', service, 'dist/main.js'), '--help']);
@@ -64,6 +72,16 @@ describe('docker-compose.yml', () => {
       }
     },
   );
+
+  it.each(SERVICES)('lets .env set every variable that %s reads', async (name) => {
+    const read = [...(await variablesOf(name)).matchAll(/^ {2}([A-Z][A-Z_]+) /gm)].map(([, variable = '']) => variable);
+    expect(read).toContain('LOG_LEVEL');
+    const { environment = {} } = of(name);
+    const missing = read.filter((variable) => !(variable in environment));
+    expect(missing.filter((variable) => !(variable in NOT_SET) && !(`${name} ${variable}` in NOT_SET))).toEqual([]);
+    for (const [variable, value] of Object.entries(environment))
+      if (value.startsWith('${')) expect(value).toMatch(new RegExp(`^\\$\\{${variable}:-[^}]*\\}$`));
+  });
 
   it('publishes a port only to this machine, and the one that the service has', async () => {
     for (const [name, { ports = [] }] of Object.entries(compose.services)) {
@@ -110,6 +128,19 @@ describe('docker-compose.yml', () => {
       expect(url).toContain(`nats://${user}:\${${passwordOf(user)}}@`);
       const hosts = url.split(',').map((address) => new URL(address.replace(/\/\/.*@/, '//')).host);
       expect(hosts).toEqual(servers.map((server) => `${server}:4222`));
+    }
+  });
+
+  it('gives each server of the cluster its routes to all of them, with the login that they ask for', async () => {
+    const { services } = await composeOf('deploy/compose/nats-cluster.yml');
+    const servers = ['nats', 'nats-2', 'nats-3'];
+    for (const server of servers) {
+      const { ANIME_NATS_PASSWORD_ROUTE: password = '', ANIME_NATS_ROUTES: routes = '' } =
+        services[server]?.environment ?? {};
+      expect(password).toMatch(/^\$\{ANIME_NATS_PASSWORD_ROUTE:\?[^}]+\}$/);
+      expect(JSON.parse(routes)).toEqual(
+        servers.map((host) => `nats-route://route:\${ANIME_NATS_PASSWORD_ROUTE}@${host}:6222`),
+      );
     }
   });
 

@@ -11,6 +11,9 @@ interface UsersOptions {
   readonly passwords?: boolean;
 }
 
+/** What the servers of a cluster log in to each other with: no user of a service (deploy/nats/cluster.conf). */
+const ROUTE_LOGIN = 'route';
+
 /** What executors without names are called (COMFYUI_URLS): so many servers need no list. */
 const UNNAMED = 'comfyui-1,comfyui-2,comfyui-3,comfyui-4';
 
@@ -69,5 +72,6 @@ function configurationOf(users: readonly UserRights[]): string {
 
 function passwordLines(users: readonly UserRights[]): string {
   // nats-server reads a variable as a value of its configuration: one that begins with a digit would be a number.
-  return users.map(({ user }) => `${passwordVariable(user)}=p${randomBytes(20).toString('hex')}\n`).join('');
+  const logins = [...users.map(({ user }) => user), ROUTE_LOGIN];
+  return logins.map((login) => `${passwordVariable(login)}=p${randomBytes(20).toString('hex')}\n`).join('');
 }
