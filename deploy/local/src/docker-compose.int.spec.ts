@@ -17,6 +17,11 @@ interface JetStreamInfo {
   readonly config: { readonly sync_always?: boolean; readonly store_dir: string };
 }
 
+/** Of a stream's INFO and UPDATE. */
+interface Answer {
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
 describe('the NATS of docker-compose.yml', () => {
   let dir: string;
   let service: string;
@@ -73,5 +78,27 @@ describe('the NATS of docker-compose.yml', () => {
     expect(await log.end()).toBe(0);
     await log.close();
     await expect(provision({ natsUrl: server.url })).rejects.toThrow(/Authorization Violation/);
+  });
+
+  it('lets provision limit the bucket of blobs as the README says, and leaves the limit when streams are made again', async () => {
+    await using server = await start();
+    const readme = await readFile(path.join(ROOT, 'README.md'), 'utf8');
+    const [, inbox, stream] = /^nats .*--inbox-prefix (\S+) stream edit (\S+) --max-bytes/m.exec(readme) ?? [];
+    expect(inbox).toBe(`_INBOX.${PROVISION_USER}`);
+    const natsUrl = natsUrlFor(server.url, PROVISION_USER, env[passwordVariable(PROVISION_USER)] ?? 'no variable');
+    await provision({ natsUrl });
+    const log = openLog({ natsUrl, name: 'operator' }); // its answers come below that very prefix
+    try {
+      const nc = await log.connected();
+      // What `nats stream edit` asks.
+      const ask = async (verb: string, body?: object): Promise<Answer> =>
+        (await nc.request(`$JS.API.STREAM.${verb}.${stream}`, JSON.stringify(body ?? {}))).json<Answer>();
+      const { config } = await ask('INFO');
+      expect(await ask('UPDATE', { ...config, max_bytes: 1e6 })).toMatchObject({ config: { max_bytes: 1e6 } });
+      await provision({ natsUrl });
+      expect(await ask('INFO')).toMatchObject({ config: { max_bytes: 1e6 } });
+    } finally {
+      await log.close();
+    }
   });
 });

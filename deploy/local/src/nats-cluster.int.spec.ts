@@ -90,9 +90,13 @@ describe('the cluster of deploy/nats/cluster.conf', () => {
     await killed.restart();
     const positions = [...before, ...meanwhile, await append()];
     expect(positions).toEqual([1, 2, 3, 4, 5]);
-    const read: number[] = [];
-    for await (const entry of log.read({ after: 0 })) if (entry.status === 'event') read.push(entry.position);
-    expect(read).toEqual(positions);
+    // As with appending: while the server that was killed comes back, a request may find nobody who answers.
+    const read = async (): Promise<number[]> => {
+      const found: number[] = [];
+      for await (const entry of log.read({ after: 0 })) if (entry.status === 'event') found.push(entry.position);
+      return found;
+    };
+    expect(await eventually(read, { what: 'the log is read' })).toEqual(positions);
   }, 120_000);
 
   it.each([

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { SERVICES, type ServiceName } from '@anime/contracts';
+import { CATALOGUE, SERVICES, type ServiceName } from '@anime/contracts';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 
@@ -224,6 +224,18 @@ describe('docker-compose.yml', () => {
     expect(await read('deploy/docker/Dockerfile')).toContain('WORKDIR /app/services/${SERVICE}\n');
     const { stdout } = await run(process.execPath, [script, '--help'], { cwd: path.join(ROOT, 'services', service) });
     expect(stdout).toContain('Rebuilds');
+  });
+
+  it('is told to be replaced so that readers of a new version come before its writer, and no container is signalled', async () => {
+    const howTo = await read('docs/how-to/docker.md');
+    const blocks = [...howTo.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block);
+    expect(blocks.join('')).toContain('docker compose restart nats');
+    expect(blocks.join('')).not.toContain('docker compose kill');
+    const [, name = '', block = ''] = /For `([^`]+)`, which.*?```sh\n(.*?)```/s.exec(howTo) ?? [];
+    const rounds = [...block.matchAll(/--no-deps (.*)$/gm)].map(([, services = '']) => services.split(' '));
+    const writer = CATALOGUE.contracts.find(({ type, version }) => `${type}.v${version}` === name)?.producer;
+    expect(rounds.at(-1)).toEqual([writer]);
+    expect(rounds.flat().toSorted()).toEqual([...SERVICES].toSorted());
   });
 
   it('gives Grafana the data sources that its dashboards ask', async () => {
