@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { SPANS, spanName } from '@anime/contracts/telemetry';
 import { quiet } from './quiet-exporter.js';
 
 /** A projection that catches up ends thousands at once; what is beyond this is dropped. */
@@ -84,7 +85,14 @@ async function instrument(): Promise<void> {
         requestHook: (span, { origin, path }) =>
           span.setAttributes({ 'url.full': `${origin}${path.split('?', 1)[0] ?? ''}`, 'url.query': '' }),
       }),
-      new PgInstrumentation({ requireParentSpan: true }),
+      new PgInstrumentation({
+        requireParentSpan: true,
+        // The instrumentation's own takes what stands before the first space, and of a prepared statement its name.
+        requestHook: (span, { query: { text }, connection: { database = '' } }) => {
+          const operation = /\w+/.exec(text)?.[0].toUpperCase() ?? '';
+          span.updateName(spanName(SPANS.database, { operation, database }));
+        },
+      }),
     ],
   });
 }
