@@ -21,9 +21,10 @@ const HELP = `
 Writes to standard output: put it into a file that nats-server's configuration includes, and reload nats-server
 (nats-server --signal reload) when it has changed. Passwords are read by nats-server from the variables that
 --passwords writes; each is a plain word that begins with a letter, or a bcrypt hash. A service logs in by its
-NATS_URL: nats://gateway:$ANIME_NATS_PASSWORD_GATEWAY@host. Commands that make streams or durables log in as provision.
-An executor that is not in the list can neither make its durable nor take orders: after adding a ComfyUI server, write the
-users anew. From the repository: npm run -s anime -- nats-users …
+NATS_URL: nats://gateway:$ANIME_NATS_PASSWORD_GATEWAY@host. ANIME_NATS_PASSWORD_ROUTE, always a plain word, is what the
+servers of a cluster log in to each other with (deploy/nats/cluster.conf).
+Commands that make streams or durables log in as provision. An executor that is not in the list can neither make its durable nor
+take orders: after adding a ComfyUI server, write the users anew. From the repository: npm run -s anime -- nats-users …
 `;
 
 /** `anime nats-users` */
