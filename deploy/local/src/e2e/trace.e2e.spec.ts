@@ -295,10 +295,19 @@ describe('a trace', () => {
       return receiver.spans.some((span) => answersTraceQuery(query, span)) ? [] : [`${panel}: ${query}`];
     });
     expect(unanswered).toEqual([]);
-    expect(missingMetrics('sum by (colour) (anime_jobs_open{state="eaten"}) + anime_never', metrics)).toEqual([
+    const missing = (query: string) => missingMetrics(query, metrics);
+    expect(missing('sum by (colour) (anime_jobs_open{state="eaten"}) + anime_never')).toEqual([
       'anime_jobs_open: colour',
       'anime_jobs_open: state="eaten"',
       'anime_never',
+    ]);
+    expect(missing('sum(anime_jobs_open{service="nobody"})')).toEqual(['anime_jobs_open: service="nobody"']);
+    expect(missing('anime_jobs_open{colour!="red"}')).toContain('anime_jobs_open: colour');
+    expect(missing('sum((rate(anime_jobs_open[5m)')).toEqual([expect.stringMatching(/is no PromQL/)]);
+    const [histogram = ''] = metrics.flatMap(({ kind, name }) => (kind === 'histogram' ? [name] : []));
+    expect(missing(histogram)).toEqual([histogram]);
+    expect(missing(`histogram_quantile(0.9, sum by (service) (rate(${histogram}_bucket[5m])))`)).toEqual([
+      expect.stringMatching(/without le/),
     ]);
   });
 });

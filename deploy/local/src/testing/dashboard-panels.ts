@@ -3,6 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ReceivedSpan } from '@anime/testing';
 import type { EmittedMetric } from './emitted.js';
+import { readPromql, type Selector } from './promql.js';
 
 const FOLDER = fileURLToPath(new URL('../../../observability/grafana/dashboards', import.meta.url));
 /** What Prometheus adds to each series itself, and what every service's registry does. */
@@ -46,35 +47,44 @@ export async function dashboardQueries(): Promise<readonly PanelQuery[]> {
 
 /** What a PromQL query asks for and no service showed: a metric, a label of it, or a label's value. */
 export function missingMetrics(query: string, metrics: readonly EmittedMetric[]): readonly string[] {
-  const grouped = [...query.matchAll(/\b(?:by|without) \(([^)]*)\)/g)].flatMap(([, list = '']) => list.split(/,\s*/));
-  const asked = [...query.matchAll(/\b(anime_\w+)(?:\{([^}]*)\})?/g)];
-  if (asked.length === 0) return [`${query} asks for no metric of ours`];
-  return asked.flatMap(([, name = '', selector = '']) => {
-    const family = name.replace(/_(?:bucket|sum|count)$/, '');
-    const shown = metrics.filter((metric) =>
-      metric.kind === 'histogram' ? metric.name === family : metric.name === name,
-    );
-    if (shown.length === 0) return [name];
-    const labels = new Set([...COMMON_LABELS, ...shown.flatMap((metric) => metric.labels)]);
-    if (name.endsWith('_bucket')) labels.add('le');
-    const selected = [...selector.matchAll(/(\w+)(=~|=)"([^"]*)"/g)];
-    return [
-      ...[...grouped, ...selected.map(([, label = '']) => label)]
-        .filter((label) => !labels.has(label))
-        .map((label) => `${name}: ${label}`),
-      ...selected
-        .filter(([, label = '']) => label !== 'service')
-        .filter(([, label = '', operator, wanted = '']) => {
-          const values = shown.flatMap((metric) => metric.values[label] ?? []);
-          const matches =
-            operator === '='
-              ? (value: string) => value === wanted
-              : (value: string) => new RegExp(`^(?:${wanted})$`).test(value);
-          return !values.some(matches);
-        })
-        .map(([text]) => `${name}: ${text}`),
-    ];
-  });
+  const asked = readPromql(query);
+  if (asked === undefined) return [`${query} is no PromQL`];
+  if (asked.selectors.length === 0) return [`${query} asks for no metric of ours`];
+  return [
+    ...asked.quantileGroups
+      .filter((labels) => !labels.includes('le'))
+      .map(() => `${query} makes a quantile without le`),
+    ...asked.selectors.flatMap((selector) => missingOf(selector, asked.labels, metrics)),
+  ];
+}
+
+function missingOf(
+  { metric, matchers }: Selector,
+  grouped: readonly string[],
+  metrics: readonly EmittedMetric[],
+): string[] {
+  const [, family = '', suffix] = /^(.*?)(_bucket|_sum|_count)?$/.exec(metric) ?? [];
+  const shown = metrics.filter(({ kind, name }) =>
+    kind === 'histogram' ? suffix !== undefined && name === family : name === metric,
+  );
+  if (shown.length === 0) return [metric];
+  const labels = new Set([...COMMON_LABELS, ...shown.flatMap((each) => each.labels)]);
+  if (suffix === '_bucket') labels.add('le');
+  const valuesOf = (label: string): readonly string[] =>
+    label === 'service' ? shown.map(({ service }) => service) : shown.flatMap(({ values }) => values[label] ?? []);
+  return [
+    ...[...grouped, ...matchers.map(({ label }) => label)]
+      .filter((label) => !labels.has(label))
+      .map((label) => `${metric}: ${label}`),
+    ...matchers
+      .filter(({ label, operator, value }) => !valuesOf(label).some((each) => isMatch(each, operator, value)))
+      .map(({ label, operator, value }) => `${metric}: ${label}${operator}"${value}"`),
+  ];
+}
+
+function isMatch(value: string, operator: string, wanted: string): boolean {
+  const is = operator.endsWith('~') ? new RegExp(`^(?:${wanted})$`).test(value) : value === wanted;
+  return operator.startsWith('!') ? !is : is;
 }
 
 /** Whether a received span is one that a TraceQL query asks for; durations are not looked at. */

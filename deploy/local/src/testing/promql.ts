@@ -1,0 +1,50 @@
+import type { SyntaxNode } from '@lezer/common';
+import { parser } from '@prometheus-io/lezer-promql';
+
+/** What a PromQL query asks for. */
+export interface PromqlQuery {
+  readonly selectors: readonly Selector[];
+  /** Labels that series are grouped or matched by. */
+  readonly labels: readonly string[];
+  /** The groups, each as its labels, out of which a quantile of a histogram is made. */
+  readonly quantileGroups: readonly (readonly string[])[];
+}
+
+export interface Selector {
+  readonly metric: string;
+  readonly matchers: readonly { readonly label: string; readonly operator: string; readonly value: string }[];
+}
+
+/** Reads a query by Prometheus' own grammar; Grafana's variables stand for durations. @returns undefined when it is no PromQL */
+export function readPromql(query: string): PromqlQuery | undefined {
+  const text = query.replaceAll(/\$\w+/g, '5m');
+  const root = parser.parse(text).topNode;
+  const said = ({ from, to }: SyntaxNode): string => text.slice(from, to);
+  if (all(root, '⚠').length > 0) return undefined;
+  const grouped = (node: SyntaxNode): string[] =>
+    all(node, 'GroupingLabels').flatMap((list) => all(list, 'LabelName').map(said));
+  return {
+    selectors: all(root, 'VectorSelector').map((selector) => ({
+      metric: all(selector, 'Identifier').map(said)[0] ?? '',
+      matchers: all(selector, 'UnquotedLabelMatcher').map((matcher) => ({
+        label: all(matcher, 'LabelName').map(said)[0] ?? '',
+        operator: all(matcher, 'MatchOp').map(said)[0] ?? '',
+        value: (all(matcher, 'StringLiteral').map(said)[0] ?? '""').slice(1, -1),
+      })),
+    })),
+    labels: grouped(root),
+    quantileGroups: all(root, 'FunctionCall')
+      .filter((call) => call.firstChild?.firstChild?.name === 'HistogramQuantile')
+      .flatMap((call) => all(call, 'AggregateModifier').filter((modifier) => modifier.firstChild?.name === 'By'))
+      .map(grouped),
+  };
+}
+
+/** The nodes of this name in a part of the tree, itself included. */
+function all(node: SyntaxNode, name: string): SyntaxNode[] {
+  const found: SyntaxNode[] = [];
+  node.cursor().iterate((each) => {
+    if (each.name === name) found.push(each.node);
+  });
+  return found;
+}
