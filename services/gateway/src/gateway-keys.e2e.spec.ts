@@ -143,11 +143,12 @@ describe('two gateways of a studio', () => {
     const msToOther: number[] = [];
     for (const { id, key } of [made, await issue(), await issue()]) {
       await eventually(async () => (await statusFor(second, key)) === 200, { what: 'the other knows the key' });
+      // From the request on, as the answer waits until the gateway that is asked has itself read the event.
+      const asked = performance.now();
       await unwrap(client.POST('/api/anime/keys/{id}/revoke', { params: { path: { id } } }));
-      const answered = performance.now();
       expect(await isRefused(first, key)).toBe(true);
       await eventually(() => isRefused(second, key), { what: 'the other refuses the key', intervalMs: 1 });
-      msToOther.push(performance.now() - answered);
+      msToOther.push(performance.now() - asked);
     }
     // The second is the promise; a busy machine may hold one of them up.
     expect(Math.min(...msToOther)).toBeLessThan(1_000);
