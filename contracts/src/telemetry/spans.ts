@@ -159,7 +159,7 @@ export const SPANS = {
     kind: 'client',
     services: ['gateway', 'orchestrator'],
     description: 'a statement; its text has placeholders and no values',
-    attributes: DATABASE,
+    attributes: [...DATABASE, 'db.postgresql.plan'],
     instrumentation: '@opentelemetry/instrumentation-pg',
   }),
   databaseConnect: span({

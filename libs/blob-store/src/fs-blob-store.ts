@@ -151,7 +151,13 @@ export class FsBlobStore implements BlobStore {
   }
 
   async #prepare(): Promise<void> {
-    await onDisk('Opening the blob store', () => mkdir(this.#temporary, { recursive: true }));
+    await onDisk('Opening the blob store', async () => {
+      const first = await mkdir(this.#temporary, { recursive: true });
+      if (first === undefined) return;
+      // Each folder that was made survives a power cut once the one above it is flushed.
+      for (let made = this.#temporary; made.startsWith(first); made = path.dirname(made))
+        await flushFolder(path.dirname(made));
+    });
     const stale = Date.now() - STALE_AFTER_MS;
     for (const name of await onDisk('Opening the blob store', () => readdir(this.#temporary))) {
       const file = path.join(this.#temporary, name);

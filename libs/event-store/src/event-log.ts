@@ -40,6 +40,11 @@ export interface FollowOptions {
   /** Ends the call normally. */
   readonly signal: AbortSignal;
   readonly maxBatch?: number;
+  /**
+   * Reads the log once with others who say so too, while they are near each other; they go at the pace of the slowest. Not
+   * for one that must hear of an event at once, whatever the others wait for. Default false.
+   */
+  readonly together?: boolean;
   /** Called one batch at a time, in order, and once with no entries when the log has nothing behind `after`. */
   readonly onBatch: (batch: Batch) => Promise<void>;
 }

@@ -107,6 +107,8 @@ export class LogReader {
       after: checkpoint,
       signal,
       ...(row.maxBatch === undefined ? {} : { maxBatch: row.maxBatch }),
+      // A read-model waits for PostgreSQL; nobody who keeps keys or decides shall wait for that, too.
+      together: row.kind === 'projection',
       onBatch: (batch) => this.#onBatch(batch),
     });
   }

@@ -28,7 +28,7 @@ export async function runMain(service: string, moduleUrl: string, main: () => Pr
   process.on('unhandledRejection', die('unhandled rejection'));
   try {
     requireNode();
-    await startTelemetry(service, packageVersion(moduleUrl));
+    await startTelemetry(service, packageVersion(moduleUrl), logger);
     await main();
   } catch (error) {
     if (error instanceof HelpAsked) {

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { SPANS, spanName } from '@anime/contracts/telemetry';
+import type { Logger } from './logger.js';
 import { quiet } from './quiet-exporter.js';
+import { watched } from './watched-exporter.js';
 
 /** A projection that catches up ends thousands at once; what is beyond this is dropped. */
 const MAX_HELD_SPANS = 16_384;
@@ -19,8 +22,9 @@ export function telemetryInstance(): string | undefined {
  * OTEL_EXPORTER_OTLP_ENDPOINT set, spans are also exported (OTLP over HTTP), among them those of PostgreSQL and outgoing
  * HTTP; without it ids are made and nothing is recorded, as a log outlives the wish to look into it. Must run before
  * `undici` and `pg` are loaded, so call it first in `main.ts` and import the rest dynamically behind it (`runMain` does).
+ * @param logger told when spans cannot be exported
  */
-export async function startTelemetry(service: string, version: string): Promise<void> {
+export async function startTelemetry(service: string, version: string, logger: Logger): Promise<void> {
   if (instance !== undefined) return;
   instance = randomUUID();
   const [
@@ -49,7 +53,7 @@ export async function startTelemetry(service: string, version: string): Promise<
     spanProcessors: isExported
       ? [
           new BatchSpanProcessor({
-            exporter: await exporter(),
+            exporter: await exporter(logger),
             maxQueueSize: MAX_HELD_SPANS,
             scheduledDelayMillis: SEND_EVERY_MS,
           }),
@@ -64,9 +68,9 @@ export async function startTelemetry(service: string, version: string): Promise<
   running = provider;
 }
 
-async function exporter() {
+async function exporter(logger: Logger) {
   const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
-  return quiet(new OTLPTraceExporter());
+  return watched(quiet(new OTLPTraceExporter()), logger);
 }
 
 /** Work without a cause of its own, as in polling, would fill the receiver with traces of one span. */
@@ -84,7 +88,14 @@ async function instrument(): Promise<void> {
         requestHook: (span, { origin, path }) =>
           span.setAttributes({ 'url.full': `${origin}${path.split('?', 1)[0] ?? ''}`, 'url.query': '' }),
       }),
-      new PgInstrumentation({ requireParentSpan: true }),
+      new PgInstrumentation({
+        requireParentSpan: true,
+        // The instrumentation's own takes what stands before the first space, and of a prepared statement its name.
+        requestHook: (span, { query: { text }, connection: { database = '' } }) => {
+          const operation = /\w+/.exec(text)?.[0].toUpperCase() ?? '';
+          span.updateName(spanName(SPANS.database, { operation, database }));
+        },
+      }),
     ],
   });
 }

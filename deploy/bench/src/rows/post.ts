@@ -97,7 +97,7 @@ interface Beside {
   readonly others: number;
 }
 
-/** Product and baseline have the same neighbours: the jobs of each window keep the stack busy far into the next one. */
+/** Product and baseline both have the busy stack beside them: the jobs of each window keep it so far into the next one. */
 async function wholeStack(context: BenchContext): Promise<Measured> {
   await using studio = await BenchStudio.start(context, { postgres: true, simulators: 1 });
   context.step('starting the whole stack');

@@ -9,6 +9,8 @@ import { TestStudio } from '../testing/test-studio.js';
 const ROUNDS = Number(process.env['ANIME_CRASH_ROUNDS'] ?? 1);
 const PAUSE_MS = 3_000;
 const OPEN_JOBS = 12;
+/** So many stay open while new ones are asked for. */
+const LEAST_OPEN = 10;
 /** So many at least: in the long run 50, in the short one more than were open at once. */
 const LEAST_JOBS = ROUNDS < 8 ? OPEN_JOBS + 1 : 50;
 const VICTIMS = [...SERVICES, 'nats-server', 'PostgreSQL'] as const;
@@ -83,8 +85,8 @@ describe('a studio whose processes are killed again and again', () => {
       const kills = await killAll(feeder);
       await feeder.allEnded();
 
-      const metWork = kills.filter(({ openJobs }) => openJobs > 0).length;
-      say(`${feeder.jobs.length} jobs; ${metWork} of ${kills.length} kills met open work`);
+      const metWork = kills.filter(({ openJobs }) => openJobs >= LEAST_OPEN).length;
+      say(`${feeder.jobs.length} jobs; ${metWork} of ${kills.length} kills met ${LEAST_OPEN} or more that were open`);
       expect(metWork).toBeGreaterThanOrEqual((2 / 3) * kills.length);
       expect(feeder.jobs.length).toBeGreaterThanOrEqual(LEAST_JOBS);
       expect([...feeder.accepted].filter((jobId) => !feeder.jobs.includes(jobId))).toEqual([]);

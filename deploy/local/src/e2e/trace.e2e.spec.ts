@@ -238,6 +238,8 @@ describe('a trace', () => {
       ...attributes.filter((key) => definition?.attributes.includes(key) !== true).map((key) => `${name}: ${key}`),
     ]);
     expect([...new Set(beyond)]).toEqual([]);
+    const statements = seen.flatMap(({ name }) => /^pg\.query:(\S+)/.exec(name)?.[1] ?? []);
+    expect(new Set(statements)).toEqual(new Set(['SELECT', 'INSERT', 'UPDATE', 'BEGIN', 'COMMIT']));
     expect(receiver.spans.length).toBeGreaterThan(100);
     expect(receiver.text()).not.toContain(WORD);
     for (const span of receiver.spans) expect(text(span.attributes['url.full'] ?? '')).not.toContain('?');

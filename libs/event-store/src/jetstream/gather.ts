@@ -62,10 +62,11 @@ class ItemBuffer<Item> {
         if (this.#closed) return;
         const item = this.read(message);
         if (item === undefined) return;
+        // Both at once: whoever takes the items must know whether they are the last.
         this.#items.push(item);
+        this.#pending = message.info.pending;
         // Else what waits meanwhile, e.g. for PostgreSQL's answers, would wait until all that the client holds is read.
         if (this.size % READ_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
-        this.#pending = message.info.pending;
         if (this.size === 1 || this.size >= this.max || this.#pending === 0) this.#wake?.();
         if (this.size >= this.max) await new Promise<void>((resolve) => (this.#room = resolve));
       }

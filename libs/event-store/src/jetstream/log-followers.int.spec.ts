@@ -23,18 +23,21 @@ interface Following {
 interface How {
   readonly after?: Checkpoint;
   readonly maxBatch?: number;
+  /** Default true. */
+  readonly together?: boolean;
   /** Awaited for each batch, before it counts as read. */
   readonly work?: (batch: Batch) => Promise<void>;
 }
 
 /** Follows until stopped, and keeps what it is handed. */
-function follow(log: JetStreamLog, { after = START, maxBatch, work }: How = {}): Following {
+function follow(log: JetStreamLog, { after = START, maxBatch, together = true, work }: How = {}): Following {
   const stop = new AbortController();
   const entries: LogEntry[] = [];
   let caughtUp = false;
   const ended = log.follow({
     after,
     signal: stop.signal,
+    together,
     ...(maxBatch === undefined ? {} : { maxBatch }),
     onBatch: async (batch) => {
       await work?.(batch);
@@ -154,6 +157,20 @@ describe('several followers of one log in a process', () => {
       [1, true, 4],
     ]);
     await Promise.all([idle, other].map((one) => one.stop()));
+  });
+
+  it('keep nobody who reads alone, however slow they are and however much lies before them', async () => {
+    const { log, at } = await filled(300);
+    const go = Promise.withResolvers<void>();
+    const slow = [1, 2].map(() => follow(log, { maxBatch: 100, work: () => go.promise }));
+    const alone = follow(log, { after: at(300), together: false });
+    await eventually(alone.caughtUp, { what: 'it has nothing to read' });
+    await log.append(cancelRequested());
+    await hasRead(alone, 301);
+    for (const one of slow) expect(one.positions()).toEqual([]);
+    go.resolve();
+    for (const one of slow) await hasRead(one, 301);
+    await Promise.all([alone, ...slow].map((one) => one.stop()));
   });
 
   it('read by themselves while they are far from each other', async () => {

@@ -5,7 +5,7 @@ import { SharedReader, type SharedReaderOptions } from './shared-reader.js';
 /** Positions: what is read in less than half a second. So long may one who is ahead wait for one who comes from behind. */
 const NEAR = 2_000;
 
-/** All who follow the log in this process: those who are near each other read it together. */
+/** All who follow the log in this process: those who may, and are near each other, read it together. */
 export class LogFollowers {
   readonly #options: Pick<SharedReaderOptions, 'link' | 'source' | 'readers'>;
   readonly #readers = new Set<SharedReader>();
@@ -17,7 +17,8 @@ export class LogFollowers {
   /** As `EventLog.follow`. */
   follow(options: FollowOptions): Promise<void> {
     const follower = new Follower(options);
-    this.#seat(follower);
+    if (options.together === true) this.#seat(follower);
+    else this.#alone(follower);
     return follower.ended;
   }
 
@@ -36,6 +37,14 @@ export class LogFollowers {
     this.#readers.add(reader);
     reader.add(follower);
     void reader.run().finally(() => this.#readers.delete(reader));
+  }
+
+  #alone(follower: Follower): void {
+    if (follower.over) return;
+    const nobodyElse = { onLate: (): void => undefined, onBetween: (): void => undefined };
+    const reader = new SharedReader({ ...this.#options, ...nobodyElse });
+    reader.add(follower);
+    void reader.run();
   }
 
   #near(position: number, not?: SharedReader): SharedReader | undefined {

@@ -65,6 +65,8 @@ interface Plan {
 }
 
 const SOCKET_PATIENCE_MS = 1_000;
+/** An order that was found current so long ago is not looked up again before its claim; one that waited, or loaded its graph, is. */
+const MOMENT_MS = 50;
 
 /** One run of one assigned attempt, from the claim to its outputs. */
 export class AttemptRun {
@@ -99,6 +101,7 @@ export class AttemptRun {
   /** @throws what log and blob store throw: then nothing is decided, and the next delivery adopts */
   async run(): Promise<End> {
     const { journal, slots, socket, claim } = this.#options;
+    const found = performance.now();
     // Asked for at once with the facts, as each request takes its time; what it was is of no interest when all is over.
     const accepting = journal.accepted(this.#assigned.aggregateId);
     accepting.catch(() => undefined);
@@ -112,7 +115,7 @@ export class AttemptRun {
     plan.progress.enter('waiting');
     // What is on the server already takes its place there, whether or not there is room.
     const began = performance.now();
-    const atOnce = slots.free && socket.connected;
+    const atOnce = slots.free && socket.connected && began - found < MOMENT_MS;
     const giveBack = mayBeThere
       ? slots.force()
       : await slots.take(AbortSignal.any([this.#signal, this.#cancelled.signal]));

@@ -4,8 +4,8 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { RequestWithCaller } from './caller.js';
 
 /**
- * So many requests one caller may send in any one second; who is not known is counted by address. Counted in this process:
- * two gateways allow twice as many. Must be called before there are routes and after callers are made known.
+ * So many requests one caller may send in a second, which begins with the first of them; who is not known is counted by
+ * address. So twice as many may come within a second where two meet. Counted in this process: two gateways allow twice as many. Must be called before there are routes and after callers are made known.
  * @param perSecond 0: as many as they like
  */
 export async function limitRequests(app: NestFastifyApplication, perSecond: number): Promise<void> {
