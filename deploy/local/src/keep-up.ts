@@ -3,7 +3,10 @@ import { startStack } from './stack.js';
 
 const ONE_PRESS_MS = 500;
 
-/** `npm start`: the stack until SIGINT or SIGTERM; a second signal, half a second later or more, ends the launcher at once. */
+/**
+ * `npm start`: the stack until SIGINT or SIGTERM; a second signal, half a second later or more, ends the launcher at once.
+ * @throws what `startStack` throws; Error with the last words of a process that no restart helps, with everything stopped
+ */
 export async function keepUp(dataDir: string, freePorts: boolean): Promise<void> {
   const stopAsked = Promise.withResolvers<void>();
   let askedAt: number | undefined;
@@ -39,8 +42,10 @@ export async function keepUp(dataDir: string, freePorts: boolean): Promise<void>
     `Try: curl -s ${stack.gateway}/api/anime/generate -H 'content-type: application/json' -d '{"prompt":"a lighthouse","type":"image"}'`,
   );
   say('Ctrl-C stops it.');
-  await stopAsked.promise;
+  stack.failure.addEventListener('abort', () => stopAsked.resolve());
+  if (!stack.failure.aborted) await stopAsked.promise;
   say('Stopping…');
   await stack.stop();
+  stack.failure.throwIfAborted();
   say('Stopped. Everything is kept; npm start goes on from here.');
 }

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startNatsServer, startPostgres } from '@anime/embedded-servers';
@@ -44,6 +44,8 @@ export interface Stack {
   /** Of personal text; beside the folder of all data, not in it. */
   readonly keysDir: string;
   readonly urls: Readonly<Record<ServiceName, string>>;
+  /** Aborted, with an Error for its reason, when a process ended in a way that no restart helps. Nothing is stopped by it. */
+  readonly failure: AbortSignal;
   stop(): Promise<void>;
 }
 
@@ -78,6 +80,8 @@ type NatsUrlOf = (user: NatsUser) => string;
 interface Launch {
   readonly options: StackOptions;
   readonly undo: (() => Promise<void>)[];
+  /** See `Stack.failure`. */
+  readonly failure: AbortController;
   /** How to start a program of the repository, with its log in the folder of logs. */
   readonly program: (
     name: string,
@@ -109,7 +113,8 @@ async function start(
     logFile: path.join(logsDir, `${name}.log`),
     onTrouble: options.onTrouble,
   });
-  const launch: Launch = { options, undo, program };
+  const failure = new AbortController();
+  const launch: Launch = { options, undo, failure, program };
 
   const natsUrlOf = await startNats(launch);
   const databaseUrl = await startDatabase(launch);
@@ -129,7 +134,9 @@ async function start(
   options.onStep('waiting until everything is ready');
   const isForeign = (check: Check): boolean => !simulated && ofComfyUi(check);
   const mend = rebuildWhenAsked(launch, { ...env, NATS_URL: natsUrlOf('gateway') });
-  const away = await Promise.all(Object.entries(urls).map(([name, url]) => waitUntilReady(name, url, isForeign, mend)));
+  const away = await Promise.all(
+    Object.entries(urls).map(([name, url]) => waitUntilReady(name, url, isForeign, mend, failure.signal)),
+  );
   const comfyuiAway = away.flat().map(sentenceOf);
   lock.announce(urls.gateway);
   return {
@@ -142,6 +149,7 @@ async function start(
     logsDir,
     keysDir,
     urls,
+    failure: failure.signal,
     stop,
   };
 }
@@ -165,22 +173,27 @@ function keysFolder(dataDir: string): string {
 /** The nats-server that was given, with the login that was given; else an embedded one with a user for each service. */
 async function startNats({ options, undo }: Launch): Promise<NatsUrlOf> {
   const natsUrl = given('NATS_URL');
+  const logins = path.join(options.dataDir, 'nats-logins');
+  // Those of an earlier start are of another server: a command that finds none says so, one with them writes elsewhere.
+  rmSync(logins, { recursive: true, force: true });
   if (natsUrl !== undefined) return () => natsUrl;
   options.onStep('starting nats-server');
   const users = new StackUsers(given('ANIME_STUDIO'), given('COMFYUI_URLS'));
   const nats = await startNatsServer({ dataDir: path.join(options.dataDir, 'nats'), extraConfig: users.configuration });
   undo.push(superviseServer('nats-server', nats, options.onTrouble));
-  users.writeLogins(nats.url, path.join(options.dataDir, 'nats-logins'));
+  users.writeLogins(nats.url, logins);
   return (user) => users.urlFor(nats.url, user);
 }
 
 async function startDatabase({ options, undo }: Launch): Promise<string> {
   const databaseUrl = given('DATABASE_URL');
+  const login = path.join(options.dataDir, 'database-url');
+  rmSync(login, { force: true }); // as the logins of NATS
   if (databaseUrl !== undefined) return databaseUrl;
   options.onStep('starting PostgreSQL');
   const postgres = await startPostgres({ dataDir: path.join(options.dataDir, 'postgres') });
   undo.push(superviseServer('PostgreSQL', postgres, options.onTrouble));
-  writeLogin(path.join(options.dataDir, 'database-url'), postgres.url());
+  writeLogin(login, postgres.url());
   return postgres.url();
 }
 
@@ -196,14 +209,15 @@ async function provision({ options, program }: Launch, natsUrl: string): Promise
 async function startComfyUi({
   options,
   undo,
+  failure,
   program,
 }: Launch): Promise<{ comfyui: readonly string[]; simulated: boolean }> {
   const servers = given('COMFYUI_URLS');
   if (servers !== undefined) return { comfyui: servers.split(','), simulated: false };
   options.onStep('starting the ComfyUI simulator (no COMFYUI_URLS given)');
   const dataDir = path.join(options.dataDir, 'comfyui-simulator');
-  const simulator = new SupervisedProcess(
-    (port = '0') =>
+  const simulator = new SupervisedProcess({
+    optionsFor: (port = '0') =>
       program('comfyui-simulator', 'libs/comfyui-simulator/dist/main.js', {}, [
         '--port',
         port,
@@ -212,14 +226,15 @@ async function startComfyUi({
         '--step-delay',
         '60', // slow enough that a person sees the work go on
       ]),
-    '0',
-  );
+    firstPort: '0',
+    onGivenUp: (error) => failure.abort(error),
+  });
   undo.push(() => simulator.stop());
   return { comfyui: [await simulator.firstUrl()], simulated: true };
 }
 
 async function startServices(
-  { options, undo, program }: Launch,
+  { options, undo, failure, program }: Launch,
   natsUrlOf: NatsUrlOf,
   env: ChildOptions['env'],
 ): Promise<Record<ServiceName, string>> {
@@ -227,13 +242,21 @@ async function startServices(
   const services = SERVICES.map((name) => {
     const optionsFor = (PORT?: string) =>
       program(name, `services/${name}/dist/main.js`, { ...env, NATS_URL: natsUrlOf(name), PORT });
-    return [name, new SupervisedProcess(optionsFor, options.freePorts ? '0' : undefined)] as const;
+    const service = new SupervisedProcess({
+      optionsFor,
+      firstPort: options.freePorts ? '0' : undefined,
+      onGivenUp: (error) => failure.abort(explained(error, name, options)),
+    });
+    return [name, service] as const;
   });
   undo.push(async () => {
     await Promise.all(services.map(([, service]) => service.stop()));
   });
   const urls = await Promise.all(
-    services.map(async ([name, service]) => [name, await service.firstUrl().catch(explainPort(name))] as const),
+    services.map(async ([name, service]) => {
+      const url = await service.firstUrl().catch((error: Error) => Promise.reject(explained(error, name, options)));
+      return [name, url] as const;
+    }),
   );
   return Object.fromEntries(urls) as Record<ServiceName, string>; // one for each of SERVICES
 }
@@ -255,14 +278,23 @@ function rebuildWhenAsked({ options, undo, program }: Launch, env: ChildOptions[
   return (failing) => (failing.some(({ reason }) => reason?.includes(REBUILD) === true) ? rebuild() : undefined);
 }
 
-/** A service that found its port taken says so; here the way out is another one than for a service started alone. */
-function explainPort(name: ServiceName): (error: Error) => never {
-  return (error) => {
-    const taken = /Port \d+ of \S+ is taken/.exec(error.message)?.[0];
-    if (taken === undefined) throw error;
-    throw new Error(
+/** What a service died of; where the way out is another one here than for a service started alone, with that one. */
+function explained(error: Error, name: ServiceName, { freePorts }: StackOptions): Error {
+  const taken = /Port \d+ of \S+ is taken/.exec(error.message)?.[0];
+  if (taken !== undefined)
+    return new Error(
       `${taken}, which the ${name} needs. Is another studio running? \`npm start -- --free-ports\` lets the system choose the ports.`,
       { cause: error },
     );
-  };
+  // The command that it names needs nats-server, which ends with this start.
+  const noKey = /HOST: (it listens on .* no key has the scope admin)/.exec(error.message)?.[1];
+  if (noKey !== undefined)
+    return new Error(
+      `The ${name} ended (exit code 78): ${noKey}. Make one while only this machine reaches the studio, with the same options as now:
+  HOST=127.0.0.1 ANIME_LOCAL_USER=1 npm start
+  npm run anime -- keys create --scopes admin${freePorts ? ' --gateway <the address that it says>' : ''}      # meanwhile, elsewhere
+Then stop it, and start it as now. More: docs/how-to/api-keys.md`,
+      { cause: error },
+    );
+  return error;
 }

@@ -1,22 +1,31 @@
 import { StackChild, type ChildOptions } from './child-process.js';
 
 const RESTART_DELAY_MS = 1_000;
+/** With this a service ends (`EX_CONFIG` of sysexits.h) when a start with the same environment cannot help. */
+const HOPELESS = 'exit code 78';
 
 /** How to start it on a port; 0 lets it choose, undefined is its own default. */
 export type OptionsForPort = (port: string | undefined) => Omit<ChildOptions, 'onUnexpectedExit'>;
 
+export interface SupervisedOptions {
+  readonly optionsFor: OptionsForPort;
+  /** See `OptionsForPort`. */
+  readonly firstPort: string | undefined;
+  /** Told once, with its last words, when it ended as its configuration cannot work: it is not started again. */
+  readonly onGivenUp: (error: Error) => void;
+}
+
 /** A process of the stack that is started again on its port when it dies after it had begun to listen. */
 export class SupervisedProcess {
-  readonly #optionsFor: OptionsForPort;
+  readonly #options: SupervisedOptions;
   #child: StackChild;
   #stopped = false;
   #restart: NodeJS.Timeout | undefined;
 
-  /** @param firstPort see `OptionsForPort` */
-  constructor(optionsFor: OptionsForPort, firstPort: string | undefined) {
-    this.#optionsFor = optionsFor;
+  constructor(options: SupervisedOptions) {
+    this.#options = options;
     this.#child = new StackChild({
-      ...optionsFor(firstPort),
+      ...options.optionsFor(options.firstPort),
       onUnexpectedExit: (dead) => {
         void dead.url().then(
           (url) => this.#again(dead, new URL(url).port),
@@ -44,10 +53,14 @@ export class SupervisedProcess {
     const { name, logFile, onTrouble } = dead.options;
     const ending = await dead.ending();
     if (this.#stopped) return;
+    if (ending === HOPELESS) {
+      this.#options.onGivenUp(new Error(await dead.lastWords()));
+      return;
+    }
     onTrouble(`${name} ended (${ending}); starting it again. Its log is ${logFile}`);
     this.#restart = setTimeout(() => {
       this.#child = new StackChild({
-        ...this.#optionsFor(port),
+        ...this.#options.optionsFor(port),
         onUnexpectedExit: (next) => void this.#again(next, port),
       });
     }, RESTART_DELAY_MS);

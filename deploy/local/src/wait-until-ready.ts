@@ -17,20 +17,23 @@ export type Mend = (failing: readonly Check[]) => Promise<void> | undefined;
  * Waits until `GET <url>/ready` answers 200, or a check fails that speaks of a server which is not the stack's own.
  * @param isForeign tells such a check; it is waited for 12 s, whatever else fails along with it
  * @param mend may mend what fails, once and however long that takes; its time does not count
+ * @param failure aborted when waiting is in vain
  * @returns the foreign checks that fail
- * @throws Error that names what is not ready, after 30 s; what `mend` throws
+ * @throws Error that names what is not ready, after 30 s; what `mend` throws; the reason of `failure`
  */
 export async function waitUntilReady(
   name: string,
   url: string,
   isForeign: (check: Check) => boolean = () => false,
   mend: Mend = () => undefined,
+  failure?: AbortSignal,
 ): Promise<readonly Check[]> {
   let began = performance.now();
   let mended = false;
   for (;;) {
     const passedMs = performance.now() - began;
     const answer = await failingChecks(url);
+    failure?.throwIfAborted();
     if (typeof answer !== 'string') {
       if (answer.length === 0) return [];
       const mending = mended ? undefined : mend(answer);

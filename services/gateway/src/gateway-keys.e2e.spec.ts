@@ -136,17 +136,22 @@ describe('two gateways of a studio', () => {
     const admin = await newAdmin();
     const [first, second] = [await gateway(), await gateway()];
     const client = clientOf(first, admin);
-    const made = await unwrap(client.POST('/api/anime/keys', { body: { scopes: ['jobs:read'], label: NAME } }));
-    await eventually(async () => (await statusFor(second, made.key)) === 200, { what: 'the other knows the key' });
+    const issue = () => unwrap(client.POST('/api/anime/keys', { body: { scopes: ['jobs:read'], label: NAME } }));
+    const made = await issue();
     await unwrap(clientOf(second, admin).POST('/api/anime/generate/image', { body: { prompt: 'a fox' } }));
 
-    const began = performance.now();
-    await unwrap(client.POST('/api/anime/keys/{id}/revoke', { params: { path: { id: made.id } } }));
-    const answered = performance.now();
-    expect(await isRefused(first, made.key)).toBe(true);
-    await eventually(() => isRefused(second, made.key), { what: 'the other refuses the key', intervalMs: 1 });
-    const [toAnswer, toOther] = [answered - began, performance.now() - began].map((ms) => ms.toFixed(1));
-    process.stdout.write(`revoked: answered after ${toAnswer} ms, refused by the other gateway after ${toOther} ms\n`);
+    const msToOther: number[] = [];
+    for (const { id, key } of [made, await issue(), await issue()]) {
+      await eventually(async () => (await statusFor(second, key)) === 200, { what: 'the other knows the key' });
+      // From the request on, as the answer waits until the gateway that is asked has itself read the event.
+      const asked = performance.now();
+      await unwrap(client.POST('/api/anime/keys/{id}/revoke', { params: { path: { id } } }));
+      expect(await isRefused(first, key)).toBe(true);
+      await eventually(() => isRefused(second, key), { what: 'the other refuses the key', intervalMs: 1 });
+      msToOther.push(performance.now() - asked);
+    }
+    // The second is the promise; a busy machine may hold one of them up.
+    expect(Math.min(...msToOther)).toBeLessThan(1_000);
 
     await first.kill('SIGKILL');
     await first.restart();

@@ -12,7 +12,7 @@ const studio = useRelayStudio();
 let relay: RunningService;
 let jobId: string;
 beforeEach(async () => {
-  relay = await studio.relay({ sweepMs: 20 }, undefined, { HOST: '0.0.0.0' });
+  relay = await studio.relay({}, undefined, { HOST: '0.0.0.0' });
   jobId = await studio.runningJob();
 });
 
@@ -68,23 +68,28 @@ describe('a relay that others reach', () => {
   });
 
   it('closes the connections of a key that is revoked or expires (1008), and leaves the others', async () => {
-    const [revoked, expiring, other] = [
-      await issue(['jobs:read']),
+    const [expiring, other] = [
       await issue(['jobs:read'], new Date(Date.now() + 8_000).toISOString()),
       await issue(['jobs:read']),
     ];
-    const viewers = [await opens(revoked.key), await opens(expiring.key), await opens(other.key)];
-    await Promise.all(viewers.map((viewer) => viewer.see('reset')));
-    const began = performance.now();
-    await studio.append(ApiKeyRevokedV1, revoked.id, {});
-    expect(await viewers[0]?.closed).toBe(1008);
-    process.stdout.write(
-      `a viewer was closed ${(performance.now() - began).toFixed(0)} ms after its key was revoked\n`,
-    );
-    expect(await viewers[1]?.closed).toBe(1008);
+    const [viewerOfExpiring, viewerOfOther] = [await opens(expiring.key), await opens(other.key)];
+    const msToClose: number[] = [];
+    for (let nth = 1; nth <= 4; nth += 1) {
+      const { id, key } = await issue(['jobs:read']);
+      const viewer = await opens(key);
+      await viewer.see('reset');
+      await studio.append(ApiKeyRevokedV1, id, {});
+      const durable = performance.now();
+      expect(await viewer.closed).toBe(1008);
+      msToClose.push(performance.now() - durable);
+      expect(await refusal(relay.url, path(), bearer(key))).toMatchObject({ status: 401 });
+    }
+    // Within a second is the promise; a busy machine may hold one of them up. The first may come just before a look at
+    // the viewers; the others come just after one, and so wait longest.
+    expect(Math.min(...msToClose.slice(1))).toBeLessThan(1_000);
+    expect(await viewerOfExpiring.closed).toBe(1008);
     await studio.publish(jobId);
-    await viewers[2]?.see('progress');
-    expect(await refusal(relay.url, path(), bearer(revoked.key))).toMatchObject({ status: 401 });
+    await viewerOfOther.see('progress');
   });
 });
 

@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -28,7 +28,8 @@ class Launcher {
     stdout: 'pipe' | number = 'pipe', // or an open file
   ) {
     const env = { ...process.env };
-    for (const name of ['NATS_URL', 'DATABASE_URL', 'COMFYUI_URLS', 'HOST', 'ANIME_BLOBS']) delete env[name];
+    for (const name of ['NATS_URL', 'DATABASE_URL', 'COMFYUI_URLS', 'HOST', 'ANIME_LOCAL_USER', 'ANIME_BLOBS'])
+      delete env[name];
     Object.assign(env, added);
     this.process = spawn(process.execPath, [ENTRY, ...args], { env, stdio: ['ignore', stdout, 'pipe'] });
     for (const stream of [this.process.stdout, this.process.stderr])
@@ -153,6 +154,20 @@ describe('npm start', () => {
     expect(await launcher.exit).toBe(0);
   }, 120_000);
 
+  it('leaves no login of an earlier start when the servers are given: it would lead elsewhere', async () => {
+    const ownDir = path.join(dataDir, 'servers elsewhere');
+    await mkdir(path.join(ownDir, 'nats-logins'), { recursive: true });
+    for (const file of ['database-url', 'nats-logins/gateway'])
+      await writeFile(path.join(ownDir, file), 'of servers that were its own');
+    const nowhere = `127.0.0.1:${await freePort()}`;
+    const given = { NATS_URL: `nats://${nowhere}`, DATABASE_URL: `postgres://${nowhere}/anime` };
+    const launcher = launch(['start', '--free-ports', '--data-dir', ownDir], given);
+    expect(await launcher.exit).toBe(1);
+    expect(launcher.output).toContain('provision ended');
+    const left = await readdir(ownDir);
+    expect(left.filter((name) => ['database-url', 'nats-logins'].includes(name))).toEqual([]);
+  }, 60_000);
+
   it('recovers after kill -9 of the launcher, with everything that was there', async () => {
     const killed = start();
     const client = createGatewayClient(await killed.up());
@@ -266,6 +281,33 @@ describe('npm start', () => {
     expect(job.status).toBe('completed');
     newer.process.kill('SIGINT');
     expect(await newer.exit).toBe(0);
+  }, 180_000);
+
+  it('without a key for others ends at once, and what it says leads to one', async () => {
+    const ownDir = path.join(dataDir, 'for others');
+    const begin = (env: Readonly<Record<string, string>>): Launcher =>
+      launch(['start', '--free-ports', '--data-dir', ownDir], env);
+    for (const env of [{ HOST: '0.0.0.0' }, { ANIME_LOCAL_USER: '0' }]) {
+      const refused = begin(env);
+      expect(await refused.exit).toBe(1);
+      expect(refused.output).toMatch(
+        /^The gateway ended \(exit code 78\): it listens on \S+ .* no key has the scope admin\. .*\n {2}HOST=127\.0\.0\.1 ANIME_LOCAL_USER=1 npm start\n {2}npm run anime -- keys create --scopes admin --gateway /m,
+      );
+      expect(refused.output).not.toMatch(/starting it again|fetch failed|@anime\/gateway/);
+    }
+
+    const own = begin({ HOST: '127.0.0.1', ANIME_LOCAL_USER: '1' });
+    const create = [CLI, 'keys', 'create', '--scopes', 'admin', '--gateway', await own.up()];
+    const apiKey = (await promisify(execFile)(process.execPath, create)).stdout.trim();
+    own.process.kill('SIGINT');
+    expect(await own.exit).toBe(0);
+
+    const forOthers = begin({ HOST: '0.0.0.0' });
+    const gateway = await forOthers.up();
+    expect((await createGatewayClient(gateway).GET('/api/anime/queue')).response.status).toBe(401);
+    expect((await createGatewayClient(gateway, { apiKey }).GET('/api/anime/queue')).response.status).toBe(200);
+    forOthers.process.kill('SIGINT');
+    expect(await forOthers.exit).toBe(0);
   }, 180_000);
 
   it('runs although nothing that it says can be written, as on a full disk', async () => {
