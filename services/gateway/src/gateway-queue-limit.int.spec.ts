@@ -56,3 +56,24 @@ describe('more requests at once than may wait:', () => {
     expect(await taken({ project: 'film' })).toBe(0);
   });
 });
+
+describe('the same request at once, as many times as there are not places:', () => {
+  const ownNats = useNats();
+  it('every one is answered with the one job', async () => {
+    await using database = await createTestDatabase();
+    await using gateway = await startTestGateway({
+      natsUrl: (await ownNats.server()).url,
+      databaseUrl: database.url,
+      check: new AnswerCheck(),
+      env: { ANIME_QUEUE_LIMIT: '1' },
+    });
+    const ask = () =>
+      gateway.send('POST', '/api/anime/generate/image', {
+        body: { prompt: 'a fox' },
+        headers: { 'idempotency-key': 'one' },
+      });
+    const answers = await Promise.all(Array.from({ length: 6 }, ask));
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 202));
+    expect(new Set(answers.map(({ body }) => body['jobId'])).size).toBe(1);
+  });
+});

@@ -119,13 +119,15 @@ describe('the commands of jobs', () => {
   async function commands(
     checkpoint?: string,
     endInReadModel: () => Promise<'completed' | undefined> = async () => undefined,
+    limits = queueLimits,
   ): Promise<JobCommands> {
     const templates = new TemplateRegistry();
     for (const template of await builtIn()) templates.add({ data: await register(template) });
     templates.markCaughtUp();
     const projects = projectsOver(templates);
     await projects.create({ slug: 'demo-film', title: 'Demo film', settings: {} }, ORIGIN);
-    return new JobCommands({ log, templates, projects, checkpoint, now: () => NOW, queueLimits, keys, endInReadModel });
+    const deps = { log, templates, projects, checkpoint, queueLimits: limits, keys, endInReadModel };
+    return new JobCommands({ ...deps, now: () => NOW });
   }
   const FACTS = { time: NOW, correlationId: ACTOR, actor: 'service:orchestrator' };
 
@@ -179,6 +181,18 @@ describe('the commands of jobs', () => {
     const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey } as const;
     await expect(jobs.submit(command, ORIGIN)).rejects.toMatchObject({ code: 'append-conflict' });
     expect((await entries()).at(-1)).toMatchObject({ status: 'void' });
+  });
+
+  it('are answered as the first time when the same key is sent many times at once and one more job may wait', async () => {
+    const one = new QueueLimits({ limit: 1, countWaiting: async () => ({ count: 0, position: 0 }), clock: () => 0 });
+    const jobs = await commands(undefined, undefined, one);
+    const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey: 'k-1' } as const;
+    const answers = await Promise.all(Array.from({ length: 6 }, () => jobs.submit(command, ORIGIN)));
+    expect(new Set(answers.map(({ jobId }) => jobId)).size).toBe(1);
+    expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1);
+    await expect(jobs.submit({ ...command, idempotencyKey: 'k-2' }, ORIGIN)).rejects.toMatchObject({
+      code: 'queue-full',
+    });
   });
 
   it('are answered from the log although their template is gone, when their key has asked before', async () => {

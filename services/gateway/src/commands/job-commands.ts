@@ -97,7 +97,8 @@ export class JobCommands {
     try {
       return await this.#request(jobId, command, requestHash, origin);
     } catch (error) {
-      if (!isProblem(error, 'append-conflict')) throw error;
+      // The same request may have been stored meanwhile; then it may be just this job that fills the queue.
+      if (!isProblem(error, 'append-conflict') && !isProblem(error, 'queue-full')) throw error;
       const meanwhile = await stored();
       if (meanwhile === undefined) throw error;
       return { ...meanwhile, jobId, replayed: true };

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { QueueLimit } from './queue-limit.js';
+import { QueueLimits } from './queue-limit.js';
 
 /**
- * A limit over a queue of its own: `store` makes the next event of the log a job that waits, and the read-model knows of
- * the log what `show` has shown it.
+ * The limit of a project over a log of its own: `append` makes the next event of the log a job that waits, or one that no
+ * longer does, and the read-model knows of the log what `show` has shown it.
  */
 function limitOver({ limit: most = 3, waiting = 0, pause = (): Promise<void> => Promise.resolve() } = {}) {
   let now = 0;
@@ -12,14 +12,15 @@ function limitOver({ limit: most = 3, waiting = 0, pause = (): Promise<void> => 
   let end = 0;
   let away = false;
   let held = Promise.resolve();
+  let allowed: number | undefined = most;
   /** Each event of the log: one more that waits, or one fewer. */
   const log: (1 | -1)[] = Array.from({ length: waiting }, () => ((end += 1), 1));
   let shown = end;
   const sum = (events: readonly number[]): number => events.reduce((all, each) => all + each, 0);
-  const limit = new QueueLimit({
-    limit: most,
-    countWaiting: async (enough) => {
-      counts += 1;
+  const limits = new QueueLimits({
+    limit: 1_000,
+    countWaiting: async (enough, projectId) => {
+      if (projectId !== undefined) counts += 1;
       await pause();
       if (away) throw new Error('PostgreSQL is away');
       const counted = { count: Math.min(sum(log.slice(0, shown)), enough), position: shown };
@@ -39,9 +40,12 @@ function limitOver({ limit: most = 3, waiting = 0, pause = (): Promise<void> => 
       resolve();
     };
   };
+  const store = (storing: () => Promise<{ position: number }>) =>
+    limits.admit({ id: 'film-id', slug: 'film', settings: { waitingLimit: allowed } }, storing);
   return {
-    limit,
-    admit: () => limit.admit(async () => append(1)),
+    store,
+    admit: () => store(async () => append(1)),
+    change: (limit: number | undefined) => void (allowed = limit),
     append,
     hold,
     show: (position = end) => void (shown = Math.max(shown, Math.min(position, end))),
@@ -83,16 +87,56 @@ describe('the limit of waiting jobs', () => {
     expect(counts()).toBe(3);
   });
 
-  it('counts what it admitted while a slow count was under way', async () => {
-    const { admit, show, pass, hold } = limitOver();
-    await admit();
-    show();
+  it('counts what is stored while a slow count is under way', async () => {
+    const { store, admit, append, pass, hold } = limitOver();
+    const acknowledged = Promise.withResolvers<void>();
+    const slow = store(async () => {
+      await acknowledged.promise;
+      return append(1);
+    });
+    await new Promise(setImmediate);
     pass(1_000);
     const release = hold();
-    await admit();
-    release();
+    const second = admit();
     await new Promise(setImmediate);
+    acknowledged.resolve();
+    await slow;
+    release();
+    await second;
     await admit();
+    await expect(admit()).rejects.toMatchObject(FULL);
+  });
+
+  it('admits nobody on an old count: others have added jobs since', async () => {
+    const { admit, append, show, pass } = limitOver();
+    await admit();
+    append(1);
+    append(1);
+    show();
+    pass(3_600_000);
+    const burst = await Promise.allSettled(Array.from({ length: 9 }, admit));
+    expect(burst.map(({ status }) => status)).toEqual(burst.map(() => 'rejected'));
+  });
+
+  it('counts anew when it is set again, with the jobs that were admitted meanwhile and are not shown', async () => {
+    const { store, admit, append, change } = limitOver();
+    await admit();
+    change(undefined);
+    await admit();
+    await admit();
+    change(3);
+    await expect(admit()).rejects.toMatchObject(FULL);
+    change(undefined);
+    const acknowledged = Promise.withResolvers<void>();
+    const slow = store(async () => {
+      await acknowledged.promise;
+      return append(1);
+    });
+    change(4);
+    await admit();
+    acknowledged.resolve();
+    await slow;
+    change(5);
     await expect(admit()).rejects.toMatchObject(FULL);
   });
 
@@ -104,9 +148,9 @@ describe('the limit of waiting jobs', () => {
         fc.array(fc.constantFrom('ask', 'ask', 'ask', 'fail', 'start', 'show', 'second', 'change'), { maxLength: 40 }),
         async (scheduler, most, steps) => {
           const queue = limitOver({ limit: most, pause: () => scheduler.schedule(Promise.resolve()) });
-          const { limit, append, show, shown, waiting } = queue;
+          const { append, show, shown, waiting } = queue;
           let allowed = most;
-          const store = async (fails: boolean) => {
+          const storing = async (fails: boolean) => {
             await scheduler.schedule(Promise.resolve());
             if (fails) throw new Error('the log is away');
             const stored = append(1);
@@ -120,8 +164,8 @@ describe('the limit of waiting jobs', () => {
               if (step === 'show') show(shown() + 2);
               if (step === 'second') queue.pass(1_000);
               if (step === 'start' && waiting() > 0) append(-1);
-              if (step === 'change') limit.changeLimit((allowed = allowed === most ? Math.ceil(most / 2) : most));
-              return step === 'ask' || step === 'fail' ? limit.admit(() => store(step === 'fail')) : undefined;
+              if (step === 'change') queue.change((allowed = allowed === most ? Math.ceil(most / 2) : most));
+              return step === 'ask' || step === 'fail' ? queue.store(() => storing(step === 'fail')) : undefined;
             }),
           );
           const ended = Promise.allSettled(asked);
@@ -130,8 +174,8 @@ describe('the limit of waiting jobs', () => {
             if (each.status === 'rejected' && !/wait already|log is away/.test(String(each.reason))) throw each.reason;
           show();
           const room = waiting() < allowed;
-          const last = limit
-            .admit(() => store(false))
+          const last = queue
+            .store(() => storing(false))
             .then(
               () => true,
               () => false,
@@ -143,16 +187,16 @@ describe('the limit of waiting jobs', () => {
   });
 
   it('waits for jobs that are being stored before it refuses another: some may be counted already, or fail', async () => {
-    const { limit, admit, append, show, counts } = limitOver();
+    const { store, admit, append, show, counts } = limitOver();
     await admit();
     const acknowledged = Promise.withResolvers<void>();
-    const slow = limit.admit(async () => {
+    const slow = store(async () => {
       const stored = append(1);
       await acknowledged.promise;
       return stored;
     });
     const failing = Promise.withResolvers<{ position: number }>();
-    const failed = limit.admit(() => failing.promise).catch((error: unknown) => error);
+    const failed = store(() => failing.promise).catch((error: unknown) => error);
     show();
     const third = admit();
     await new Promise(setImmediate);
@@ -173,13 +217,43 @@ describe('the limit of waiting jobs', () => {
     await admit();
   });
 
+  it('says of a read-model that has not moved for a minute how long it has stood and where', async () => {
+    const { admit, pass, append, show } = limitOver({ waiting: 3 });
+    await expect(admit()).rejects.toMatchObject({ message: expect.not.stringContaining('stood') });
+    append(-1);
+    pass(75_000);
+    await expect(admit()).rejects.toMatchObject({
+      ...FULL,
+      message: expect.stringContaining('stood at position 3 for 75 s'),
+    });
+    append(1);
+    show();
+    await expect(admit()).rejects.toMatchObject({ message: expect.not.stringContaining('stood') });
+  });
+
   it('refuses nobody while the read-model is away, and counts again when it is back', async () => {
     const { admit, beAway, pass } = limitOver({ waiting: 100 });
     beAway(true);
     for (let n = 0; n < 10; n += 1) await admit();
     beAway(false);
     pass(1_000);
+    await expect(admit()).rejects.toMatchObject(FULL);
+  });
+
+  it('takes a read-model that does not answer within a second for one that is away, until it answers', async () => {
+    const { admit, hold, pass, counts } = limitOver({ waiting: 3 });
+    await expect(admit()).rejects.toMatchObject(FULL);
+    const release = hold();
     await admit();
+    const asked = counts();
+    for (let n = 0; n < 3; n += 1) {
+      pass(1_000);
+      await admit();
+    }
+    expect(counts()).toBe(asked);
+    release();
+    await new Promise(setImmediate);
+    pass(1_000);
     await expect(admit()).rejects.toMatchObject(FULL);
   });
 });
