@@ -287,7 +287,7 @@ function explained(error: Error, name: ServiceName, { freePorts }: StackOptions)
       { cause: error },
     );
   // The command that it names needs nats-server, which ends with this start.
-  const noKey = /HOST: (it listens on .* no key has the scope admin)/.exec(error.message)?.[1];
+  const noKey = /(?:HOST|ANIME_LOCAL_USER): .* no key has the scope admin/.exec(error.message)?.[0];
   if (noKey !== undefined)
     return new Error(
       `The ${name} ended (exit code 78): ${noKey}. Make one while only this machine reaches the studio, with the same options as now:

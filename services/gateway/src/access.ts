@@ -51,7 +51,7 @@ export function composeAccess({ config, service, subjectKeys, now, stopping }: A
     return { ok: true, reason: `none has the scope admin: ${REPAIR}` };
   });
   const admission = ring.known().then(() => {
-    if (local === undefined && !ring.hasAdmin(now())) throw noKeys(config.HOST);
+    if (local === undefined && !ring.hasAdmin(now())) throw noKeys(config);
   });
   // Whoever runs the gateway looks at it; a test that does not may go on.
   admission.catch(() => undefined);
@@ -71,9 +71,9 @@ export function composeAccess({ config, service, subjectKeys, now, stopping }: A
 
 const REPAIR = 'npm run -s keys -w @anime/gateway -- create --admin';
 
-function noKeys(host: string): ProblemError {
-  const message = `it listens on ${host} and takes only requests with an API key, and no key has the scope admin: make one with \`${REPAIR}\`, then start it again`;
-  return new ProblemError('configuration-invalid', 'nobody could use the gateway', {
-    errors: [{ path: 'HOST', message }],
-  });
+function noKeys({ HOST, ANIME_LOCAL_USER }: AccessDeps['config']): ProblemError {
+  const [path, why] =
+    ANIME_LOCAL_USER === false ? ['ANIME_LOCAL_USER', 'is 0, so'] : ['HOST', `others reach ${HOST}, so`];
+  const message = `${why} every request needs an API key, and no key has the scope admin: make one with \`${REPAIR}\`, then start it again`;
+  return new ProblemError('configuration-invalid', 'nobody could use the gateway', { errors: [{ path, message }] });
 }

@@ -87,7 +87,10 @@ describe('a gateway that others reach', () => {
     const refused = await runBinary([]);
     expect(refused.code).toBe(EX_CONFIG);
     expect(refused.err).toMatch(
-      /HOST: it listens on 0\.0\.0\.0 .* `npm run -s keys -w @anime\/gateway -- create --admin`/,
+      /HOST: others reach 0\.0\.0\.0, .* `npm run -s keys -w @anime\/gateway -- create --admin`/,
+    );
+    expect((await runBinary([], { HOST: '127.0.0.1', ANIME_LOCAL_USER: '0' })).err).toMatch(
+      /ANIME_LOCAL_USER: is 0, .* create --admin`/,
     );
     const limited = await runBinary(['keys', 'create', '--scopes', 'jobs:read,jobs:write']);
     expect(limited).toMatchObject({ code: 0, out: expect.stringMatching(/^anime_[\w-]{43}\n$/) });

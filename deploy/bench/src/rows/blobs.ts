@@ -36,7 +36,7 @@ async function measureStore(
   // Each has a process to itself, whose memory is then its own.
   await using product = new LoadProcess<BlobsAsk, BlobsAnswer>('blobs');
   await using baseline = new LoadProcess<BlobsAsk, BlobsAnswer>('blobs');
-  const [windows, size, large] = context.quick ? [1, 16, 64] : [3, 64, 512];
+  const [windows, size, large] = context.quick ? [1, 16, 64] : [3, 64, 1024];
   const ask = { natsUrl: nats.url, dir: context.dir };
   const found = { product: [] as BlobsAnswer[], raw: [] as BlobsAnswer[] };
   const small: BlobsAnswer[] = [];

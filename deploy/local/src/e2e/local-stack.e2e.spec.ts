@@ -291,7 +291,7 @@ describe('npm start', () => {
       const refused = begin(env);
       expect(await refused.exit).toBe(1);
       expect(refused.output).toMatch(
-        /^The gateway ended \(exit code 78\): it listens on \S+ .* no key has the scope admin\. .*\n {2}HOST=127\.0\.0\.1 ANIME_LOCAL_USER=1 npm start\n {2}npm run anime -- keys create --scopes admin --gateway /m,
+        /^The gateway ended \(exit code 78\): (?:HOST: others reach|ANIME_LOCAL_USER: is 0,) .* no key has the scope admin\. .*\n {2}HOST=127\.0\.0\.1 ANIME_LOCAL_USER=1 npm start\n {2}npm run anime -- keys create --scopes admin --gateway /m,
       );
       expect(refused.output).not.toMatch(/starting it again|fetch failed|@anime\/gateway/);
     }
