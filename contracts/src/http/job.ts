@@ -70,7 +70,9 @@ export const JobAttempt = z
   .meta({ id: 'JobAttempt' });
 export type JobAttempt = z.infer<typeof JobAttempt>;
 
-export const JobOutput = ExecutedOutput.extend({ attempt: Attempt }).meta({ id: 'JobOutput' });
+export const JobOutput = ExecutedOutput.omit({ pixelSha256: true })
+  .extend({ attempt: Attempt })
+  .meta({ id: 'JobOutput' });
 export type JobOutput = z.infer<typeof JobOutput>;
 export const JobFile = OrganisedFile.extend({ attempt: Attempt }).meta({ id: 'JobFile' });
 export type JobFile = z.infer<typeof JobFile>;

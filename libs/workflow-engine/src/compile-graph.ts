@@ -38,9 +38,9 @@ export function checkTemplate(manifest: TemplateManifest, graph: ApiGraph): stri
     }
   }
   for (const output of manifest.outputs) {
-    if (!hasInput(output.node, output.filenamePrefixInput)) {
-      faults.push(`output ${output.node}.${output.filenamePrefixInput} is not in the graph`);
-    }
+    const { node, filenamePrefixInput: prefix } = output;
+    if (prefix === null ? graph[node] === undefined : !hasInput(node, prefix))
+      faults.push(`output ${prefix === null ? node : `${node}.${prefix}`} is not in the graph`);
   }
   for (const node of Object.keys(manifest.progress)) {
     if (graph[node] === undefined) faults.push(`progress names node ${node}, which is not in the graph`);

@@ -8,8 +8,8 @@ import { startSimulator, type Simulator } from '@anime/comfyui-simulator';
 import {
   ExecutorHeartbeatV1,
   ExecutorRegisteredV1,
-  JobAttemptFailedV1,
-  JobExecutedV1,
+  JobAttemptFailedV2,
+  JobExecutedV2,
   type ExecutorHeartbeat,
 } from '@anime/contracts';
 import { executorIdOf, isEvent, openLog, promptIdOf, provision, type JetStreamLog } from '@anime/event-store';
@@ -109,7 +109,7 @@ describe('the comfyui-executor', () => {
     const jobId = await jobs.accept();
     await jobs.assign(jobId);
     await untilTrail(jobs, jobId, ['started', 'executed']);
-    expect((await jobs.fact(JobExecutedV1, jobId)).outputs).toMatchObject([{ node: '9', mediaType: 'image/png' }]);
+    expect((await jobs.fact(JobExecutedV2, jobId)).outputs).toMatchObject([{ node: '9', mediaType: 'image/png' }]);
     await eventually(() => heartbeats.some(({ reachable, queue }) => reachable && queue !== null), {
       what: 'a heartbeat with the queue',
     });
@@ -155,7 +155,7 @@ describe('the comfyui-executor', () => {
     await untilSampling(server);
     await jobs.orderCancel(jobId);
     await untilTrail(jobs, jobId, ['started', 'attempt-failed']);
-    expect(await jobs.fact(JobAttemptFailedV1, jobId)).toMatchObject({ class: 'cancelled' });
+    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({ class: 'cancelled' });
     const queue: unknown = await (await fetch(new URL('/queue', server.url))).json();
     expect(queue).toEqual({ queue_running: [], queue_pending: [] });
   }, 60_000);

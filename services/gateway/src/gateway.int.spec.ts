@@ -1,10 +1,10 @@
 import {
   ExecutorHeartbeatV1,
-  JobAcceptedV2,
-  JobAssignedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
   JobCompletedV1,
-  JobExecutedV1,
-  JobRequestedV2,
+  JobExecutedV2,
+  JobRequestedV3,
   type EventContract,
   type EventData,
 } from '@anime/contracts';
@@ -75,7 +75,7 @@ describe('a request for a job', () => {
       },
     });
     expect(headers.get('location')).toBe(`/api/anime/jobs/${jobId}`);
-    const last = await gateway.log.lastOnSubject(JobRequestedV2, jobId);
+    const last = await gateway.log.lastOnSubject(JobRequestedV3, jobId);
     expect(last).toMatchObject({
       position: before + 1,
       event: {
@@ -168,12 +168,13 @@ describe('reading jobs', () => {
 
   it('shows the whole job, as of the position that was asked for', async () => {
     const { jobId } = await submit('a fox in the snow');
-    await append(JobAssignedV1, jobId, {
+    await append(JobAssignedV2, jobId, {
       attempt: 1,
       executorId: EXECUTOR,
       promptId: jobId,
       variant: 'normal',
       vramGb: 4,
+      freeMemory: false,
     });
     const output = {
       node: '7',
@@ -184,8 +185,9 @@ describe('reading jobs', () => {
       size: 10,
       mediaType: 'image/png',
       filename: 'a.png',
+      pixelSha256: null,
     };
-    await append(JobExecutedV1, jobId, {
+    await append(JobExecutedV2, jobId, {
       attempt: 1,
       executorId: EXECUTOR,
       promptId: jobId,
@@ -194,13 +196,26 @@ describe('reading jobs', () => {
       cached: false,
       outputs: [output],
       executionMs: 12,
+      cachedNodes: [],
+      models: [],
+      vramPeakBytes: null,
     });
     const position = await complete(jobId);
     const { body } = await gateway.send('GET', `/api/anime/jobs/${jobId}?after=${position}`);
     expect(body).toMatchObject({
       status: 'completed',
       position,
-      attempts: [{ attempt: 1, status: 'executed', executorId: EXECUTOR, executionMs: 12 }],
+      attempts: [
+        {
+          attempt: 1,
+          status: 'executed',
+          executorId: EXECUTOR,
+          executionMs: 12,
+          cachedNodes: [],
+          models: [],
+          vramPeakBytes: null,
+        },
+      ],
       outputs: [{ attempt: 1, ...output }],
     });
     const trail = await gateway.send('GET', `/api/anime/jobs/${jobId}/events?after=${position}`);
@@ -257,12 +272,13 @@ describe('reading jobs', () => {
   it('shows what waits and what runs', async () => {
     const waiting = await submit();
     const running = await submit();
-    const after = await append(JobAssignedV1, running.jobId, {
+    const after = await append(JobAssignedV2, running.jobId, {
       attempt: 1,
       executorId: EXECUTOR,
       promptId: running.jobId,
       variant: 'normal',
       vramGb: 4,
+      freeMemory: false,
     });
     const { body } = await gateway.send('GET', `/api/anime/queue?after=${after}`);
     const ids = (key: string) => (body[key] as { id: string }[]).map(({ id }) => id);
@@ -296,7 +312,7 @@ describe('a cancel', () => {
       body: { code: 'job-ended' },
     });
     expect(await gateway.log.end()).toBe(before);
-    const late = await append(JobAcceptedV2, jobId, {
+    const late = await append(JobAcceptedV3, jobId, {
       type: 'image',
       template: { id: 'text-to-image', version: 1 },
       parameters: {},
@@ -308,6 +324,8 @@ describe('a cancel', () => {
       metricSet: 'classical',
       layout: { title: 't', requestedAt: new Date().toISOString() },
       maxAttempts: 1,
+      inputs: [],
+      maxRunSeconds: null,
     });
     await gateway.send('GET', `/api/anime/jobs/${jobId}?after=${late}`);
     expect(await gateway.send('POST', `/api/anime/jobs/${jobId}/cancel`)).toMatchObject({

@@ -4,7 +4,7 @@ import {
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
   SchedulerTermStartedV1,
-  WorkflowRegisteredV1,
+  WorkflowRegisteredV2,
 } from '@anime/contracts';
 import type { ConsumerTable } from '@anime/messaging';
 import type { OpenWorkKeeper } from './process/open-work-keeper.js';
@@ -28,7 +28,7 @@ export function consumers(
       name: 'open-work',
       events: [
         ...JOB_EVENTS,
-        WorkflowRegisteredV1,
+        WorkflowRegisteredV2,
         ExecutorRegisteredV1,
         ExecutorLostV1,
         ExecutorRecoveredV1,

@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import {
   ExecutorRegisteredV1,
-  JobAssignedV1,
+  JobAssignedV2,
   JobCancelRequestedV2,
-  JobRequestedV2,
+  JobRequestedV3,
   SchedulerTermStartedV1,
-  WorkflowRegisteredV1,
+  WorkflowRegisteredV2,
   type EventContract,
   type EventData,
 } from '@anime/contracts';
@@ -60,12 +60,14 @@ describe('the orchestrator as a process', () => {
   async function request(): Promise<string> {
     const jobId = uuidv7();
     const template = { id: 'text-to-image', version: 1 };
-    await append(JobRequestedV2, jobId, {
+    await append(JobRequestedV3, jobId, {
       type: 'image',
       template,
       parameters: { prompt: 'x' },
       seed: 1,
       seedSource: 'given',
+      inputs: [],
+      limits: {},
       project: null,
     });
     return jobId;
@@ -80,7 +82,7 @@ describe('the orchestrator as a process', () => {
   const terms = async () =>
     (await events('scheduler', schedulerIdOf('studio'))).filter((event) => event.type === SchedulerTermStartedV1.type);
   const assigned = (jobId: string) =>
-    eventually(async () => (await trail(jobId)).includes(JobAssignedV1.type), {
+    eventually(async () => (await trail(jobId)).includes(JobAssignedV2.type), {
       what: `job ${jobId} is assigned`,
     });
 
@@ -96,7 +98,7 @@ describe('the orchestrator as a process', () => {
     database = await createTestDatabase();
     log = openLog({ natsUrl: server.url, name: 'test' });
     env = { NATS_URL: server.url, DATABASE_URL: database.url, LOG_LEVEL: 'warn' };
-    await append(WorkflowRegisteredV1, WORKFLOW, SAMPLE_WORKFLOW);
+    await append(WorkflowRegisteredV2, WORKFLOW, SAMPLE_WORKFLOW);
     await append(ExecutorRegisteredV1, EXECUTOR, {
       name: 'comfyui-1',
       comfyuiVersion: '1',

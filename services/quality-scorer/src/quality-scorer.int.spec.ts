@@ -10,7 +10,7 @@ import {
   JobScoredV1,
   SCORER_DURABLE,
   type ExecutedOutput,
-  type JobExecutedV1,
+  type JobExecutedV2,
 } from '@anime/contracts';
 import {
   deadLetterIdOf,
@@ -74,7 +74,7 @@ async function scored(jobId: string): Promise<EventOf<typeof JobScoredV1> & Reco
 
 const settled = async (): Promise<void> => durableSettled(await nats.connection(), EVENTS_STREAM, SCORER_DURABLE.name);
 
-async function appendExecuted(outputs: ExecutedOutput[]): Promise<NewEvent<typeof JobExecutedV1>> {
+async function appendExecuted(outputs: ExecutedOutput[]): Promise<NewEvent<typeof JobExecutedV2>> {
   const executed = executedAttempt(outputs);
   await log.append(executed);
   return executed;

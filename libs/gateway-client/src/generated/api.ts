@@ -732,6 +732,13 @@ export interface components {
                     traceback?: string[];
                     httpStatus?: number;
                     response?: string;
+                    memory?: {
+                        totalBytes?: number;
+                        freeBytes?: number;
+                        allocatedBytes?: number;
+                        requestedBytes?: number;
+                        neededBytes?: number;
+                    };
                 };
             } | null;
             /** @description why the outputs could not be filed */
@@ -795,7 +802,7 @@ export interface components {
             node: string;
             index: number;
             /** @enum {string} */
-            kind: "image" | "animation";
+            kind: "image" | "animation" | "video" | "audio" | "text";
             role: string;
             /** @description SHA-256, lower-case hex */
             blob: string;

@@ -1,10 +1,10 @@
 import {
   EXECUTOR_ORDERS,
-  JobAcceptedV2,
-  JobAssignedV1,
-  JobAttemptFailedV1,
-  JobExecutedV1,
-  JobStartedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
+  JobAttemptFailedV2,
+  JobExecutedV2,
+  JobStartedV2,
   type EventContract,
   type EventData,
   type JobAttemptLostV1,
@@ -24,10 +24,10 @@ import { isProblem, ProblemError } from '@anime/problem-details';
 import { decideClaim, type AttemptFact, type ClaimDecision } from '../domain/attempt/claim.js';
 import type { Failure } from '../domain/attempt/failure.js';
 
-export type Assigned = EventOf<typeof JobAssignedV1>;
+export type Assigned = EventOf<typeof JobAssignedV2>;
 export type CancelOrdered = EventOf<typeof JobCancelOrderedV1>;
 export type AttemptLost = EventOf<typeof JobAttemptLostV1>;
-export type Accepted = EventData<typeof JobAcceptedV2>;
+export type Accepted = EventData<typeof JobAcceptedV3>;
 /** An order of the orchestrator to this executor. */
 export type Order = EventOf<(typeof EXECUTOR_ORDERS)[number]>;
 
@@ -44,7 +44,7 @@ export function isOrder(event: RecordedEvent): event is Order & RecordedEvent {
 }
 
 const FACT_TYPES: ReadonlySet<string> = new Set(
-  [JobStartedV1, JobExecutedV1, JobAttemptFailedV1].map((contract) => contract.type),
+  [JobStartedV2, JobExecutedV2, JobAttemptFailedV2].map((contract) => contract.type),
 );
 const ACTOR = 'service:comfyui-executor';
 const CLAIM_TRIES = 10;
@@ -64,7 +64,7 @@ export class AttemptJournal {
    * @throws ProblemError `internal` when the log holds no valid `job.accepted`, `newer-contract`, `log-unavailable`
    */
   async accepted(jobId: string): Promise<Accepted> {
-    const accepted = await lastEventOnSubject(this.#log, [JobAcceptedV2], jobId);
+    const accepted = await lastEventOnSubject(this.#log, [JobAcceptedV3], jobId);
     if (accepted !== undefined) return accepted.data;
     throw new ProblemError('internal', `job ${jobId} was assigned, but the log holds no valid job.accepted`);
   }
@@ -83,7 +83,7 @@ export class AttemptJournal {
    */
   async isAbandoned(jobId: string, attempt: number, executorId: string): Promise<boolean> {
     const order = await this.#lastOrder(jobId, executorId);
-    if (order === undefined || !isEvent(order, JobAssignedV1) || order.data.attempt !== attempt) return true;
+    if (order === undefined || !isEvent(order, JobAssignedV2) || order.data.attempt !== attempt) return true;
     try {
       return await this.hasEnded(jobId, attempt);
     } catch (error) {
@@ -123,10 +123,10 @@ export class AttemptJournal {
       try {
         // The id holds the claim: an equal id would make the log take another process's claim for a repeat of its own.
         await this.#append(
-          JobStartedV1,
+          JobStartedV2,
           assigned,
           deriveId(assigned.id, 'started', claim),
-          { attempt, executorId, promptId, claim },
+          { attempt, executorId, promptId, claim, environment: null },
           lastPosition,
         );
         return { kind: 'claim' };
@@ -136,15 +136,15 @@ export class AttemptJournal {
     }
   }
 
-  async executed(assigned: Assigned, data: EventData<typeof JobExecutedV1>): Promise<void> {
-    await this.#append(JobExecutedV1, assigned, deriveId(assigned.id, 'executed'), data);
+  async executed(assigned: Assigned, data: EventData<typeof JobExecutedV2>): Promise<void> {
+    await this.#append(JobExecutedV2, assigned, deriveId(assigned.id, 'executed'), data);
   }
 
   /** Records the end of an attempt without outputs; the cause is the order that it answers. */
   async failed(order: Order, failure: Failure): Promise<void> {
     const { attempt, executorId, promptId } = order.data;
     const data = { attempt, executorId, promptId, ...failure };
-    await this.#append(JobAttemptFailedV1, order, deriveId(order.id, 'attempt-failed'), data);
+    await this.#append(JobAttemptFailedV2, order, deriveId(order.id, 'attempt-failed'), data);
   }
 
   async #lastOrder(jobId: string, executorId: string): Promise<Order | undefined> {
@@ -163,7 +163,7 @@ export class AttemptJournal {
    * @throws ProblemError `newer-contract` when one of them can only be read by a newer build; `log-unavailable`
    */
   async #facts(jobId: string): Promise<{ facts: AttemptFact[]; lastPosition: number }> {
-    const last = await this.#log.lastOnSubject(JobStartedV1, jobId);
+    const last = await this.#log.lastOnSubject(JobStartedV2, jobId);
     if (last === undefined) return { facts: [], lastPosition: 0 };
     const facts: AttemptFact[] = [];
     for await (const entry of this.#log.readAggregate('job', jobId)) {
@@ -195,8 +195,8 @@ export class AttemptJournal {
 }
 
 function factOf(event: RecordedEvent): AttemptFact[] {
-  if (isEvent(event, JobStartedV1)) return [{ kind: 'started', attempt: event.data.attempt, claim: event.data.claim }];
-  if (isEvent(event, JobExecutedV1) || isEvent(event, JobAttemptFailedV1))
+  if (isEvent(event, JobStartedV2)) return [{ kind: 'started', attempt: event.data.attempt, claim: event.data.claim }];
+  if (isEvent(event, JobExecutedV2) || isEvent(event, JobAttemptFailedV2))
     return [{ kind: 'ended', attempt: event.data.attempt }];
   return [];
 }

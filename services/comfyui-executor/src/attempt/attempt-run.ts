@@ -8,7 +8,7 @@ import {
   type ComfySocket,
   type EndedPrompt,
 } from '@anime/comfyui-client';
-import { ApiGraph, type EventData, type FailureClass, type JobExecutedV1, type Progress } from '@anime/contracts';
+import { ApiGraph, type EventData, type FailureClass, type JobExecutedV2, type Progress } from '@anime/contracts';
 import { loadBody } from '@anime/event-store';
 import { isProblem } from '@anime/problem-details';
 import { graphHash, withSavePrefixes } from '@anime/workflow-engine';
@@ -46,7 +46,7 @@ export interface AttemptRunnerOptions {
 
 /** How a run ended: a fact to record, or nothing, because somebody else answers for the attempt. */
 export type End =
-  | { readonly kind: 'executed'; readonly data: EventData<typeof JobExecutedV1> }
+  | { readonly kind: 'executed'; readonly data: EventData<typeof JobExecutedV2> }
   | { readonly kind: 'failed'; readonly failure: Failure }
   /** No longer ours to answer: cancelled, ended or superseded. */
   | { readonly kind: 'dropped' }
@@ -256,6 +256,17 @@ export class AttemptRun {
     if ('class' in outputs) return { kind: 'failed', failure: outputs };
     const cached = isFullyCached(plan.graph, plan.accepted.outputs, cachedNodes(ended));
     const ran = { attempt, executorId, promptId, variant, graphHash: plan.graphHash };
-    return { kind: 'executed', data: { ...ran, cached, outputs: [...outputs], executionMs: executionMs(ended) } };
+    return {
+      kind: 'executed',
+      data: {
+        ...ran,
+        cached,
+        outputs: [...outputs],
+        executionMs: executionMs(ended),
+        cachedNodes: [],
+        models: [],
+        vramPeakBytes: null,
+      },
+    };
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { JobAssignedV1, JobAttemptLostV1, type EventData, type JobExecutedV1 } from '@anime/contracts';
+import { JobAssignedV2, JobAttemptLostV1, type EventData, type JobExecutedV2 } from '@anime/contracts';
 import { isEvent } from '@anime/event-store';
 import { DONE, type Outcome, type ReactorContext } from '@anime/messaging';
 import { isProblem, messageOf } from '@anime/problem-details';
@@ -44,7 +44,7 @@ export class AttemptRunner {
 
   /** Carries out an order. @throws what log and blob store throw: then nothing is decided, and it must come again */
   onOrder(order: Order, context: Pick<ReactorContext, 'signal'>): Promise<Outcome> {
-    if (isEvent(order, JobAssignedV1)) return this.#onAssigned(order, context);
+    if (isEvent(order, JobAssignedV2)) return this.#onAssigned(order, context);
     if (isEvent(order, JobAttemptLostV1)) return this.#onAttemptLost(order, context);
     return this.#onCancelOrdered(order, context);
   }
@@ -114,7 +114,7 @@ export class AttemptRunner {
     await this.#failed(order, failure('internal', 'parked', `Given up after ${deliveries} deliveries: ${reason}`));
   }
 
-  async #executed(assigned: Assigned, data: EventData<typeof JobExecutedV1>): Promise<void> {
+  async #executed(assigned: Assigned, data: EventData<typeof JobExecutedV2>): Promise<void> {
     await this.#options.journal.executed(assigned, data);
     this.#options.observer?.executed();
   }

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@anime/blob-store';
 import { FileMissingError, UnexpectedAnswerError, type ComfyClient } from '@anime/comfyui-client';
-import type { EventData, JobExecutedV1 } from '@anime/contracts';
+import type { EventData, JobExecutedV2 } from '@anime/contracts';
 import { isProblem } from '@anime/problem-details';
 import { failure, responseEvidence, type Failure } from '../domain/attempt/failure.js';
 import { mediaTypeOf, SNIFF_LENGTH } from '../domain/attempt/media-type.js';
 import type { WantedFile } from '../domain/attempt/wanted-outputs.js';
 
-type ExecutedOutput = EventData<typeof JobExecutedV1>['outputs'][number];
+type ExecutedOutput = EventData<typeof JobExecutedV2>['outputs'][number];
 
 /** Broken downloads of one file while the server is otherwise well. */
 const TRIES = 5;
@@ -56,6 +56,7 @@ async function fetchOutput(
         size,
         mediaType: mediaTypeOf(Uint8Array.from(head)),
         filename: file.filename,
+        pixelSha256: null,
       };
     } catch (error) {
       if (signal.aborted) return undefined;

@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FsBlobStore } from '@anime/blob-store';
 import {
-  JobAcceptedV2,
+  JobAcceptedV3,
   JobCancelledV1,
   JobCancelRequestedV1,
   JobCancelRequestedV2,
   JobCompletedV1,
   JobFailedV1,
   JobRejectedV1,
-  JobRequestedV2,
+  JobRequestedV3,
   JobScoredV1,
-  WorkflowRegisteredV1,
+  WorkflowRegisteredV2,
 } from '@anime/contracts';
 import { deriveId, uuidv7, workflowIdOf, type LogEntry } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
@@ -88,7 +88,7 @@ describe('the built-in templates', () => {
     graph['note'] = { class_type: 'Note', inputs: { text: 'x'.repeat(70_000) } };
     await register({ ...template, graph });
     const last = await log.lastOfAggregate('workflow', workflowIdOf('studio', template.manifest.id));
-    const data = last?.status === 'event' ? WorkflowRegisteredV1.data.parse(last.event.data) : undefined;
+    const data = last?.status === 'event' ? WorkflowRegisteredV2.data.parse(last.event.data) : undefined;
     const body = data?.graph;
     if (body === undefined || !('blob' in body)) throw new Error('the graph is not a blob');
     expect(JSON.parse(Buffer.from(await blobs.get(body.blob)).toString())).toEqual(graph);
@@ -163,7 +163,7 @@ describe('the commands of jobs', () => {
     const again = await jobs.submit({ ...command, parameters: { width: 512, prompt: 'a fox' } }, ORIGIN);
     for (const each of [...others, again]) expect(each).toMatchObject({ jobId, position, job });
     expect(again.replayed).toBe(true);
-    const requests = (await entries()).filter((e) => e.status === 'event' && e.event.type === JobRequestedV2.type);
+    const requests = (await entries()).filter((e) => e.status === 'event' && e.event.type === JobRequestedV3.type);
     expect(requests).toHaveLength(1);
   });
 
@@ -230,7 +230,7 @@ describe('the commands of jobs', () => {
 
   it('leave a key to a newer build when only that one can read what it asked for', async () => {
     const jobs = await commands();
-    await log.append(newerEvent(JobRequestedV2, jobIdOfKey(ACTOR, 'k-1')));
+    await log.append(newerEvent(JobRequestedV3, jobIdOfKey(ACTOR, 'k-1')));
     const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey: 'k-1' } as const;
     await expect(jobs.submit(command, ORIGIN)).rejects.toMatchObject({ code: 'newer-contract' });
   });
@@ -312,12 +312,12 @@ describe('the commands of jobs', () => {
     await log.putRaw({ subject: `anime.job.${nobody}.gateway`, data: 'garbage' });
     await expect(jobs.cancel(nobody, undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-not-found' });
     const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
-    await log.putRaw({ subject: `anime.job.${jobId}.orchestrator.accepted`, data: JobAcceptedV2.name });
+    await log.putRaw({ subject: `anime.job.${jobId}.orchestrator.accepted`, data: JobAcceptedV3.name });
     await jobs.cancel(jobId, undefined, ORIGIN);
     expect(await log.lastOfAggregate('job', jobId)).toMatchObject({ event: { type: 'job.cancel-requested' } });
   });
 
-  it.each([JobRequestedV2, JobCompletedV1, JobFailedV1, JobCancelledV1, JobRejectedV1])(
+  it.each([JobRequestedV3, JobCompletedV1, JobFailedV1, JobCancelledV1, JobRejectedV1])(
     'leave a job to a newer build whose $type only that one can read, garbage behind it or not',
     async (contract) => {
       const jobs = await commands();
@@ -340,12 +340,12 @@ describe('the commands of jobs', () => {
     await log.append(newerEvent(JobScoredV1, jobId));
     expect(await jobs.cancel(jobId, undefined, ORIGIN)).toMatchObject({ position: await log.end() });
     const open = uuidv7();
-    await log.append(newerEvent(JobRequestedV2, open));
+    await log.append(newerEvent(JobRequestedV3, open));
     await log.append(testEvent(JobCancelRequestedV2, open, { reason: null }));
     await log.putRaw({ subject: `anime.job.${open}.gateway`, data: 'garbage' });
     expect(await jobs.cancel(open, undefined, ORIGIN)).toMatchObject({ position: await log.end() });
     const ended = uuidv7();
-    await log.append(newerEvent(JobRequestedV2, ended));
+    await log.append(newerEvent(JobRequestedV3, ended));
     await log.append(testEvent(JobCompletedV1, ended, { attempt: 1, verdict: 'passed' }));
     await log.append(newerEvent(JobCancelledV1, ended));
     await expect(jobs.cancel(ended, undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });

@@ -4,7 +4,7 @@ import {
   JobCompletedV1,
   JobFailedV1,
   JobRejectedV1,
-  JobRequestedV2,
+  JobRequestedV3,
   type EventData,
   type JobType,
   type TemplateManifest,
@@ -35,7 +35,7 @@ import type { QueueLimits } from './queue-limit.js';
 
 /** What tells that there is a job, and that it has ended. */
 const TELLING_TYPES: ReadonlySet<string> = new Set(
-  [JobRequestedV2, JobRejectedV1, JobCompletedV1, JobFailedV1, JobCancelledV1].map((contract) => contract.type),
+  [JobRequestedV3, JobRejectedV1, JobCompletedV1, JobFailedV1, JobCancelledV1].map((contract) => contract.type),
 );
 
 /** A request for a picture or a clip, of the right form; whether its template takes it is not known yet. */
@@ -127,12 +127,14 @@ export class JobCommands {
         { errors },
       );
     }
-    const job: EventData<typeof JobRequestedV2> = {
+    const job: EventData<typeof JobRequestedV3> = {
       type: command.type,
       template: { id: manifest.id, version: manifest.version },
       parameters: resolved.parameters,
       seed: resolved.seed,
       seedSource: resolved.seedSource,
+      inputs: [],
+      limits: {},
       project: project === undefined ? null : { id: project.id, slug: project.slug },
       ...(requestHash === undefined ? {} : { requestHash }),
     };

@@ -1,7 +1,7 @@
 import {
   ExecutorLostV1,
   ExecutorRegisteredV1,
-  JobAttemptFailedV1,
+  JobAttemptFailedV2,
   JobCancelRequestedV2,
   SchedulerTermStartedV1,
 } from '@anime/contracts';
@@ -162,7 +162,7 @@ describe('an executor of which nothing is heard', () => {
     const { executorId, promptId } = await s.assignment(jobId);
     await pass(29);
     const failure = { class: 'transient', reason: 'r', message: 'm', evidence: {} } as const;
-    await s.append(JobAttemptFailedV1, jobId, { attempt: 1, executorId, promptId, ...failure });
+    await s.append(JobAttemptFailedV2, jobId, { attempt: 1, executorId, promptId, ...failure });
     await pass(5);
     expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost']);
     expect((await s.trail(jobId)).slice(2)).toEqual(['assigned', 'attempt-failed', 'retry-scheduled']);

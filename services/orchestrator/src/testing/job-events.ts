@@ -17,6 +17,7 @@ export const OUTPUT = {
   size: 10,
   mediaType: 'image/png',
   filename: 'a.png',
+  pixelSha256: null,
 };
 /** @param maxAttempts that the job is accepted with */
 export const acceptWith = (maxAttempts: number): JobCommand => ({
@@ -56,10 +57,12 @@ export const requested = () =>
     parameters: { prompt: 'x' },
     seed: 1,
     seedSource: 'given',
+    inputs: [],
+    limits: {},
     project: null,
   });
 export const started = (attempt: number) =>
-  event('job.started', { attempt, executorId: EXECUTOR, promptId: PROMPT, claim: PROMPT });
+  event('job.started', { attempt, executorId: EXECUTOR, promptId: PROMPT, claim: PROMPT, environment: null });
 export const executed = (attempt: number) =>
   event('job.executed', {
     attempt,
@@ -70,6 +73,9 @@ export const executed = (attempt: number) =>
     cached: false,
     outputs: [OUTPUT],
     executionMs: 5,
+    cachedNodes: [],
+    models: [],
+    vramPeakBytes: null,
   });
 export const attemptFailed = (attempt: number, failureClass: FailureClass) =>
   event('job.attempt-failed', {

@@ -1,12 +1,12 @@
 import {
   ExecutorRegisteredV1,
-  JobAssignedV1,
-  JobAttemptFailedV1,
-  JobExecutedV1,
+  JobAssignedV2,
+  JobAttemptFailedV2,
+  JobExecutedV2,
   JobOrganisedV1,
-  JobRequestedV2,
+  JobRequestedV3,
   JobScoredV1,
-  WorkflowRegisteredV1,
+  WorkflowRegisteredV2,
   type EventContract,
   type EventData,
 } from '@anime/contracts';
@@ -77,7 +77,7 @@ export class Studio {
   }
 
   async setUp(): Promise<void> {
-    await this.append(WorkflowRegisteredV1, WORKFLOW, SAMPLE_WORKFLOW);
+    await this.append(WorkflowRegisteredV2, WORKFLOW, SAMPLE_WORKFLOW);
     await this.append(ExecutorRegisteredV1, EXECUTOR, {
       name: 'comfyui-1',
       comfyuiVersion: '1',
@@ -88,12 +88,14 @@ export class Studio {
 
   async request(parameters: Record<string, string> = { prompt: 'x' }): Promise<string> {
     const jobId = uuidv7();
-    await this.append(JobRequestedV2, jobId, {
+    await this.append(JobRequestedV3, jobId, {
       type: 'image',
       template: { id: 'text-to-image', version: 1 },
       parameters,
       seed: 1,
       seedSource: 'given',
+      inputs: [],
+      limits: {},
       project: null,
     });
     return jobId;
@@ -141,15 +143,15 @@ export class Studio {
     return (await this.events(jobId)).map((event) => event.type.replace('job.', ''));
   }
 
-  async assignment(jobId: string): Promise<EventData<typeof JobAssignedV1>> {
-    const assigned = (await this.events(jobId)).filter((event) => event.type === JobAssignedV1.type).at(-1);
-    return assigned?.data as EventData<typeof JobAssignedV1>;
+  async assignment(jobId: string): Promise<EventData<typeof JobAssignedV2>> {
+    const assigned = (await this.events(jobId)).filter((event) => event.type === JobAssignedV2.type).at(-1);
+    return assigned?.data as EventData<typeof JobAssignedV2>;
   }
 
   /** What an executor appends when it has run an assignment. */
   async reportExecuted(
     jobId: string,
-    { attempt, executorId, promptId }: EventData<typeof JobAssignedV1>,
+    { attempt, executorId, promptId }: EventData<typeof JobAssignedV2>,
   ): Promise<void> {
     const output = {
       node: '7',
@@ -160,8 +162,9 @@ export class Studio {
       size: 1,
       mediaType: 'image/png',
       filename: 'f',
+      pixelSha256: null,
     } as const;
-    await this.append(JobExecutedV1, jobId, {
+    await this.append(JobExecutedV2, jobId, {
       attempt,
       executorId,
       promptId,
@@ -170,6 +173,9 @@ export class Studio {
       cached: false,
       outputs: [output],
       executionMs: null,
+      cachedNodes: [],
+      models: [],
+      vramPeakBytes: null,
     });
   }
 
@@ -199,7 +205,7 @@ export class Studio {
   async failAttempt(jobId: string, failureClass: 'transient' | 'cancelled'): Promise<void> {
     const { attempt, executorId, promptId } = await this.assignment(jobId);
     const evidence = {};
-    await this.append(JobAttemptFailedV1, jobId, {
+    await this.append(JobAttemptFailedV2, jobId, {
       attempt,
       executorId,
       promptId,

@@ -1,10 +1,10 @@
 import {
-  JobAssignedV1,
+  JobAssignedV2,
   JobAttemptLostV1,
   JobCompletedV1,
-  JobRequestedV2,
-  JobRetryScheduledV1,
-  JobStartedV1,
+  JobRequestedV3,
+  JobRetryScheduledV2,
+  JobStartedV2,
   PROGRESS_ROOT,
   ProgressV1,
   type EventContract,
@@ -72,12 +72,14 @@ export function useRelayStudio(): RelayStudio {
     return (await log.append({ contract, aggregateId: jobId, data, ...meta })).position;
   }
   const request = (jobId: string): Promise<number> =>
-    append(JobRequestedV2, jobId, {
+    append(JobRequestedV3, jobId, {
       type: 'image',
       template: { id: 'text-to-image', version: 1 },
       parameters: {},
       seed: 1,
       seedSource: 'given',
+      inputs: [],
+      limits: {},
       project: null,
     });
   const run = (attempt: number) => ({ attempt, executorId: EXECUTOR, promptId: EXECUTOR });
@@ -116,8 +118,8 @@ export function useRelayStudio(): RelayStudio {
     runningJob: async () => {
       const jobId = uuidv7();
       await request(jobId);
-      await append(JobAssignedV1, jobId, { ...run(1), variant: 'normal', vramGb: 1 });
-      await append(JobStartedV1, jobId, { ...run(1), claim: EXECUTOR });
+      await append(JobAssignedV2, jobId, { ...run(1), variant: 'normal', vramGb: 1, freeMemory: false });
+      await append(JobStartedV2, jobId, { ...run(1), claim: EXECUTOR, environment: null });
       return jobId;
     },
     loseAttempt: async (jobId) => {
@@ -125,9 +127,18 @@ export function useRelayStudio(): RelayStudio {
     },
     assignAgain: async (jobId) => {
       const notBefore = new Date().toISOString();
-      const retry = { attempt: 2, failedAttempt: 1, class: 'executor-lost', notBefore } as const;
-      await append(JobRetryScheduledV1, jobId, retry);
-      await append(JobAssignedV1, jobId, { ...run(2), variant: 'normal', vramGb: 1 });
+      const retry = {
+        attempt: 2,
+        failedAttempt: 1,
+        class: 'executor-lost',
+        notBefore,
+        variant: 'normal',
+        vramGb: 1,
+        freeMemory: false,
+        avoid: [] as string[],
+      } as const;
+      await append(JobRetryScheduledV2, jobId, retry);
+      await append(JobAssignedV2, jobId, { ...run(2), variant: 'normal', vramGb: 1, freeMemory: false });
     },
     complete: (jobId) => append(JobCompletedV1, jobId, { attempt: 1, verdict: 'passed' }),
     replaceLog: async () => {

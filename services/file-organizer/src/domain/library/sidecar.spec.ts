@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { JobAcceptedV2, JobExecutedV1 } from '@anime/contracts';
+import { JobAcceptedV3, JobExecutedV2 } from '@anime/contracts';
 import { canonicalJson } from '@anime/event-store';
 import fc from 'fast-check';
 import { checkpointsOf, sidecarOf, type SidecarSource } from './sidecar.js';
@@ -12,8 +12,8 @@ const golden = (name: string): unknown =>
       data: unknown;
     }
   ).data;
-const accepted = JobAcceptedV2.data.parse(golden('job.accepted.v2'));
-const executed = JobExecutedV1.data.parse(golden('job.executed.v1'));
+const accepted = JobAcceptedV3.data.parse(golden('job.accepted.v3'));
+const executed = JobExecutedV2.data.parse(golden('job.executed.v2'));
 
 function source(changes: Partial<SidecarSource> = {}): SidecarSource {
   const [output] = executed.outputs;

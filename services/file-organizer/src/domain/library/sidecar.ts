@@ -2,8 +2,8 @@ import type {
   ApiGraph,
   EventData,
   ExecutedOutput,
-  JobAcceptedV2,
-  JobExecutedV1,
+  JobAcceptedV3,
+  JobExecutedV2,
   OrganisedFile,
 } from '@anime/contracts';
 
@@ -12,8 +12,8 @@ export interface SidecarSource {
   readonly jobId: string;
   readonly executedEventId: string;
   readonly executedAt: string;
-  readonly executed: EventData<typeof JobExecutedV1>;
-  readonly accepted: EventData<typeof JobAcceptedV2>;
+  readonly executed: EventData<typeof JobExecutedV2>;
+  readonly accepted: EventData<typeof JobAcceptedV3>;
   readonly graph: ApiGraph | undefined;
   readonly output: ExecutedOutput;
   readonly filed: OrganisedFile;

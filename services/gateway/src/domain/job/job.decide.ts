@@ -1,11 +1,11 @@
-import { JobCancelRequestedV2, JobRequestedV2, type EventData, type Sealed } from '@anime/contracts';
+import { JobCancelRequestedV2, JobRequestedV3, type EventData, type Sealed } from '@anime/contracts';
 import { decided, NOTHING, refused, type Decision } from '@anime/event-store/pure';
 import type { JobState } from './job.state.js';
 
 /** What somebody may want of a job. */
 export type JobCommand =
   /** Template, version, parameters and seed are resolved before. */
-  | { readonly kind: 'RequestJob'; readonly job: EventData<typeof JobRequestedV2> }
+  | { readonly kind: 'RequestJob'; readonly job: EventData<typeof JobRequestedV3> }
   /** The reason is sealed before: it is personal. */
   | { readonly kind: 'RequestCancel'; readonly reason: Sealed | null };
 
@@ -13,10 +13,10 @@ export type JobCommand =
 export function decideJob(
   command: JobCommand,
   job: JobState,
-): Decision<typeof JobRequestedV2 | typeof JobCancelRequestedV2> {
+): Decision<typeof JobRequestedV3 | typeof JobCancelRequestedV2> {
   switch (command.kind) {
     case 'RequestJob':
-      return job.stage === 'absent' ? decided(JobRequestedV2, command.job) : NOTHING;
+      return job.stage === 'absent' ? decided(JobRequestedV3, command.job) : NOTHING;
     case 'RequestCancel':
       switch (job.stage) {
         case 'absent':

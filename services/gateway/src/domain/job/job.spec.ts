@@ -1,4 +1,4 @@
-import { JobCancelRequestedV2, JobRequestedV2, type Sealed } from '@anime/contracts';
+import { JobCancelRequestedV2, JobRequestedV3, type Sealed } from '@anime/contracts';
 import type { RecordedEvent } from '@anime/event-store/pure';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -15,6 +15,8 @@ const REQUEST: JobCommand = {
     parameters: { prompt: 'a fox' },
     seed: 7,
     seedSource: 'given',
+    inputs: [],
+    limits: {},
     project: null,
   },
 };
@@ -58,7 +60,7 @@ const OPEN = [
 
 describe('a request for a job', () => {
   it('leads to job.requested with everything resolved', () => {
-    expect(decideJob(REQUEST, NO_JOB)).toEqual({ kind: 'event', contract: JobRequestedV2, data: REQUEST.job });
+    expect(decideJob(REQUEST, NO_JOB)).toEqual({ kind: 'event', contract: JobRequestedV3, data: REQUEST.job });
   });
 
   it('has had its effect when the job is there', () => {

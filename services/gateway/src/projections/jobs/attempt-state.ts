@@ -1,16 +1,16 @@
 import type { JobAttemptRow } from './rows.js';
 import type { JobEvent } from './events.js';
 import {
-  JobAssignedV1,
-  JobAttemptFailedV1,
+  JobAssignedV2,
+  JobAttemptFailedV2,
   JobAttemptLostV1,
   JobCancelOrderedV1,
-  JobExecutedV1,
+  JobExecutedV2,
   JobGatedV1,
   JobOrganisedV1,
   JobOrganiseFailedV1,
   JobScoredV1,
-  JobStartedV1,
+  JobStartedV2,
 } from '@anime/contracts';
 
 /** An attempt of which nothing is known yet. */
@@ -52,12 +52,12 @@ export function unknownAttempt(jobId: string, attempt: number): JobAttemptRow {
 /** The attempt that an event is about; undefined for events of the job as a whole. */
 export function attemptOf(event: JobEvent): number | undefined {
   switch (event.type) {
-    case JobAssignedV1.type:
+    case JobAssignedV2.type:
     case JobCancelOrderedV1.type:
     case JobAttemptLostV1.type:
-    case JobStartedV1.type:
-    case JobExecutedV1.type:
-    case JobAttemptFailedV1.type:
+    case JobStartedV2.type:
+    case JobExecutedV2.type:
+    case JobAttemptFailedV2.type:
     case JobScoredV1.type:
     case JobOrganisedV1.type:
     case JobOrganiseFailedV1.type:
@@ -74,7 +74,7 @@ export function attemptOf(event: JobEvent): number | undefined {
  */
 export function withEvent(row: JobAttemptRow, event: JobEvent): JobAttemptRow {
   switch (event.type) {
-    case JobAssignedV1.type: {
+    case JobAssignedV2.type: {
       if (row.assigned_at !== null) return row;
       const { executorId, promptId, variant, vramGb } = event.data;
       return {
@@ -91,11 +91,11 @@ export function withEvent(row: JobAttemptRow, event: JobEvent): JobAttemptRow {
       return row.cancel_ordered_at !== null ? row : { ...row, cancel_ordered_at: event.time };
     case JobAttemptLostV1.type:
       return row.lost_at !== null ? row : { ...row, lost_at: event.time };
-    case JobStartedV1.type:
+    case JobStartedV2.type:
       return row.started_at !== null
         ? row
         : { ...byExecutor(row, event.data), started_at: event.time, claim: event.data.claim };
-    case JobExecutedV1.type: {
+    case JobExecutedV2.type: {
       if (row.executed_at !== null) return row;
       const { executionMs, cached, graphHash, variant } = event.data;
       return {
@@ -107,7 +107,7 @@ export function withEvent(row: JobAttemptRow, event: JobEvent): JobAttemptRow {
         variant,
       };
     }
-    case JobAttemptFailedV1.type: {
+    case JobAttemptFailedV2.type: {
       if (row.failed_at !== null) return row;
       const { reason, message, evidence } = event.data;
       const failure = {

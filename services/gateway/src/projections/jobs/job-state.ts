@@ -1,9 +1,9 @@
-import { ENDED_STATUSES, type EventData, type JobRequestedV2, type JobStatus } from '@anime/contracts';
+import { ENDED_STATUSES, type EventData, type JobRequestedV3, type JobStatus } from '@anime/contracts';
 import type { RecordedEvent } from '@anime/event-store';
 import type { JobAttemptRow, JobRow } from './rows.js';
 
 /** The job as its request made it. */
-export function requestedJob(event: RecordedEvent, data: EventData<typeof JobRequestedV2>): JobRow {
+export function requestedJob(event: RecordedEvent, data: EventData<typeof JobRequestedV3>): JobRow {
   return {
     id: event.aggregateId,
     type: data.type,

@@ -2,18 +2,18 @@ import {
   ExecutorLostV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
-  JobAcceptedV2,
-  JobAssignedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
   JobCancelledV1,
   JobCancelRequestedV2,
   JobCompletedV1,
   JobFailedV1,
   JobGatedV1,
   JobRejectedV1,
-  JobRequestedV2,
-  JobRetryScheduledV1,
+  JobRequestedV3,
+  JobRetryScheduledV2,
   SchedulerTermStartedV1,
-  WorkflowRegisteredV1,
+  WorkflowRegisteredV2,
 } from '@anime/contracts';
 import type { Projection, RowChange, RowRef, Rows } from '@anime/projections';
 import { attemptOf, unknownAttempt, withEvent } from './attempt-state.js';
@@ -44,7 +44,7 @@ export const jobsProjection: Projection<JobsEvent> = {
       case ExecutorLostV1.type:
       case ExecutorRecoveredV1.type:
         return [ref(EXECUTORS, { id })];
-      case WorkflowRegisteredV1.type:
+      case WorkflowRegisteredV2.type:
         return [ref(WORKFLOWS, { id, version: event.data.version })];
       case SchedulerTermStartedV1.type:
         return [ref(TERMS, { scheduler_id: id, epoch: event.data.epoch })];
@@ -71,7 +71,7 @@ export const jobsProjection: Projection<JobsEvent> = {
         if (executor === undefined) return [];
         return [put(EXECUTORS, { ...executor, lost_at: event.type === ExecutorLostV1.type ? time : null })];
       }
-      case WorkflowRegisteredV1.type: {
+      case WorkflowRegisteredV2.type: {
         const { version, slug, manifest, graph, graphHash, builtIn } = event.data;
         if (rows.get(WORKFLOWS, { id, version }) !== undefined) return [];
         const { kind, title } = manifest;
@@ -103,7 +103,7 @@ export const jobsProjection: Projection<JobsEvent> = {
 
 /** The attempt whose row the event changes or the job's row then shows. */
 function shownAttempt(event: JobEvent): number | undefined {
-  return event.type === JobRetryScheduledV1.type ? event.data.attempt : attemptOf(event);
+  return event.type === JobRetryScheduledV2.type ? event.data.attempt : attemptOf(event);
 }
 
 function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
@@ -119,7 +119,7 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
     if (attempt !== before) changes.push(put(JOB_ATTEMPTS, attempt), ...detailChanges(event));
   }
   const job = rows.get(JOBS, { id });
-  if (event.type === JobRequestedV2.type) {
+  if (event.type === JobRequestedV3.type) {
     return job !== undefined
       ? changes
       : [...changes, put(JOBS, requestedJob(event, event.data)), requestChange(id, event.data)];
@@ -132,15 +132,15 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
 function jobAfter(
   job: JobRow,
   attempt: JobAttemptRow | undefined,
-  event: Exclude<JobEvent, { readonly type: typeof JobRequestedV2.type }>,
+  event: Exclude<JobEvent, { readonly type: typeof JobRequestedV3.type }>,
 ): JobRow {
   if (event.type === JobCancelRequestedV2.type) return { ...job, cancel_requested: true };
-  if (attemptOf(event) !== undefined && event.type !== JobAssignedV1.type && event.type !== JobGatedV1.type) {
+  if (attemptOf(event) !== undefined && event.type !== JobAssignedV2.type && event.type !== JobGatedV1.type) {
     return attempt?.attempt === job.attempt ? withAttempt(job, attempt) : job;
   }
   if (hasEnded(job)) return job;
   switch (event.type) {
-    case JobAcceptedV2.type: {
+    case JobAcceptedV3.type: {
       if (job.accepted_at !== null) return job;
       const status = decidedStatus(job) === 'requested' ? 'queued' : job.status;
       return {
@@ -151,7 +151,7 @@ function jobAfter(
         max_attempts: event.data.maxAttempts,
       };
     }
-    case JobAssignedV1.type: {
+    case JobAssignedV2.type: {
       if (event.data.attempt < job.attempt) return job;
       const assigned: JobRow = {
         ...job,
@@ -162,7 +162,7 @@ function jobAfter(
       };
       return withAttempt(assigned, attempt);
     }
-    case JobRetryScheduledV1.type: {
+    case JobRetryScheduledV2.type: {
       if (event.data.attempt <= job.attempt) return job;
       const waiting: JobRow = {
         ...job,

@@ -1,6 +1,6 @@
 import {
-  JobAcceptedV2,
-  JobAssignedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
   JobAttemptLostV1,
   JobCancelledV1,
   JobCancelOrderedV1,
@@ -8,7 +8,7 @@ import {
   JobFailedV1,
   JobGatedV1,
   JobRejectedV1,
-  JobRetryScheduledV1,
+  JobRetryScheduledV2,
   type ApiGraph,
   type EventContract,
   type TemplateManifest,
@@ -88,7 +88,7 @@ export function decideJob(command: JobCommand, job: JobState): Decision<EventCon
 function accept({ manifest, graph, graphHash }: CompiledTemplate, maxAttempts: number, job: JobState): Decision {
   const requested = job.requested;
   if (requested === undefined) return NOTHING;
-  return decided(JobAcceptedV2, {
+  return decided(JobAcceptedV3, {
     type: requested.type,
     template: requested.template,
     parameters: requested.parameters,
@@ -99,19 +99,22 @@ function accept({ manifest, graph, graphHash }: CompiledTemplate, maxAttempts: n
     progress: manifest.progress,
     metricSet: 'classical',
     layout: { title: manifest.id, requestedAt: requested.at },
-    maxAttempts,
+    maxAttempts: requested.limits.maxAttempts ?? maxAttempts,
+    inputs: requested.inputs,
+    maxRunSeconds: requested.limits.maxRunSeconds ?? null,
   });
 }
 
 function assign(command: JobCommand & { kind: 'AssignJob' }, job: JobState): Decision {
   if (stageOf(job) !== 'queued' || job.cancelRequested) return NOTHING;
   if (job.retry !== undefined && job.retry.notBefore > command.now) return NOTHING;
-  return decided(JobAssignedV1, {
+  return decided(JobAssignedV2, {
     attempt: nextAttempt(job),
     executorId: command.executorId,
     promptId: command.promptId,
     variant: 'normal',
     vramGb: job.accepted?.vramGb ?? 0,
+    freeMemory: false,
   });
 }
 
@@ -142,11 +145,15 @@ function settleFailure(command: JobCommand & { kind: 'SettleFailure' }, job: Job
   if (RETRYABLE_CLASSES.has(failure.class) && attempt < (job.accepted?.maxAttempts ?? 1)) {
     const at = Date.parse(command.now) + retryDelayMs(attempt, command.chance);
     const notBefore = new Date(at).toISOString();
-    return decided(JobRetryScheduledV1, {
+    return decided(JobRetryScheduledV2, {
       attempt: attempt + 1,
       failedAttempt: attempt,
       class: failure.class,
       notBefore,
+      variant: 'normal',
+      vramGb: job.accepted?.vramGb ?? 0,
+      freeMemory: false,
+      avoid: [],
     });
   }
   return decided(JobFailedV1, { class: failure.class, message: failure.message, attempts: attempt });

@@ -1,45 +1,45 @@
 import type {
   EventData,
   FailureClass,
-  JobAcceptedV2,
-  JobAssignedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
   JobAttemptLostV1,
   JobCancelledV1,
   JobCancelOrderedV1,
   JobCancelRequestedV2,
   JobCompletedV1,
-  JobExecutedV1,
-  JobAttemptFailedV1,
+  JobExecutedV2,
+  JobAttemptFailedV2,
   JobFailedV1,
   JobGatedV1,
   JobOrganisedV1,
   JobOrganiseFailedV1,
   JobRejectedV1,
-  JobRequestedV2,
-  JobRetryScheduledV1,
+  JobRequestedV3,
+  JobRetryScheduledV2,
   JobScoredV1,
-  JobStartedV1,
+  JobStartedV2,
   JobStatus,
 } from '@anime/contracts';
 import type { EventOf } from '@anime/event-store/pure';
 
 /** Every event of the job aggregate, whoever writes it. */
 export type JobEvent = EventOf<
-  | typeof JobRequestedV2
+  | typeof JobRequestedV3
   | typeof JobCancelRequestedV2
-  | typeof JobAcceptedV2
+  | typeof JobAcceptedV3
   | typeof JobRejectedV1
-  | typeof JobAssignedV1
+  | typeof JobAssignedV2
   | typeof JobCancelOrderedV1
   | typeof JobAttemptLostV1
-  | typeof JobRetryScheduledV1
+  | typeof JobRetryScheduledV2
   | typeof JobGatedV1
   | typeof JobCompletedV1
   | typeof JobFailedV1
   | typeof JobCancelledV1
-  | typeof JobStartedV1
-  | typeof JobExecutedV1
-  | typeof JobAttemptFailedV1
+  | typeof JobStartedV2
+  | typeof JobExecutedV2
+  | typeof JobAttemptFailedV2
   | typeof JobScoredV1
   | typeof JobOrganisedV1
   | typeof JobOrganiseFailedV1
@@ -70,7 +70,7 @@ export type JobEnd = 'completed' | 'failed' | 'cancelled' | 'rejected';
  * always computed (`stageOf`), never stored.
  */
 export interface JobState {
-  readonly requested?: EventData<typeof JobRequestedV2> & { readonly at: string };
+  readonly requested?: EventData<typeof JobRequestedV3> & { readonly at: string };
   readonly cancelRequested: boolean;
   readonly accepted?: { readonly maxAttempts: number; readonly vramGb: number };
   readonly assignment?: Assignment;

@@ -5,7 +5,7 @@ import {
   ExecutorRegisteredV1,
   JOB_STATUSES,
   SchedulerTermStartedV1,
-  WorkflowRegisteredV1,
+  WorkflowRegisteredV2,
   type ApiGraph,
   type BodyOf,
   type JobStatus,
@@ -152,7 +152,7 @@ export class OpenWork {
 
   #applyEvent(event: RecordedEvent): readonly string[] {
     if (isJobEvent(event)) return this.#applyJobEvent(event);
-    if (isEvent(event, WorkflowRegisteredV1)) {
+    if (isEvent(event, WorkflowRegisteredV2)) {
       const { slug, version, manifest, graph } = event.data;
       this.#templates.set(`${slug}@${version}`, { manifest, graph });
     } else if (isEvent(event, ExecutorRegisteredV1)) {

@@ -5,28 +5,28 @@ import {
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
   JobAcceptedV1,
-  JobAcceptedV2,
-  JobAssignedV1,
-  JobAttemptFailedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
+  JobAttemptFailedV2,
   JobAttemptLostV1,
   JobCancelledV1,
   JobCancelOrderedV1,
   JobCancelRequestedV1,
   JobCancelRequestedV2,
   JobCompletedV1,
-  JobExecutedV1,
+  JobExecutedV2,
   JobFailedV1,
   JobGatedV1,
   JobOrganisedV1,
   JobOrganiseFailedV1,
   JobRejectedV1,
   JobRequestedV1,
-  JobRequestedV2,
-  JobRetryScheduledV1,
+  JobRequestedV3,
+  JobRetryScheduledV2,
   JobScoredV1,
-  JobStartedV1,
+  JobStartedV2,
   SchedulerTermStartedV1,
-  WorkflowRegisteredV1,
+  WorkflowRegisteredV2,
   type EventContract,
   type EventData,
   type FailureClass,
@@ -79,6 +79,8 @@ export const SEALED: Sealed = {
   tag: 'AAAAAAAAAAAAAAAAAAAAAA==',
 };
 
+const OUTPUT = { node: '9', kind: 'image' as const, role: 'picture', filenamePrefixInput: '9.filename_prefix' };
+
 /** The events of one job, by name, each in its usual place; tests pick and reorder them. */
 export function jobEvents(jobId: string, options: StoryOptions = {}) {
   const { prompt = 'a lighthouse at dusk', type = 'image', graphSize = 0 } = options;
@@ -91,18 +93,20 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
   const run = (attempt: number) => ({ attempt, executorId: EXECUTOR, promptId: promptIdOf(jobId, attempt) });
   const file = { sha256: HASH, node: '9', index: 0 };
   return {
-    requested: event(JobRequestedV2, {
+    requested: event(JobRequestedV3, {
       type,
       template,
       parameters,
       seed: Number.MAX_SAFE_INTEGER,
       seedSource: 'drawn',
+      inputs: [],
+      limits: {},
       project,
     }),
     /** As builds before wrote it; they knew no reason. */
     cancelRequestedBefore: event(JobCancelRequestedV1, {}),
     cancelRequested: event(JobCancelRequestedV2, { reason: SEALED }),
-    accepted: event(JobAcceptedV2, {
+    accepted: event(JobAcceptedV3, {
       type,
       template,
       parameters,
@@ -120,20 +124,23 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
           vramGb: 6.5,
         },
       ],
-      outputs: [{ node: '9', kind: 'image', role: 'picture', filenamePrefixInput: '9.filename_prefix' }],
+      outputs: [OUTPUT],
       progress: { '3': 0.9, '8': 0.1 },
       metricSet: 'classical',
       layout: { title: prompt.slice(0, 20), requestedAt: new Date(START_OF_TIME).toISOString() },
       maxAttempts: 3,
+      inputs: [],
+      maxRunSeconds: null,
     }),
     rejected: event(JobRejectedV1, { class: 'missing-model', message: 'no such model' }),
-    assigned: (attempt: number) => event(JobAssignedV1, { ...run(attempt), variant: 'normal', vramGb: 6.5 }),
+    assigned: (attempt: number) =>
+      event(JobAssignedV2, { ...run(attempt), variant: 'normal', vramGb: 6.5, freeMemory: false }),
     cancelOrdered: (attempt: number) => event(JobCancelOrderedV1, run(attempt)),
     attemptLost: (attempt: number) => event(JobAttemptLostV1, run(attempt)),
     started: (attempt: number) =>
-      event(JobStartedV1, { ...run(attempt), claim: deriveId(jobId, 'claim', String(attempt)) }),
+      event(JobStartedV2, { ...run(attempt), claim: deriveId(jobId, 'claim', String(attempt)), environment: null }),
     executed: (attempt: number) =>
-      event(JobExecutedV1, {
+      event(JobExecutedV2, {
         ...run(attempt),
         variant: 'normal',
         graphHash: HASH,
@@ -148,12 +155,16 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
             size: 12_345,
             mediaType: 'image/png',
             filename: 'a_00001_.png',
+            pixelSha256: null,
           },
         ],
         executionMs: 1234.5678901234567,
+        cachedNodes: [],
+        models: [],
+        vramPeakBytes: null,
       }),
     attemptFailed: (attempt: number, failure: FailureClass = 'transient') =>
-      event(JobAttemptFailedV1, {
+      event(JobAttemptFailedV2, {
         ...run(attempt),
         class: failure,
         reason: 'execution-error',
@@ -161,11 +172,15 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
         evidence: { nodeId: '3', traceback: ['line 1\u0000', 'line 2'] },
       }),
     retryScheduled: (attempt: number) =>
-      event(JobRetryScheduledV1, {
+      event(JobRetryScheduledV2, {
         attempt,
         failedAttempt: attempt - 1,
         class: 'transient',
         notBefore: new Date(START_OF_TIME + 5_000).toISOString(),
+        variant: 'normal' as const,
+        vramGb: 0,
+        freeMemory: false,
+        avoid: [],
       }),
     scored: (attempt: number, scorerBuild = 'build-1') =>
       event(JobScoredV1, {
@@ -308,9 +323,11 @@ export type StoryName = keyof typeof STORIES;
 export function olderEvents(id: string): NewEvent[] {
   const job = jobEvents(id);
   const project = deriveId(EXECUTOR, 'project');
+  const { inputs: _inputs, limits: _limits, ...requested } = job.requested.data;
+  const { inputs: _none, maxRunSeconds: _unbounded, ...accepted } = job.accepted.data;
   return [
-    sample(JobRequestedV1, id, { ...job.requested.data, project }, 0),
-    sample(JobAcceptedV1, id, { ...job.accepted.data, project }, 1),
+    sample(JobRequestedV1, id, { ...requested, project }, 0),
+    sample(JobAcceptedV1, id, { ...accepted, outputs: [OUTPUT], project }, 1),
     job.assigned(1),
   ];
 }
@@ -328,7 +345,7 @@ export function otherEvents(name: string, epoch: number): NewEvent[] {
     vramGb: 6.5,
     models: [],
     parameters: [{ name: 'prompt', schema: { type: 'string' as const }, targets: ['6.text'] }],
-    outputs: [{ node: '9', kind: 'image' as const, role: 'picture', filenamePrefixInput: '9.filename_prefix' }],
+    outputs: [OUTPUT],
     progress: { '3': 1 },
   };
   return [
@@ -341,9 +358,9 @@ export function otherEvents(name: string, epoch: number): NewEvent[] {
     sample(ExecutorLostV1, id, { silentMs: 30_000 }, 1),
     ...(epoch === 1 ? [] : [sample(ExecutorRecoveredV1, id, {}, 2)]),
     sample(
-      WorkflowRegisteredV1,
+      WorkflowRegisteredV2,
       id,
-      { slug: name, version: epoch, manifest, graph: { inline: {} }, graphHash: HASH, builtIn: true },
+      { slug: name, version: epoch, manifest, graph: { inline: {} }, graphHash: HASH, builtIn: true, lowMemory: null },
       0,
     ),
     sample(SchedulerTermStartedV1, deriveId(EXECUTOR, 'scheduler'), { epoch, leader: id }, 0),
