@@ -133,7 +133,6 @@ describe('in every situation that a job can get into', () => {
   const situations = everySituation();
 
   it('something is due, or time will bring it, or somebody who was asked has yet to answer', () => {
-    
     expect(situations.length).toBeGreaterThan(1_000);
     const stuck = situations.filter(({ job, now, lost }) => {
       if (stageOf(job) === 'ended') return false;
