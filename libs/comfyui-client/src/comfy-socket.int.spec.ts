@@ -225,8 +225,16 @@ function sampling(seed: number): Parameters<ComfyClient['submit']>[0]['graph'] {
     '4': {
       class_type: 'KSampler',
       inputs: {
-        ...{ seed, steps: 6, cfg: 7, sampler_name: 'euler', scheduler: 'normal', denoise: 1 },
-        ...{ model: ['1', 0], positive: ['2', 0], negative: ['2', 0], latent_image: ['3', 0] },
+        seed,
+        steps: 6,
+        cfg: 7,
+        sampler_name: 'euler',
+        scheduler: 'normal',
+        denoise: 1,
+        model: ['1', 0],
+        positive: ['2', 0],
+        negative: ['2', 0],
+        latent_image: ['3', 0],
       },
     },
     '5': { class_type: 'VAEDecode', inputs: { samples: ['4', 0], vae: ['1', 2] } },

@@ -35,7 +35,8 @@ export async function uploadFile(http: ComfyHttp, upload: Upload, { signal }: Ca
       'Content-Type: application/octet-stream\r\n\r\n',
   );
   const tail = Buffer.from(`\r\n--${boundary}--\r\n`);
-  const source = new WatchedSource(upload.bytes);
+  let failure: unknown;
+  const source = watched(upload.bytes, (error) => (failure = error));
   const length = upload.size === undefined ? undefined : head.length + upload.size + tail.length;
   try {
     const answer = await http.request({
@@ -52,7 +53,7 @@ export async function uploadFile(http: ComfyHttp, upload: Upload, { signal }: Ca
     return { filename: name, subfolder, type };
   } catch (error) {
     // A source that broke is not the server's doing.
-    throw source.failure ?? error;
+    throw failure ?? error;
   }
 }
 
@@ -91,21 +92,15 @@ async function* around(
   yield tail;
 }
 
-/** Remembers what the source threw, which the connection's own error would hide. */
-class WatchedSource implements AsyncIterable<Uint8Array> {
-  readonly #bytes: AsyncIterable<Uint8Array>;
-  failure: unknown;
-
-  constructor(bytes: AsyncIterable<Uint8Array>) {
-    this.#bytes = bytes;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    try {
-      yield* this.#bytes;
-    } catch (error) {
-      this.failure = error;
-      throw error;
-    }
+/** Passes the source on, and tells what it threw, which the connection's own error would hide. */
+async function* watched(
+  bytes: AsyncIterable<Uint8Array>,
+  onFailure: (error: unknown) => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* bytes;
+  } catch (error) {
+    onFailure(error);
+    throw error;
   }
 }

@@ -81,7 +81,11 @@ function asWritten(wire: unknown): unknown {
   const none = value.output.map(() => null);
   const hidden = Object.entries(value.input.hidden).map(([name, type]) => [name, [type].flat()[0]]);
   return {
-    ...{ deprecated: false, experimental: false, api_node: false, dev_only: false, display_name: null },
+    deprecated: false,
+    experimental: false,
+    api_node: false,
+    dev_only: false,
+    display_name: null,
     ...value,
     input: { ...withOptions(value.input), hidden: Object.fromEntries(hidden) as unknown },
     input_order: { required: [], optional: [], hidden: [], ...value.input_order },
