@@ -23,7 +23,10 @@ export interface ComfySocketOptions {
   readonly pingIntervalMs?: number;
   /** First delay of reconnecting, in ms; doubles up to 5 s. Default 200 ms. */
   readonly reconnectMs?: number;
-  /** How long after an accepted prompt the connection may say nothing, in ms. Default 10 s. */
+  /**
+   * How long after an accepted prompt the connection may say nothing, in ms. A server that loads a model is silent for seconds, and a
+   * new connection costs the rest of the run's progress. Default 30 s.
+   */
   readonly silenceMs?: number;
   /** Told the number of running and waiting prompts at each change. */
   readonly onQueue?: (remaining: number) => void;
@@ -125,7 +128,7 @@ export class ComfySocket {
       const timer = setTimeout(() => {
         this.#silence.delete(timer);
         if (socket === this.#socket && this.#heard === heardBefore) socket?.terminate();
-      }, this.#options.silenceMs ?? 10_000);
+      }, this.#options.silenceMs ?? 30_000);
       this.#silence.add(timer);
     };
   }
