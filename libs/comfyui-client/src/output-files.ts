@@ -24,6 +24,16 @@ export function filesOf(ended: Pick<EndedPrompt, 'outputs'>, node: string): read
   );
 }
 
+/**
+ * The texts that one node told, e.g. `{"text": ["a cat"]}`, in its order; some packs put lists into the list. Empty for a node
+ * that told none.
+ */
+export function textsOf(ended: Pick<EndedPrompt, 'outputs'>, node: string): readonly string[] {
+  return Object.values(ended.outputs[node] ?? {}).flatMap((values) =>
+    Array.isArray(values) ? values.flat(Infinity).filter((value) => typeof value === 'string') : [],
+  );
+}
+
 function asFile(value: unknown): ServerFile[] {
   if (typeof value !== 'object' || value === null) return [];
   const { filename, subfolder, type } = value as Partial<Record<keyof ServerFile, unknown>>;

@@ -1,5 +1,5 @@
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
-import { attemptMetrics } from './adapters/attempt-metrics.js';
+import { attemptMetrics, gpuMetrics } from './adapters/attempt-metrics.js';
 import type { ComfyuiExecutorConfig } from './config.js';
 import { consumers } from './consumers.js';
 import { Executor } from './executor/executor.js';
@@ -9,6 +9,7 @@ export function composeComfyuiExecutor(config: ComfyuiExecutorConfig): RunServic
   const service = new ServiceParts({ name: 'comfyui-executor', moduleUrl: import.meta.url, config });
   const { log, logger, metrics, readiness, instance } = service;
   const observe = attemptMetrics(metrics);
+  const showMemory = gpuMetrics(metrics);
   const blobs = service.openBlobs(config);
   const executors = config.COMFYUI_URLS.map(
     (server) =>
@@ -20,6 +21,8 @@ export function composeComfyuiExecutor(config: ComfyuiExecutorConfig): RunServic
         claim: instance,
         logger,
         observer: observe(server.name),
+        onFigures: showMemory(server.name),
+        limits: { silenceMs: config.ANIME_SILENCE_LIMIT_MS },
       }),
   );
   for (const executor of executors) {

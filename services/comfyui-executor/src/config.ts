@@ -1,5 +1,5 @@
 import { namedServers, Slug, type NamedServer } from '@anime/contracts';
-import { baseConfig, blobsConfig, hasEncodedLogin } from '@anime/service-runtime';
+import { baseConfig, blobsConfig, hasEncodedLogin, wholeNumber } from '@anime/service-runtime';
 import { z } from 'zod';
 
 /** One ComfyUI server of this process; its address is `http(s)://[user:password@]host[:port][/path]`. */
@@ -38,5 +38,12 @@ const Servers = z
   );
 
 /** What the comfyui-executor reads from the environment. */
-export const ComfyuiExecutorConfig = z.object({ ...baseConfig(8333), ...blobsConfig, COMFYUI_URLS: Servers });
+export const ComfyuiExecutorConfig = z.object({
+  ...baseConfig(8333),
+  ...blobsConfig,
+  COMFYUI_URLS: Servers,
+  ANIME_SILENCE_LIMIT_MS: wholeNumber(10_000)
+    .default(1_200_000)
+    .describe('milliseconds for which a running prompt may tell nothing before its server is taken for stopped'),
+});
 export type ComfyuiExecutorConfig = Readonly<z.infer<typeof ComfyuiExecutorConfig>>;

@@ -3,6 +3,7 @@ import {
   JobAcceptedV3,
   JobAssignedV2,
   JobAttemptFailedV2,
+  JobDeclinedV1,
   JobExecutedV2,
   JobStartedV2,
   type EventContract,
@@ -22,6 +23,7 @@ import {
 } from '@anime/event-store';
 import { isProblem, ProblemError } from '@anime/problem-details';
 import { decideClaim, type AttemptFact, type ClaimDecision } from '../domain/attempt/claim.js';
+import type { Decline } from '../domain/attempt/decline.js';
 import type { Failure } from '../domain/attempt/failure.js';
 
 export type Assigned = EventOf<typeof JobAssignedV2>;
@@ -44,7 +46,7 @@ export function isOrder(event: RecordedEvent): event is Order & RecordedEvent {
 }
 
 const FACT_TYPES: ReadonlySet<string> = new Set(
-  [JobStartedV2, JobExecutedV2, JobAttemptFailedV2].map((contract) => contract.type),
+  [JobStartedV2, JobDeclinedV1, JobExecutedV2, JobAttemptFailedV2].map((contract) => contract.type),
 );
 const ACTOR = 'service:comfyui-executor';
 const CLAIM_TRIES = 10;
@@ -108,43 +110,76 @@ export class AttemptJournal {
    * Appends `job.started` unless somebody has claimed the attempt. The expectation covers exactly the facts that were
    * read, so of two processes only one claim is stored.
    * @param seen what `claimable` said: when nothing was recorded since, nothing is read again
+   * @param environment that the server is in, as the log names it; null when that is not known
    * @returns `claim`: ours is stored and we alone may POST; otherwise what stands in the log
    * @throws ProblemError `newer-contract` when a newer build has recorded something: it may have POSTed this very attempt;
    *   `append-conflict` after the last try, and what else an append throws
    */
-  async claim(assigned: Assigned, claim: string, seen?: Claimable): Promise<ClaimDecision> {
+  async claim(
+    assigned: Assigned,
+    claim: string,
+    seen?: Claimable,
+    environment: string | null = null,
+  ): Promise<ClaimDecision> {
     const { attempt, executorId, promptId } = assigned.data;
-    let known = seen;
-    for (let tries = 1; ; tries += 1) {
-      const { decision, lastPosition } = known ?? (await this.claimable(assigned));
-      known = undefined;
-      if (decision.kind === 'adopt' && decision.claim === claim) return { kind: 'claim' };
-      if (decision.kind !== 'claim') return decision;
-      try {
-        // The id holds the claim: an equal id would make the log take another process's claim for a repeat of its own.
-        await this.#append(
-          JobStartedV2,
-          assigned,
-          deriveId(assigned.id, 'started', claim),
-          { attempt, executorId, promptId, claim, environment: null },
-          lastPosition,
-        );
-        return { kind: 'claim' };
-      } catch (error) {
-        if (!isProblem(error, 'append-conflict') || tries === CLAIM_TRIES) throw error;
-      }
-    }
+    // The id holds the claim: an equal id would make the log take another process's claim for a repeat of its own.
+    const id = deriveId(assigned.id, 'started', claim);
+    const data = { attempt, executorId, promptId, claim, environment };
+    const decision = await this.#asFirst(
+      assigned,
+      (lastPosition) => this.#append(JobStartedV2, assigned, id, data, lastPosition),
+      seen,
+    );
+    return decision.kind === 'adopt' && decision.claim === claim ? { kind: 'claim' } : decision;
+  }
+
+  /**
+   * Appends `job.declined` unless somebody has claimed the attempt: like a claim it may stand only where none stands, or two
+   * executors would have the job.
+   * @returns `claim`: it is stored and nobody will begin the attempt; otherwise what stands in the log
+   * @throws as `claim` does
+   */
+  async decline(assigned: Assigned, decline: Decline, seen?: Claimable): Promise<ClaimDecision> {
+    const { attempt, executorId, promptId } = assigned.data;
+    const data = { attempt, executorId, promptId, ...decline };
+    return this.#asFirst(
+      assigned,
+      (lastPosition) => this.#append(JobDeclinedV1, assigned, deriveId(assigned.id, 'declined'), data, lastPosition),
+      seen,
+    );
   }
 
   async executed(assigned: Assigned, data: EventData<typeof JobExecutedV2>): Promise<void> {
     await this.#append(JobExecutedV2, assigned, deriveId(assigned.id, 'executed'), data);
   }
 
-  /** Records the end of an attempt without outputs; the cause is the order that it answers. */
-  async failed(order: Order, failure: Failure): Promise<void> {
+  /** Records the end of an attempt without outputs; the cause is the order that it answers. @returns the event's id */
+  async failed(order: Order, failure: Failure): Promise<string> {
     const { attempt, executorId, promptId } = order.data;
     const data = { attempt, executorId, promptId, ...failure };
-    await this.#append(JobAttemptFailedV2, order, deriveId(order.id, 'attempt-failed'), data);
+    const id = deriveId(order.id, 'attempt-failed');
+    await this.#append(JobAttemptFailedV2, order, id, data);
+    return id;
+  }
+
+  /** Appends with the expectation that nothing else was recorded than what was read; reads again when something was. */
+  async #asFirst(
+    assigned: Assigned,
+    append: (lastPosition: number) => Promise<void>,
+    seen: Claimable | undefined,
+  ): Promise<ClaimDecision> {
+    let known = seen;
+    for (let tries = 1; ; tries += 1) {
+      const now = known ?? (await this.claimable(assigned));
+      known = undefined;
+      if (now.decision.kind !== 'claim') return now.decision;
+      try {
+        await append(now.lastPosition);
+        return { kind: 'claim' };
+      } catch (error) {
+        if (!isProblem(error, 'append-conflict') || tries === CLAIM_TRIES) throw error;
+      }
+    }
   }
 
   async #lastOrder(jobId: string, executorId: string): Promise<Order | undefined> {
@@ -196,7 +231,7 @@ export class AttemptJournal {
 
 function factOf(event: RecordedEvent): AttemptFact[] {
   if (isEvent(event, JobStartedV2)) return [{ kind: 'started', attempt: event.data.attempt, claim: event.data.claim }];
-  if (isEvent(event, JobExecutedV2) || isEvent(event, JobAttemptFailedV2))
+  if (isEvent(event, JobExecutedV2) || isEvent(event, JobAttemptFailedV2) || isEvent(event, JobDeclinedV1))
     return [{ kind: 'ended', attempt: event.data.attempt }];
   return [];
 }

@@ -42,6 +42,7 @@ describe('a job that runs well', () => {
       executorId: jobs.executorId,
       promptId: promptIdOf(jobId, 1),
       claim: life.claim,
+      environment: null,
     });
     const executed = await jobs.fact(JobExecutedV2, jobId);
     expect(executed).toMatchObject({ attempt: 1, variant: 'normal', cached: false });
@@ -226,32 +227,6 @@ describe('a ComfyUI that fails', () => {
     expect(failed).toMatchObject({ class: 'transient', reason: 'submission-refused', evidence: { httpStatus: 500 } });
     expect(failed.evidence.response).toContain('Server got itself in trouble');
     expect(simulator.counters.promptsPosted).toBe(1);
-  });
-
-  it('does not have the model: missing-model names it and the nearest', async () => {
-    const { jobs } = harness;
-    const simulator = await harness.simulator();
-    const jobId = await jobs.accept({ graph: imageGraph({ checkpoint: 'simulated-anime-v2.safetensors' }) });
-    await harness.life(simulator.url).run(await jobs.assign(jobId));
-    const failed = await jobs.fact(JobAttemptFailedV2, jobId);
-    expect(failed).toMatchObject({
-      class: 'missing-model',
-      reason: 'submission-refused',
-      evidence: { nodeId: '4', httpStatus: 400 },
-    });
-    expect(failed.message).toContain('nearest that it has: simulated-anime-v1.safetensors');
-  });
-
-  it('does not have the node: missing-node names it and the nearest', async () => {
-    const { jobs } = harness;
-    const simulator = await harness.simulator();
-    const jobId = await jobs.accept({
-      graph: { ...imageGraph(), '8': { class_type: 'VAEDecodeTurbo', inputs: { samples: ['3', 0], vae: ['4', 2] } } },
-    });
-    await harness.life(simulator.url).run(await jobs.assign(jobId));
-    const failed = await jobs.fact(JobAttemptFailedV2, jobId);
-    expect(failed).toMatchObject({ class: 'missing-node', evidence: { nodeType: 'VAEDecodeTurbo' } });
-    expect(failed.message).toContain('VAEDecode');
   });
 
   it('raises in a node: the class and the whole evidence are recorded', async () => {

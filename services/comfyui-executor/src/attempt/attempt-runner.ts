@@ -120,8 +120,9 @@ export class AttemptRunner {
   }
 
   async #failed(order: Order, failed: Failure): Promise<void> {
-    await this.#options.journal.failed(order, failed);
+    const eventId = await this.#options.journal.failed(order, failed);
     this.#options.observer?.failed(failed.class);
+    if (failed.class === 'gpu-fault') this.#options.onGpuFault?.(eventId);
   }
 
   /** Stops the prompt on the server and the run beside it. */

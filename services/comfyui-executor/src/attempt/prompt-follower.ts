@@ -1,26 +1,46 @@
 import type { ComfyClient, ComfySocket, EndedPrompt, PromptLook, PromptMessage } from '@anime/comfyui-client';
 import { isProblem } from '@anime/problem-details';
 import { afterLook, hasVanished, type AbsentSince } from '../domain/attempt/vanishing.js';
+import { silenceLimit, silentWorker } from '../domain/attempt/worker.js';
 import { Wake } from './wake.js';
+import type { WorkerHealth } from './worker-health.js';
 
 const POLL_MS = 1_000;
 /** After a message that the prompt has ended: history follows within milliseconds. */
 const SETTLING_POLL_MS = 50;
 const CANCEL_AGAIN_MS = 2_000;
+/** A prompt that ran too long and does not stop (a node blocks) is left to the server, which goes on being told. */
+const STOP_PATIENCE_MS = 10_000;
 
 export type Followed =
   | { readonly kind: 'ended'; readonly ended: EndedPrompt }
   /** In neither queue nor history, twice, 5 s apart. */
-  | { readonly kind: 'vanished' }
+  | { readonly kind: 'vanished'; readonly wasSeen: boolean }
   /** A cancel was ordered and the server no longer has the prompt. */
-  | { readonly kind: 'stopped' };
+  | { readonly kind: 'stopped' }
+  /** It ran longer than it may, and was told to stop. */
+  | { readonly kind: 'timed-out' }
+  /** Nothing was heard of it for too long, and the server stopped it when it was told to. */
+  | { readonly kind: 'silent'; readonly silentMs: number }
+  /** The server runs nothing any more. */
+  | { readonly kind: 'worker-stopped'; readonly message: string };
 
 export interface PromptFollowerOptions {
   readonly client: ComfyClient;
   readonly socket: ComfySocket;
+  readonly health: WorkerHealth;
   readonly promptId: string;
+  /** How long it may run on the server, in ms; null: as long as it likes. */
+  readonly maxRunMs: number | null;
   readonly onMessage: (message: PromptMessage) => void;
   readonly onLook: (look: PromptLook) => void;
+}
+
+/** Why the follower itself told the server to stop the prompt, and when (monotonic ms). */
+interface Overrun {
+  readonly why: 'timed-out' | 'silent';
+  readonly atMs: number;
+  readonly silentMs: number;
 }
 
 /**
@@ -30,17 +50,31 @@ export interface PromptFollowerOptions {
 export class PromptFollower implements Disposable {
   readonly #options: PromptFollowerOptions;
   readonly #wake = new Wake();
-  readonly #unfollow: () => void;
+  readonly #unfollow: readonly (() => void)[];
+  /** Of the connection on which the prompt was sent: only there its messages can be heard. */
+  #clientId: string | undefined;
   #settling = false;
   #cancelled = false;
   #cancelSentMs = Number.NEGATIVE_INFINITY;
+  #runsSinceMs: number | undefined;
+  #heardMs = performance.now();
+  #overrun: Overrun | undefined;
 
   constructor(options: PromptFollowerOptions) {
     this.#options = options;
-    this.#unfollow = options.socket.follow(options.promptId, (hint) => {
-      if (hint.kind === 'message') this.#onMessage(hint.message);
-      else this.#wake.call();
-    });
+    const { socket, health, promptId } = options;
+    this.#unfollow = [
+      socket.follow(promptId, (hint) => {
+        if (hint.kind === 'message') this.#onMessage(hint.message);
+        else this.#wake.call();
+      }),
+      health.onStopped(() => this.#wake.call()),
+    ];
+  }
+
+  /** The prompt is sent on this connection. */
+  sentAs(clientId: string): void {
+    this.#clientId = clientId;
   }
 
   /** From now on the prompt is stopped wherever it is found. */
@@ -59,6 +93,7 @@ export class PromptFollower implements Disposable {
       signal.addEventListener('abort', () => resolve(undefined), { once: true });
     });
     let absentSince: AbsentSince = null;
+    let wasSeen = justQueued;
     let pauseMs = justQueued ? POLL_MS : 0;
     for (;;) {
       if (pauseMs > 0) await this.#wake.wait(pauseMs, signal);
@@ -66,22 +101,70 @@ export class PromptFollower implements Disposable {
       const look = await Promise.race([this.#look(), aborted]);
       if (signal.aborted) return undefined;
       if (look !== undefined) this.#options.onLook(look);
-      if (look?.state === 'ended') return { kind: 'ended', ended: look.ended };
-      if (look?.state === 'absent' && this.#cancelled) return { kind: 'stopped' };
-      if (look !== undefined && look.state !== 'absent' && this.#cancelled) await this.#stop();
+      if (look?.state === 'ended') return this.#endedAs(look.ended);
       const seen = look === undefined ? 'unanswered' : look.state === 'absent' ? 'absent' : 'present';
+      wasSeen ||= seen === 'present';
+      if (seen === 'absent' && this.#cancelled) return { kind: 'stopped' };
+      if (seen === 'absent' && this.#overrun !== undefined) return this.#overran(this.#overrun);
+      if (look?.state === 'running') this.#watchRun(performance.now());
+      const { stopped } = this.#options.health;
+      if (stopped !== null && !this.#cancelled) {
+        await this.#stop();
+        return { kind: 'worker-stopped', message: stopped };
+      }
+      if (seen === 'present' && (this.#cancelled || this.#overrun !== undefined)) await this.#stop();
+      if (this.#overrun?.why === 'timed-out' && performance.now() - this.#overrun.atMs > STOP_PATIENCE_MS) {
+        this.#options.health.leftRunning(this.#options.promptId);
+        return this.#overran(this.#overrun);
+      }
       absentSince = afterLook(absentSince, seen, performance.now());
-      if (seen === 'absent' && hasVanished(absentSince, performance.now())) return { kind: 'vanished' };
+      if (seen === 'absent' && hasVanished(absentSince, performance.now())) return { kind: 'vanished', wasSeen };
       pauseMs = this.#pauseAfter(seen);
     }
   }
 
   [Symbol.dispose](): void {
-    this.#unfollow();
+    for (const unfollow of this.#unfollow) unfollow();
+  }
+
+  /** Judges a prompt that is running: it may run too long, or hang with its server. */
+  #watchRun(nowMs: number): void {
+    const { health, promptId, maxRunMs, socket } = this.#options;
+    if (this.#runsSinceMs === undefined) {
+      this.#runsSinceMs = nowMs;
+      this.#heardMs = nowMs;
+    }
+    const silentMs = nowMs - this.#heardMs;
+    if (this.#overrun === undefined) {
+      const canHear = socket.connected && socket.clientId === this.#clientId;
+      if (maxRunMs !== null && nowMs - this.#runsSinceMs >= maxRunMs)
+        this.#overrun = { why: 'timed-out', atMs: nowMs, silentMs };
+      else if (silentMs > silenceLimit(health.limits, canHear))
+        this.#overrun = { why: 'silent', atMs: nowMs, silentMs };
+    } else if (
+      this.#overrun.why === 'silent' &&
+      nowMs - this.#overrun.atMs > health.limits.cancelMs &&
+      this.#heardMs < this.#overrun.atMs
+    ) {
+      health.hangs(promptId, silentWorker(promptId, silentMs));
+    }
+  }
+
+  /** It may have ended well while it was being stopped. */
+  #endedAs(ended: EndedPrompt): Followed {
+    const isInterrupted = ended.messages.some(([name]) => name === 'execution_interrupted');
+    return this.#overrun !== undefined && !this.#cancelled && isInterrupted
+      ? this.#overran(this.#overrun)
+      : { kind: 'ended', ended };
+  }
+
+  #overran({ why, silentMs }: Overrun): Followed {
+    return why === 'silent' ? { kind: 'silent', silentMs } : { kind: 'timed-out' };
   }
 
   #pauseAfter(seen: 'present' | 'absent' | 'unanswered'): number {
-    return seen === 'present' && (this.#settling || this.#cancelled) ? SETTLING_POLL_MS : POLL_MS;
+    const isStopping = this.#settling || this.#cancelled || this.#overrun?.why === 'timed-out';
+    return seen === 'present' && isStopping ? SETTLING_POLL_MS : POLL_MS;
   }
 
   async #look(): Promise<PromptLook | undefined> {
@@ -107,6 +190,10 @@ export class PromptFollower implements Disposable {
   }
 
   #onMessage(message: PromptMessage): void {
+    const nowMs = performance.now();
+    this.#heardMs = nowMs;
+    // A node has begun, or is further: the prompt runs.
+    this.#runsSinceMs ??= nowMs;
     this.#options.onMessage(message);
     // `executing` without a node comes when history has the entry. The verdicts come a moment before that, and an
     // error need not be final, so they only make the looks more frequent.

@@ -5,7 +5,8 @@ import { failure, responseEvidence, type Failure } from '../domain/attempt/failu
 import { failureOfRefusal, missingModelOf, missingNodeOf, type RefusedPrompt } from '../domain/attempt/refusal.js';
 
 export type Submitted =
-  | { readonly kind: 'queued' }
+  /** `number` is its place in the server's count. */
+  | { readonly kind: 'queued'; readonly number: number | null }
   /** Nobody can say whether the server took it: look for it, never POST again. */
   | { readonly kind: 'uncertain' }
   | { readonly kind: 'failed'; readonly failure: Failure };
@@ -23,7 +24,7 @@ export async function submitPrompt(client: ComfyClient, submission: Submission):
     const result = await client.submit(submission);
     switch (result.kind) {
       case 'queued':
-        return { kind: 'queued' };
+        return { kind: 'queued', number: result.number };
       case 'partly-refused':
         // It was queued without the outputs that failed; without them the job is worth nothing.
         await client.cancel(submission.promptId);

@@ -6,13 +6,18 @@ import { KvLease, publishLive, publishProgress } from '@anime/messaging';
 import { isProblem, messageOf } from '@anime/problem-details';
 import type { Logger } from '@anime/service-runtime';
 import { z } from 'zod';
+import type { ModelHashes } from '../attempt/attempt-end.js';
 import { AttemptJournal } from '../attempt/attempt-journal.js';
 import type { AttemptObserver } from '../attempt/attempt-run.js';
 import { AttemptRunner } from '../attempt/attempt-runner.js';
+import { ServerEntry } from '../attempt/server-entry.js';
 import { Slots } from '../attempt/slots.js';
 import type { ComfyServer } from '../config.js';
+import type { GpuMemory } from '../domain/attempt/memory.js';
+import type { WorkerLimits } from '../domain/attempt/worker.js';
 import { registerExecutor } from './register-executor.js';
-import { ServerWatch } from './server-watch.js';
+import { ServerWatch, type ServerQueue } from './server-watch.js';
+import { WorkerWatch } from './worker-watch.js';
 
 export interface ExecutorOptions {
   readonly server: ComfyServer;
@@ -23,11 +28,21 @@ export interface ExecutorOptions {
   readonly claim: string;
   readonly logger: Logger;
   readonly observer?: AttemptObserver;
+  /** Told the memory of the GPU whenever it is read. */
+  readonly onFigures?: (memory: GpuMemory) => void;
+  /** When the server's worker counts as stopped; default {@link WORKER_LIMITS}. */
+  readonly limits?: Partial<WorkerLimits>;
+  readonly modelHashes?: ModelHashes;
 }
 
 /** One running and one waiting prompt: the server is never idle, and loses little when it restarts. */
 const PROMPTS_PER_SERVER = 2;
 const HEARTBEAT_MS = 2_000;
+/** How often the memory of the GPU is looked at when nothing else asks for it. */
+const MEMORY_INTERVAL_MS = 10_000;
+
+/** A node may block for long, e.g. while it loads a model; a worker that is free takes the next prompt in milliseconds. */
+export const WORKER_LIMITS: WorkerLimits = { silenceMs: 1_200_000, cancelMs: 60_000, idleMs: 20_000 };
 
 /** Our marks in `extra_data` of a prompt. */
 const Tags = z.looseObject({ executorId: Uuid, jobId: Uuid, attempt: z.int().min(1) });
@@ -41,6 +56,8 @@ export class Executor {
   readonly #options: ExecutorOptions;
   readonly #client: ComfyClient;
   readonly #socket: ComfySocket;
+  readonly #server: ServerEntry;
+  readonly #worker: WorkerWatch;
   readonly #watch: ServerWatch;
   readonly #lease: KvLease;
   readonly #leaving = new AbortController();
@@ -48,6 +65,7 @@ export class Executor {
   #holding: Promise<void> = Promise.resolve();
   #registered = false;
   #fault: string | null = null;
+  #memoryAskedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ExecutorOptions) {
     const { server, studio, log, blobs, claim, logger } = options;
@@ -65,11 +83,16 @@ export class Executor {
       ttlMs: LEASE_TTL_MS,
       logger,
     });
-    this.#watch = new ServerWatch(
-      this.#client,
-      (queued) => this.#onAnswer(queued),
-      (error) => this.#note(error),
-    );
+    const client = this.#client;
+    const limits = { ...WORKER_LIMITS, ...options.limits };
+    this.#server = new ServerEntry({ client, blobs, limits, onFigures: options.onFigures });
+    this.#worker = new WorkerWatch({ log, client, server: this.#server, executorId: this.id, name: this.name, logger });
+    this.#watch = new ServerWatch({
+      client,
+      onAnswer: (queue) => this.#onAnswer(queue),
+      onBack: () => this.#server.memory.noteBack(),
+      onError: (error) => this.#note(error),
+    });
     this.runner = new AttemptRunner({
       claim,
       client: this.#client,
@@ -77,8 +100,11 @@ export class Executor {
       journal: this.journal,
       blobs,
       slots: new Slots(PROMPTS_PER_SERVER),
+      server: this.#server,
       publish: (progress) => this.#publish(progress),
       observer: options.observer,
+      modelHashes: options.modelHashes,
+      onGpuFault: (eventId) => this.#worker.onGpuFault(eventId),
     });
   }
 
@@ -115,6 +141,8 @@ export class Executor {
     if (!reachable) return { ok: false, reason };
     if (!this.holds)
       return { ok: false, reason: `another process holds executor ${this.name}, or NATS cannot say who does` };
+    const { stopped } = this.#server.health;
+    if (stopped !== null) return { ok: false, reason: stopped };
     return { ok: this.#registered, reason: this.registration };
   };
 
@@ -139,10 +167,29 @@ export class Executor {
     await this.#lease.release();
   }
 
-  async #onAnswer(queued: readonly QueuedPrompt[]): Promise<void> {
+  async #onAnswer({ running, pending }: ServerQueue): Promise<void> {
     if (!this.holds) return;
     if (!this.#registered) await this.#register();
-    await this.#sweep(queued);
+    const ids = (prompts: readonly QueuedPrompt[]): string[] => prompts.map(({ promptId }) => promptId);
+    const hasOrphan = running.some(
+      ({ promptId, extraData }) => this.#tagsOf(extraData) !== undefined && !this.runner.isRunning(promptId),
+    );
+    await this.#worker.onLook({ running: ids(running), pending: ids(pending) }, hasOrphan);
+    await this.#sweep([...running, ...pending]);
+    await this.#lookAtMemory();
+  }
+
+  async #lookAtMemory(): Promise<void> {
+    const nowMs = performance.now();
+    if (this.#options.onFigures === undefined || nowMs - this.#memoryAskedMs < MEMORY_INTERVAL_MS) return;
+    this.#memoryAskedMs = nowMs;
+    await this.#server.room.look();
+  }
+
+  /** Our marks of a prompt of this executor; undefined for those of others. */
+  #tagsOf(extraData: QueuedPrompt['extraData']): z.infer<typeof Tags> | undefined {
+    const tags = Tags.safeParse(extraData['anime']).data;
+    return tags?.executorId === this.id ? tags : undefined;
   }
 
   async #register(): Promise<void> {
@@ -164,8 +211,8 @@ export class Executor {
    */
   async #sweep(queued: readonly QueuedPrompt[]): Promise<void> {
     for (const { promptId, extraData } of queued) {
-      const tags = Tags.safeParse(extraData['anime']).data;
-      if (tags === undefined || tags.executorId !== this.id || this.runner.isRunning(promptId)) continue;
+      const tags = this.#tagsOf(extraData);
+      if (tags === undefined || this.runner.isRunning(promptId)) continue;
       if (!(await this.journal.isAbandoned(tags.jobId, tags.attempt, this.id))) continue;
       this.#options.logger.warn(
         { promptId, jobId: tags.jobId, attempt: tags.attempt },
@@ -184,7 +231,7 @@ export class Executor {
       executorId,
       name,
       reachable,
-      reason,
+      reason: reason ?? this.#server.health.stopped,
       jobId: this.runner.currentJobId,
       queue,
       at: new Date().toISOString(),

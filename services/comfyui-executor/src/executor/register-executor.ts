@@ -1,6 +1,6 @@
-import type { ComfyClient } from '@anime/comfyui-client';
+import type { ComfyClient, SystemStats } from '@anime/comfyui-client';
 import { EXECUTOR_ACK_WAIT_MS, executorDurable, executorFilter, ExecutorRegisteredV1 } from '@anime/contracts';
-import { createDurable, deriveId, lastEventOnSubject, type JetStreamLog } from '@anime/event-store';
+import { createDurable, deriveId, lastEventOnSubject, type JetStreamLog, type NewEvent } from '@anime/event-store';
 import { isProblem } from '@anime/problem-details';
 
 /**
@@ -28,17 +28,9 @@ export async function registerExecutor(
     ackWaitMs: EXECUTOR_ACK_WAIT_MS,
     description: `orders to executor ${name}`,
   });
-  const id = deriveId(executorId, 'registered');
-  const data = {
-    name,
-    comfyuiVersion: stats.system.comfyui_version,
-    simulator: stats.system['deploy_environment'] === 'simulator',
-    devices: stats.devices.map((device) => ({ name: device.name, vramBytes: device.vram_total ?? 0 })),
-  };
-  const meta = { id, time: new Date().toISOString(), correlationId: id, actor: 'service:comfyui-executor' };
   try {
     const { duplicate } = await log.append(
-      { contract: ExecutorRegisteredV1, aggregateId: executorId, data, ...meta },
+      registered(deriveId(executorId, 'registered'), { executorId, name }, stats),
       { expect: { scope: 'aggregate', lastPosition: last?.position ?? 0 } },
     );
     return !duplicate;
@@ -47,6 +39,41 @@ export async function registerExecutor(
     if (isProblem(error, 'append-conflict') && (await isRegistered(log, executorId))) return false;
     throw error;
   }
+}
+
+/**
+ * Makes known that an executor works again after it was drained or had a GPU fault: its server was started anew.
+ * @param causeId the event that ended its work; it is registered anew once for each
+ * @throws what the server and the log throw
+ */
+export async function registerAnew(
+  log: JetStreamLog,
+  client: ComfyClient,
+  { executorId, name, causeId }: { readonly executorId: string; readonly name: string; readonly causeId: string },
+): Promise<void> {
+  const stats = await client.systemStats();
+  await log.append(registered(deriveId(causeId, 'registered'), { executorId, name }, stats));
+}
+
+function registered(
+  id: string,
+  { executorId, name }: { readonly executorId: string; readonly name: string },
+  { system, devices }: SystemStats,
+): NewEvent<typeof ExecutorRegisteredV1> {
+  return {
+    contract: ExecutorRegisteredV1,
+    aggregateId: executorId,
+    data: {
+      name,
+      comfyuiVersion: system.comfyui_version,
+      simulator: system['deploy_environment'] === 'simulator',
+      devices: devices.map((device) => ({ name: device.name, vramBytes: device.vram_total ?? 0 })),
+    },
+    id,
+    time: new Date().toISOString(),
+    correlationId: id,
+    actor: 'service:comfyui-executor',
+  };
 }
 
 async function isRegistered(log: JetStreamLog, executorId: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import type { FailureClass, FailureEvidence } from '@anime/contracts';
+import type { FailureClass, FailureEvidence, MemoryEvidence } from '@anime/contracts';
 
 /** Why an attempt failed, as `job.attempt-failed` records it. */
 export interface Failure {
@@ -72,6 +72,12 @@ function classOfException({ exceptionType, exceptionMessage }: NodeException): F
   if (GPU_FAULT_TYPE.test(exceptionType) || GPU_FAULT_TEXT.test(exceptionMessage)) return 'gpu-fault';
   if (CONNECTION_TYPE.test(exceptionType)) return 'transient';
   return 'internal';
+}
+
+/** The same failure with what is known of the GPU's memory. */
+export function withMemory(failed: Failure, memory: MemoryEvidence): Failure {
+  if (Object.keys(memory).length === 0) return failed;
+  return { ...failed, evidence: { ...failed.evidence, memory } };
 }
 
 /** The start of a text, so that evidence never makes an event too large. */

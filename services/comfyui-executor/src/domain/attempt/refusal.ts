@@ -1,4 +1,6 @@
 import type { ApiGraph } from '@anime/contracts';
+import { missingModelMessage, missingNodeMessage } from './decline.js';
+import { isModelFile } from './models.js';
 import { failure, responseEvidence, type Failure } from './failure.js';
 import { nearest } from './nearest.js';
 
@@ -37,7 +39,7 @@ export interface MissingModel {
   readonly available: readonly string[] | null;
 }
 
-const MODEL_FILE = /\.(safetensors|sft|ckpt|pt|pth|bin|gguf|onnx)$/i;
+const SUGGESTIONS = 5;
 
 /** The class that the server does not know, if that is why it refused. */
 export function missingNodeOf(
@@ -55,7 +57,7 @@ export function missingModelOf(refused: RefusedPrompt, graph: ApiGraph): Missing
       const input = info?.['input_name'];
       const wanted = info?.['received_value'];
       if (type !== 'value_not_in_list' || typeof input !== 'string' || typeof wanted !== 'string') continue;
-      if (!MODEL_FILE.test(wanted)) continue;
+      if (!isModelFile(wanted)) continue;
       const available = combo(info?.['input_config']);
       return { node, classType: classType ?? graph[node]?.class_type ?? 'unknown', input, wanted, available };
     }
@@ -75,7 +77,7 @@ export function failureOfRefusal(refused: RefusedPrompt, graph: ApiGraph, availa
   const missingNode = missingNodeOf(refused);
   if (missingNode !== undefined) {
     const name = missingNode.classType ?? 'without a class';
-    const message = `The server has no node ${name}${suggestion(name, available)}`;
+    const message = missingNodeMessage(name, nearest(name, available, SUGGESTIONS));
     return failure('missing-node', 'submission-refused', message, {
       ...evidence,
       ...(missingNode.node === null ? {} : { nodeId: missingNode.node }),
@@ -84,7 +86,7 @@ export function failureOfRefusal(refused: RefusedPrompt, graph: ApiGraph, availa
   }
   const model = missingModelOf(refused, graph);
   if (model !== undefined) {
-    const message = `${model.classType} (node ${model.node}): the server has no ${model.wanted} for ${model.input}${suggestion(model.wanted, available)}`;
+    const message = missingModelMessage(model, nearest(model.wanted, available, SUGGESTIONS));
     return failure('missing-model', 'submission-refused', message, {
       ...evidence,
       nodeId: model.node,
@@ -103,11 +105,6 @@ function describe(refused: RefusedPrompt): string {
   );
   if (parts.length > 0) return parts.slice(0, 10).join('; ');
   return refused.error === null ? 'The server refused the graph' : refused.error.message;
-}
-
-function suggestion(wanted: string, available: readonly string[]): string {
-  const names = nearest(wanted, available, 5);
-  return names.length === 0 ? '' : `; the nearest that it has: ${names.join(', ')}`;
 }
 
 /** Combos are `[[…values], {…}]` or `["COMBO", {options: […]}]`; null when the server left the list out. */
