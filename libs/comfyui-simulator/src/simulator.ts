@@ -2,11 +2,13 @@ import { mkdir, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { join, resolve } from 'node:path';
 import { OutputCache } from './cache.js';
-import { type Counters, newCounters } from './counters.js';
+import { type Counters, count, newCounters } from './counters.js';
 import { type Faults, NO_FAULTS } from './faults.js';
+import { Gpu } from './gpu.js';
 import { History } from './history.js';
 import { refusesOrigin, Router } from './http/router.js';
 import { createHttpServer } from './http/server.js';
+import { DEFAULT_MODEL_FILES, type ModelFiles } from './model-files.js';
 import type { Directories } from './nodes/node-kind.js';
 import { NODE_KINDS } from './nodes/registry.js';
 import { PromptQueue } from './queue.js';
@@ -20,8 +22,6 @@ import { viewRoutes } from './routes/view-routes.js';
 import { Sockets } from './sockets.js';
 import { Worker } from './worker.js';
 
-export const DEFAULT_CHECKPOINT = 'simulated-anime-v1.safetensors';
-
 export type PreviewMethod = 'none' | 'auto' | 'latent2rgb' | 'taesd';
 
 export interface SimulatorOptions {
@@ -32,12 +32,18 @@ export interface SimulatorOptions {
   readonly dataDir: string;
   /** Time one sampling step takes, in ms; default 15. */
   readonly stepDelayMs?: number;
-  /** File names the checkpoint loader offers. */
+  /** File names the checkpoint loader offers; the same as `modelFiles.checkpoints`. */
   readonly checkpoints?: readonly string[];
+  /** File names the loaders offer, by folder; folders left out keep their defaults. */
+  readonly modelFiles?: Partial<ModelFiles>;
   /** Name of the device; "(simulator)" is added where it does not say so itself. */
   readonly gpuName?: string;
-  /** In MiB, default 8192. Batches beyond about 20 000 pixels per MiB end as out of memory. */
+  /** In MiB, default 8192. What does not fit beside its models, with all others unloaded, ends as out of memory. */
   readonly vramTotalMb?: number;
+  /** Factor by which the card is faster than `stepDelayMs` says; default 1. */
+  readonly gpuSpeed?: number;
+  /** Sizes of model files in MiB, by file name; others are estimated from the name. */
+  readonly modelSizesMb?: Readonly<Record<string, number>>;
   /** Previews for prompts that do not choose by `extra_data.preview_method`; default `none`. */
   readonly previewMethod?: PreviewMethod;
   /** Switches set from the beginning. */
@@ -52,21 +58,28 @@ export interface Simulator extends AsyncDisposable {
   readonly counters: Counters;
   /** May be changed at any time. */
   readonly faults: Faults;
+  /** File names the loaders offer, by folder; may be changed at any time. */
+  readonly modelFiles: ModelFiles;
+  readonly gpu: Gpu;
   /** Tears every websocket down as a lost connection does (close code 1006). */
   dropSockets(): void;
   /** Stops at once: sockets drop, a running prompt is lost, files stay. */
   close(): Promise<void>;
 }
 
-const PIXELS_PER_MB = 20_000;
-
 /** Starts a server that behaves as ComfyUI 0.33.0 was measured to. Resolves when it listens. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const directories = await prepareDirectories(options.dataDir);
-  const checkpoints = options.checkpoints ?? [DEFAULT_CHECKPOINT];
-  const vramTotalMb = options.vramTotalMb ?? 8192;
+  const modelFiles = modelFilesOf(options);
   const faults: Faults = { ...NO_FAULTS, ...options.faults };
   const counters = newCounters();
+  const gpu = new Gpu({
+    name: options.gpuName ?? 'ComfyUI simulator',
+    vramTotalMb: options.vramTotalMb ?? 8192,
+    speed: options.gpuSpeed ?? 1,
+    modelSizesMb: options.modelSizesMb ?? {},
+    onLoad: (file) => count(counters.modelLoads, file),
+  });
   const history = new History();
   const queue = new PromptQueue(() => sockets.broadcastStatus());
   const sockets: Sockets = new Sockets({
@@ -79,22 +92,21 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     counters,
     faults,
     directories,
-    checkpoints,
+    modelFiles,
+    gpu,
     kinds: NODE_KINDS,
     sink: sockets,
     cache: new OutputCache(),
     stepDelayMs: options.stepDelayMs ?? 15,
-    maxBatchPixels: vramTotalMb * PIXELS_PER_MB,
     previewMethod: options.previewMethod ?? 'none',
     dropSockets: () => sockets.drop(),
   });
-  const gpuName = options.gpuName ?? 'ComfyUI simulator';
   const router = new Router();
-  router.add(promptRoutes({ queue, kinds: NODE_KINDS, counters, faults, checkpoints }), true);
+  router.add(promptRoutes({ queue, kinds: NODE_KINDS, counters, faults, modelFiles, directories }), true);
   router.add(queueRoutes({ queue, history, worker }), true);
   router.add(viewRoutes(directories), true);
   router.add(uploadRoutes(directories), true);
-  router.add(systemRoutes({ kinds: NODE_KINDS, checkpoints, gpuName, vramTotalMb }), true);
+  router.add(systemRoutes({ kinds: NODE_KINDS, modelFiles, directories, gpu }), true);
   router.add(jobRoutes({ queue, history, worker }), false);
   router.add(simulatorRoutes({ counters, faults, sockets, queue }), false);
   const server = createHttpServer(router, () => faults.latencyMs);
@@ -115,10 +127,18 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     port,
     counters,
     faults,
+    modelFiles,
+    gpu,
     dropSockets: () => sockets.drop(),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function modelFilesOf({ modelFiles = {}, checkpoints }: SimulatorOptions): ModelFiles {
+  const given = Object.entries(modelFiles).flatMap(([folder, files]) => (files === undefined ? [] : [[folder, files]]));
+  const files: ModelFiles = { ...DEFAULT_MODEL_FILES, ...Object.fromEntries(given) };
+  return checkpoints === undefined ? files : { ...files, checkpoints };
 }
 
 async function prepareDirectories(dataDir: string): Promise<Directories> {

@@ -1,4 +1,5 @@
 import { freemem, totalmem } from 'node:os';
+import type { Gpu } from '../gpu.js';
 import { COMFYUI_VERSION, FEATURES } from '../features.js';
 import { empty, json } from '../http/reply.js';
 import type { Routes } from '../http/router.js';
@@ -6,8 +7,7 @@ import type { NodeEnvironment, NodeKind } from '../nodes/node-kind.js';
 
 export interface SystemRoutesEnvironment extends NodeEnvironment {
   readonly kinds: ReadonlyMap<string, NodeKind>;
-  readonly gpuName: string;
-  readonly vramTotalMb: number;
+  readonly gpu: Gpu;
 }
 
 const MODEL_FOLDERS = [
@@ -49,9 +49,10 @@ export function systemRoutes(environment: SystemRoutesEnvironment): Routes {
     'GET /extensions': () => json([]),
     'GET /models': () => json(MODEL_FOLDERS),
     'GET /models/{folder}': ({ parameters }) => {
-      const folder = parameters['folder'];
-      if (!MODEL_FOLDERS.some((known) => known === folder)) return empty(404);
-      return json(folder === 'checkpoints' ? environment.checkpoints : []);
+      const folder = parameters['folder'] ?? '';
+      const files = environment.modelFiles[folder];
+      if (files === undefined && !MODEL_FOLDERS.some((known) => known === folder)) return empty(404);
+      return json(files ?? []);
     },
     'GET /object_info': () => json(objectInfo([...kinds], environment)),
     'GET /object_info/{class}': ({ parameters }) => {
@@ -66,9 +67,8 @@ function objectInfo(kinds: readonly (readonly [string, NodeKind])[], environment
 }
 
 /** Shaped like the real answer; the device says what it is. */
-function systemStats({ gpuName, vramTotalMb }: SystemRoutesEnvironment): unknown {
-  const vramTotal = vramTotalMb * 1024 * 1024;
-  const vramFree = Math.floor(vramTotal * 0.9);
+function systemStats({ gpu }: SystemRoutesEnvironment): unknown {
+  const { total, free, models } = gpu.memory;
   return {
     system: {
       os: process.platform,
@@ -84,13 +84,14 @@ function systemStats({ gpuName, vramTotalMb }: SystemRoutesEnvironment): unknown
     },
     devices: [
       {
-        name: /simulator/i.test(gpuName) ? gpuName : `${gpuName} (simulator)`,
+        name: /simulator/i.test(gpu.name) ? gpu.name : `${gpu.name} (simulator)`,
         type: 'cuda',
         index: 0,
-        vram_total: vramTotal,
-        vram_free: vramFree,
-        torch_vram_total: vramTotal,
-        torch_vram_free: vramFree,
+        vram_total: total,
+        vram_free: free,
+        // What PyTorch has taken from the driver, and what of that is unused.
+        torch_vram_total: models,
+        torch_vram_free: 0,
       },
     ],
   };
