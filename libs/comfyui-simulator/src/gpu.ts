@@ -97,7 +97,7 @@ export class Gpu {
   }
 
   private makeRoom(needMb: number, keep: ReadonlySet<string>): void {
-    for (const file of [...this.loaded.keys()]) {
+    for (const file of this.loaded.keys()) {
       if (this.freeMb() >= needMb) return;
       if (!keep.has(file)) this.loaded.delete(file);
     }

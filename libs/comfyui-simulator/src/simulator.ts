@@ -8,7 +8,7 @@ import { Gpu } from './gpu.js';
 import { History } from './history.js';
 import { refusesOrigin, Router } from './http/router.js';
 import { createHttpServer } from './http/server.js';
-import { DEFAULT_MODEL_FILES, type ModelFiles } from './model-files.js';
+import { type ModelFiles, modelFilesOf } from './model-files.js';
 import type { Directories } from './nodes/node-kind.js';
 import { NODE_KINDS } from './nodes/registry.js';
 import { PromptQueue } from './queue.js';
@@ -70,7 +70,7 @@ export interface Simulator extends AsyncDisposable {
 /** Starts a server that behaves as ComfyUI 0.33.0 was measured to. Resolves when it listens. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const directories = await prepareDirectories(options.dataDir);
-  const modelFiles = modelFilesOf(options);
+  const modelFiles = modelFilesOf(options.modelFiles, options.checkpoints);
   const faults: Faults = { ...NO_FAULTS, ...options.faults };
   const counters = newCounters();
   const gpu = new Gpu({
@@ -133,12 +133,6 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-function modelFilesOf({ modelFiles = {}, checkpoints }: SimulatorOptions): ModelFiles {
-  const given = Object.entries(modelFiles).flatMap(([folder, files]) => (files === undefined ? [] : [[folder, files]]));
-  const files: ModelFiles = { ...DEFAULT_MODEL_FILES, ...Object.fromEntries(given) };
-  return checkpoints === undefined ? files : { ...files, checkpoints };
 }
 
 async function prepareDirectories(dataDir: string): Promise<Directories> {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { clientId, Execution, type ExecutionEnvironment } from './execution.js';
+import { Execution, type ExecutionEnvironment } from './execution.js';
+import { clientId } from './execution-report.js';
 import type { QueueItem } from './graph.js';
 import type { History } from './history.js';
 import type { PromptQueue } from './queue.js';

@@ -50,8 +50,11 @@ export interface NodeContext extends NodeEnvironment {
   readonly stepDelayMs: number;
   readonly gpu: Gpu;
   readonly wantsPreviews: boolean;
-  /** A tick of the node's progress bar; throws the interruption if one was asked for. */
-  progress(value: number, max: number, preview?: PreviewImage): void;
+  /**
+   * A tick of the node's progress bar; throws the interruption if one was asked for.
+   * @returns resolves when the node may go on
+   */
+  progress(value: number, max: number, preview?: PreviewImage): Promise<void>;
   /** Text for the node's face, on the websocket only. */
   sendText(text: string): void;
   /** For long work without a progress bar. */

@@ -33,7 +33,7 @@ export const OUTPUTS: Readonly<Record<string, NodeBehaviour>> = {
         const bytes = await sharp(await images.frame(index), { limitInputPixels: false, raw })
           .png()
           .toBuffer();
-        context.progress(index, images.count, { format: 'png', bytes });
+        await context.progress(index, images.count, { format: 'png', bytes });
       }
       return { outputs: [] };
     },

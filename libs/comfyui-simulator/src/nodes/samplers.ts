@@ -136,7 +136,7 @@ export async function sample(job: SamplingJob, context: NodeContext): Promise<La
       await delay(context.stepDelayMs / context.gpu.speed);
       const shown = Math.max(1, recipe.steps - steps + step);
       const bytes = context.wantsPreviews ? await renderPreview(recipe, latent, shown) : undefined;
-      context.progress(step, steps, bytes === undefined ? undefined : { format: 'jpeg', bytes });
+      await context.progress(step, steps, bytes === undefined ? undefined : { format: 'jpeg', bytes });
     }
   });
   const base = 'base' in job ? job.base : latent.content;
