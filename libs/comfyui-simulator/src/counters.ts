@@ -1,4 +1,6 @@
-/** What happened since the start, for tests that ask "did it run once?". */
+import type { PromptFaultKind } from './prompt-fault.js';
+
+/** What happened since the start, restarts included, for tests that ask "did it run once?". */
 export interface Counters {
   /** POST /prompt requests received, refused ones included. */
   promptsPosted: number;
@@ -10,8 +12,19 @@ export interface Counters {
   nodesExecuted: number;
   /** Executions of a sampling node begun, cached ones not counted. */
   samplerRuns: number;
+  /** Faults of `Faults.atPrompt` that struck, by kind. */
+  faultsStruck: Partial<Record<PromptFaultKind, number>>;
+  restarts: number;
 }
 
 export function newCounters(): Counters {
-  return { promptsPosted: 0, promptsAccepted: 0, promptsExecuted: {}, nodesExecuted: 0, samplerRuns: 0 };
+  return {
+    promptsPosted: 0,
+    promptsAccepted: 0,
+    promptsExecuted: {},
+    nodesExecuted: 0,
+    samplerRuns: 0,
+    faultsStruck: {},
+    restarts: 0,
+  };
 }

@@ -1,3 +1,5 @@
+import { pythonJson } from './python-json.js';
+
 /** How messages reach the websocket clients. `sid` null: every registered socket; an unknown sid: nobody. */
 export interface EventSink {
   send(event: string, data: unknown, sid: string | null): void;
@@ -21,7 +23,7 @@ export function previewFrame(jpeg: Buffer): Buffer {
 /** Binary frame 4: big-endian u32 event, u32 length of the JSON, JSON, image. */
 export function previewFrameWithMetadata(jpeg: Buffer, promptId: string, nodeId: string): Buffer {
   const metadata = Buffer.from(
-    JSON.stringify({
+    pythonJson({
       node_id: nodeId,
       prompt_id: promptId,
       display_node_id: nodeId,

@@ -24,6 +24,11 @@ export class ExecutionOrder {
     }
   }
 
+  /** Whether `next` has nothing left to give. */
+  get isEmpty(): boolean {
+    return this.waiting.length === 0;
+  }
+
   /** The next node to run, undefined when all have run. */
   next(): string | undefined {
     const ready = this.waiting.filter((id) => this.isReady(id));

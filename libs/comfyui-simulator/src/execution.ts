@@ -8,8 +8,11 @@ import type { HistoryStatus, NodeMeta, Outputs } from './history.js';
 import { ExecutionInterrupted, NodeExecutionError } from './nodes/node-errors.js';
 import type { Directories, NodeContext, NodeEnvironment, NodeKind, NodeResult } from './nodes/node-kind.js';
 import type { NodeInputs } from './nodes/values.js';
+import { insertionOrdered } from './ordered-record.js';
 import { ProgressReporter } from './progress.js';
+import { type PromptMoments, WorkerDeath, gpuFault } from './prompt-moments.js';
 import { pythonStr } from './python-json.js';
+import { tearFiles } from './torn-files.js';
 
 /** What an execution shares with its server. */
 export interface ExecutionEnvironment extends NodeEnvironment {
@@ -26,6 +29,8 @@ export interface ExecutionEnvironment extends NodeEnvironment {
   /** The node that runs, told to a client that reconnects; null when none does. */
   onNode(nodeId: string | null): void;
   dropSockets(): void;
+  /** Where the faults of a prompt strike. */
+  readonly moments: PromptMoments;
 }
 
 /** What history keeps of a finished execution. */
@@ -38,12 +43,15 @@ export interface ExecutionResult {
 /** One prompt on its way through the worker. */
 export class Execution {
   private readonly messages: StatusMessage[] = [];
-  private readonly outputs: Outputs = {};
-  private readonly meta: Record<string, NodeMeta> = {};
+  private readonly outputs: Outputs = insertionOrdered();
+  private readonly meta = insertionOrdered<NodeMeta>();
   private readonly executed = new Set<string>();
   private readonly progress: ProgressReporter;
   private readonly sid: string | null;
   private socketsDropped = false;
+  private lastId: string | undefined;
+  /** Ends when the node may go on. */
+  private stall = Promise.resolve();
 
   constructor(
     private readonly item: QueueItem,
@@ -70,8 +78,10 @@ export class Execution {
     let success = true;
     for (let id = order.next(); id !== undefined && success; id = order.next()) {
       // Asked again here: a node may equal one that ran a moment ago.
-      success = cache.get(id) === undefined ? await this.execute(id) : this.replay(id);
+      this.lastId = id;
+      success = cache.get(id) === undefined ? await this.execute(id, order.isEmpty) : this.replay(id);
     }
+    if (success) success = await this.reachEnd();
     if (success) this.announce('execution_success', {});
     const status: HistoryStatus = {
       status_str: success ? 'success' : 'error',
@@ -90,8 +100,8 @@ export class Execution {
   }
 
   /** @returns false when the prompt has ended here, by error or interruption */
-  private async execute(id: string): Promise<boolean> {
-    const { sink, cache, counters } = this.environment;
+  private async execute(id: string, isLast: boolean): Promise<boolean> {
+    const { sink, cache, counters, moments } = this.environment;
     this.environment.onNode(id);
     this.progress.start(id);
     if (this.sid !== null) {
@@ -102,15 +112,24 @@ export class Execution {
     try {
       const context = this.context(id);
       context.throwIfInterrupted();
+      await moments.reach(isLast ? 'middle' : 'start');
+      context.throwIfInterrupted();
       this.failIfAsked(id);
       counters.nodesExecuted += 1;
       result = await this.kind(id).execute(inputs, context);
+      await this.stall;
+      if (isLast) await moments.reach('end');
+      if (moments.isAbandoned) throw new ExecutionInterrupted();
     } catch (error) {
+      if (error instanceof WorkerDeath) throw error;
       this.announceFailure(id, inputs, error);
       return false;
     }
     cache.set(id, result);
-    if (result.ui !== undefined) this.publishOutput(id, result.ui);
+    if (result.ui !== undefined) {
+      await tearFiles(this.environment.faults, result.ui, this.environment.directories);
+      this.publishOutput(id, result.ui);
+    }
     this.executed.add(id);
     this.progress.finish(id);
     return true;
@@ -124,7 +143,20 @@ export class Execution {
     this.environment.sink.send('executed', data, this.sid);
   }
 
+  /** Of a prompt in which no node ran: its faults strike the last one that was told again. */
+  private async reachEnd(): Promise<boolean> {
+    try {
+      await this.environment.moments.reach('end');
+      return true;
+    } catch (error) {
+      if (error instanceof WorkerDeath || this.lastId === undefined) throw error;
+      this.announceFailure(this.lastId, {}, error);
+      return false;
+    }
+  }
+
   private failIfAsked(id: string): void {
+    if (this.environment.faults.gpuFault) throw gpuFault();
     const failure = takeNodeFailure(this.environment.faults, this.node(id).class_type);
     if (failure !== undefined) throw new NodeExecutionError(failure.exception_type, failure.message);
   }
@@ -178,6 +210,10 @@ export class Execution {
         throwIfInterrupted();
         this.progress.tick(id, value, max, preview);
         this.dropSocketsIfAsked(value, max);
+        const stall = environment.moments.tick(value, max);
+        if (stall !== undefined) this.stall = stall;
+        throwIfInterrupted();
+        return this.stall;
       },
     };
   }

@@ -181,7 +181,7 @@ export const kSampler: NodeKind = {
     for (let step = 1; step <= recipe.steps; step += 1) {
       await delay(context.stepDelayMs);
       const preview = context.wantsPreviews ? await renderPreview(recipe, latent, step) : undefined;
-      context.progress(step, recipe.steps, preview);
+      await context.progress(step, recipe.steps, preview);
     }
     return { outputs: [{ ...latent, recipe }] };
   },

@@ -39,8 +39,11 @@ export interface NodeContext {
   /** Pixels of one batch that fit the simulated video memory. */
   readonly maxBatchPixels: number;
   readonly wantsPreviews: boolean;
-  /** A tick of the node's progress bar; throws the interruption if one was asked for. */
-  progress(value: number, max: number, previewJpeg?: Buffer): void;
+  /**
+   * A tick of the node's progress bar; throws the interruption if one was asked for.
+   * @returns resolves when the node may go on, which is at once unless the worker stalls
+   */
+  progress(value: number, max: number, previewJpeg?: Buffer): Promise<void>;
   /** For long work without a progress bar. */
   throwIfInterrupted(): void;
   countSamplerRun(): void;

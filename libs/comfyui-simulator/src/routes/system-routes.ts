@@ -1,10 +1,13 @@
 import { freemem, totalmem } from 'node:os';
+import type { Faults } from '../faults.js';
 import { COMFYUI_VERSION, FEATURES } from '../features.js';
 import { empty, json } from '../http/reply.js';
 import type { Routes } from '../http/router.js';
 import type { NodeEnvironment, NodeKind } from '../nodes/node-kind.js';
+import { visibleKinds } from '../visible-kinds.js';
 
 export interface SystemRoutesEnvironment extends NodeEnvironment {
+  readonly faults: Faults;
   readonly kinds: ReadonlyMap<string, NodeKind>;
   readonly gpuName: string;
   readonly vramTotalMb: number;
@@ -41,7 +44,8 @@ const MODEL_FOLDERS = [
 ] as const;
 
 export function systemRoutes(environment: SystemRoutesEnvironment): Routes {
-  const { kinds } = environment;
+  const { faults } = environment;
+  const kinds = (): (readonly [string, NodeKind])[] => [...visibleKinds(environment.kinds, faults)];
   return {
     'GET /system_stats': () => json(systemStats(environment)),
     'GET /features': () => json(FEATURES),
@@ -51,11 +55,12 @@ export function systemRoutes(environment: SystemRoutesEnvironment): Routes {
     'GET /models/{folder}': ({ parameters }) => {
       const folder = parameters['folder'];
       if (!MODEL_FOLDERS.some((known) => known === folder)) return empty(404);
-      return json(folder === 'checkpoints' ? environment.checkpoints : []);
+      const files = folder === 'checkpoints' ? environment.checkpoints : [];
+      return json(files.filter((file) => !faults.missingModels.includes(file)));
     },
-    'GET /object_info': () => json(objectInfo([...kinds], environment)),
+    'GET /object_info': () => json(objectInfo(kinds(), environment)),
     'GET /object_info/{class}': ({ parameters }) => {
-      const wanted = [...kinds].filter(([name]) => name === parameters['class']);
+      const wanted = kinds().filter(([name]) => name === parameters['class']);
       return json(objectInfo(wanted, environment));
     },
   };
@@ -66,9 +71,9 @@ function objectInfo(kinds: readonly (readonly [string, NodeKind])[], environment
 }
 
 /** Shaped like the real answer; the device says what it is. */
-function systemStats({ gpuName, vramTotalMb }: SystemRoutesEnvironment): unknown {
+function systemStats({ gpuName, vramTotalMb, faults }: SystemRoutesEnvironment): unknown {
   const vramTotal = vramTotalMb * 1024 * 1024;
-  const vramFree = Math.floor(vramTotal * 0.9);
+  const vramFree = Math.max(0, Math.floor(vramTotal * 0.9) - faults.reservedVramMb * 1024 * 1024);
   return {
     system: {
       os: process.platform,

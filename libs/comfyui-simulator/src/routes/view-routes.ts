@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import sharp from 'sharp';
+import { type Faults, takeTear } from '../faults.js';
 import { empty, type Reply } from '../http/reply.js';
 import type { Request, Routes } from '../http/router.js';
 import type { Directories } from '../nodes/node-kind.js';
@@ -18,8 +19,15 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 /** Browsers would run these, so they come as downloads. */
 const ACTIVE = ['.html', '.htm', '.svg', '.js', '.css', '.xhtml', '.xml'];
 
-export function viewRoutes(directories: Directories): Routes {
-  return { 'GET /view': (request) => view(request, directories) };
+export function viewRoutes(directories: Directories, faults: Faults): Routes {
+  return {
+    'GET /view': async (request) => {
+      const reply = await view(request, directories);
+      if (reply.status !== 200 || request.query.get('type') === 'input') return reply;
+      if (takeTear(faults, (how) => how === 'cut-download') === undefined) return reply;
+      return { ...reply, cutAfter: Math.max(1, Math.floor(Buffer.byteLength(reply.body ?? '') / 2)) };
+    },
+  };
 }
 
 async function view(request: Request, directories: Directories): Promise<Reply> {
