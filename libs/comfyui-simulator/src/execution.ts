@@ -162,7 +162,12 @@ export class Execution {
   }
 
   private announceFailure(id: string, inputs: NodeInputs, error: unknown): void {
-    const evidence = { node_id: id, node_type: this.node(id).class_type, executed: [...this.executed] };
+    const evidence = {
+      prompt_id: this.promptId,
+      node_id: id,
+      node_type: this.node(id).class_type,
+      executed: [...this.executed],
+    };
     if (error instanceof ExecutionInterrupted) {
       this.announce('execution_interrupted', evidence, true);
       return;

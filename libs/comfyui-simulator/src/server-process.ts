@@ -15,6 +15,7 @@ import { queueRoutes } from './routes/queue-routes.js';
 import { simulatorRoutes } from './routes/simulator-routes.js';
 import { systemRoutes } from './routes/system-routes.js';
 import { uploadRoutes } from './routes/upload-routes.js';
+import { assetRoutes, userRoutes } from './routes/user-routes.js';
 import { viewRoutes } from './routes/view-routes.js';
 import { Sockets } from './sockets.js';
 import { Worker } from './worker.js';
@@ -72,6 +73,8 @@ export function startProcess(environment: ProcessEnvironment): ServerProcess {
   router.add(viewRoutes(directories, faults), true);
   router.add(uploadRoutes(directories), true);
   router.add(systemRoutes(environment), true);
+  router.add(userRoutes(directories), true);
+  router.add(assetRoutes(), false);
   router.add(jobRoutes({ queue, history, worker, faults }), false);
   const wake = (): void => {
     queue.notify();

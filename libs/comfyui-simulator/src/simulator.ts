@@ -56,6 +56,8 @@ export interface Simulator extends AsyncDisposable {
    * input/ stay. Resolves when it listens again.
    */
   restart(options?: { readonly downMs?: number }): Promise<void>;
+  /** Ends the process as `kill -9` does; `restart` brings it back. */
+  crash(): Promise<void>;
   /** Stops at once: sockets drop, a running prompt is lost, files stay. */
   close(): Promise<void>;
 }
@@ -75,6 +77,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     wake: () => machine.wake(),
     refuseConnections: (ms) => machine.refuseConnections(ms),
     restart: ({ downMs = 0 } = {}) => machine.restart(downMs),
+    crash: () => machine.crash(),
     close: () => machine.close(),
     [Symbol.asyncDispose]: () => machine.close(),
   };
@@ -135,7 +138,7 @@ class Machine {
     await this.crash();
   }
 
-  private async crash(): Promise<void> {
+  async crash(): Promise<void> {
     const { process } = this;
     this.process = undefined;
     const killed = process?.kill();

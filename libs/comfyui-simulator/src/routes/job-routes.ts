@@ -96,8 +96,6 @@ function sortJobs(jobs: readonly Job[], by: string | null, order: string | null)
       ? (job.execution_end_time ?? 0) - (job.execution_start_time ?? 0)
       : Number(job.create_time ?? 0);
   const sign = order === 'asc' ? 1 : -1;
-  // Equal times keep arrival order when ascending and the opposite when descending.
-  const indexed = jobs.map((job, index) => ({ job, index }));
-  indexed.sort((a, b) => sign * (value(a.job) - value(b.job) || a.index - b.index));
-  return indexed.map(({ job }) => job);
+  // Equal times keep the order of queue and history either way, as Python's sort does in reverse.
+  return [...jobs].sort((a, b) => sign * (value(a) - value(b)));
 }
