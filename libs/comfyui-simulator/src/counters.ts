@@ -10,6 +10,10 @@ export interface Counters {
   promptsExecuted: Record<string, number>;
   /** Nodes executed, cached ones not counted. */
   nodesExecuted: number;
+  /** The same by node class. */
+  nodesByClass: Record<string, number>;
+  /** How often a model file was brought into video memory, by file name. */
+  modelLoads: Record<string, number>;
   /** Executions of a sampling node begun, cached ones not counted. */
   samplerRuns: number;
   /** Faults of `Faults.atPrompt` that struck, by kind. */
@@ -23,8 +27,15 @@ export function newCounters(): Counters {
     promptsAccepted: 0,
     promptsExecuted: {},
     nodesExecuted: 0,
+    nodesByClass: {},
+    modelLoads: {},
     samplerRuns: 0,
     faultsStruck: {},
     restarts: 0,
   };
+}
+
+/** One more of a kind. */
+export function count(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1;
 }

@@ -3,9 +3,11 @@ import type { Duplex } from 'node:stream';
 import { OutputCache } from './cache.js';
 import type { Counters } from './counters.js';
 import type { Faults } from './faults.js';
+import type { Gpu } from './gpu.js';
 import { History } from './history.js';
 import { refusesOrigin, Router } from './http/router.js';
 import type { Responder } from './http/server.js';
+import type { ModelFiles } from './model-files.js';
 import type { Directories, NodeKind } from './nodes/node-kind.js';
 import type { FaultActions } from './prompt-moments.js';
 import { PromptQueue } from './queue.js';
@@ -24,12 +26,10 @@ import { Worker } from './worker.js';
 export interface ProcessEnvironment {
   readonly kinds: ReadonlyMap<string, NodeKind>;
   readonly directories: Directories;
-  readonly checkpoints: readonly string[];
+  readonly modelFiles: ModelFiles;
+  readonly gpu: Gpu;
   readonly counters: Counters;
   readonly faults: Faults;
-  readonly gpuName: string;
-  readonly vramTotalMb: number;
-  readonly maxBatchPixels: number;
   readonly stepDelayMs: number;
   readonly previewMethod: string;
   /** Of the first prompt. */
@@ -49,7 +49,7 @@ export interface ServerProcess {
 }
 
 export function startProcess(environment: ProcessEnvironment): ServerProcess {
-  const { kinds, directories, counters, faults, checkpoints, control } = environment;
+  const { kinds, directories, counters, faults, control } = environment;
   const history = new History();
   const queue = new PromptQueue(() => sockets.broadcastStatus());
   const sockets: Sockets = new Sockets({
@@ -68,7 +68,7 @@ export function startProcess(environment: ProcessEnvironment): ServerProcess {
     crash: () => control.crash(),
   });
   const router = new Router();
-  router.add(promptRoutes({ queue, kinds, counters, faults, checkpoints, firstNumber: environment.firstNumber }), true);
+  router.add(promptRoutes({ ...environment, queue }), true);
   router.add(queueRoutes({ queue, history, worker }), true);
   router.add(viewRoutes(directories, faults), true);
   router.add(uploadRoutes(directories), true);

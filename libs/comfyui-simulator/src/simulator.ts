@@ -1,16 +1,16 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Counters, newCounters } from './counters.js';
+import { type Counters, count, newCounters } from './counters.js';
 import { type Faults, NO_FAULTS } from './faults.js';
+import { Gpu } from './gpu.js';
 import { HttpGate } from './http/gate.js';
 import { createHttpServer } from './http/server.js';
 import { Listener } from './listener.js';
+import { DEFAULT_MODEL_FILES, type ModelFiles } from './model-files.js';
 import type { Directories } from './nodes/node-kind.js';
 import { NODE_KINDS } from './nodes/registry.js';
 import { type ProcessEnvironment, type ServerProcess, startProcess } from './server-process.js';
-
-export const DEFAULT_CHECKPOINT = 'simulated-anime-v1.safetensors';
 
 export type PreviewMethod = 'none' | 'auto' | 'latent2rgb' | 'taesd';
 
@@ -22,12 +22,18 @@ export interface SimulatorOptions {
   readonly dataDir: string;
   /** Time one sampling step takes, in ms; default 15. */
   readonly stepDelayMs?: number;
-  /** File names the checkpoint loader offers. */
+  /** File names the checkpoint loader offers; the same as `modelFiles.checkpoints`. */
   readonly checkpoints?: readonly string[];
+  /** File names the loaders offer, by folder; folders left out keep their defaults. */
+  readonly modelFiles?: Partial<ModelFiles>;
   /** Name of the device; "(simulator)" is added where it does not say so itself. */
   readonly gpuName?: string;
-  /** In MiB, default 8192. Batches beyond about 20 000 pixels per MiB end as out of memory. */
+  /** In MiB, default 8192. What does not fit beside its models, with all others unloaded, ends as out of memory. */
   readonly vramTotalMb?: number;
+  /** Factor by which the card is faster than `stepDelayMs` says; default 1. */
+  readonly gpuSpeed?: number;
+  /** Sizes of model files in MiB, by file name; others are estimated from the name. */
+  readonly modelSizesMb?: Readonly<Record<string, number>>;
   /** Previews for prompts that do not choose by `extra_data.preview_method`; default `none`. */
   readonly previewMethod?: PreviewMethod;
   /** Switches set from the beginning. */
@@ -44,6 +50,9 @@ export interface Simulator extends AsyncDisposable {
   readonly counters: Counters;
   /** May be changed at any time. */
   readonly faults: Faults;
+  /** File names the loaders offer, by folder; may be changed at any time. */
+  readonly modelFiles: ModelFiles;
+  readonly gpu: Gpu;
   /** Tears every websocket down as a lost connection does (close code 1006). */
   dropSockets(): void;
   /** Sends the events that `stalledReader` held up, and lets a worker that `zombieWorker` held back look again. */
@@ -62,8 +71,6 @@ export interface Simulator extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const PIXELS_PER_MB = 20_000;
-
 /** Starts a server that behaves as ComfyUI 0.33.0 was measured to. Resolves when it listens. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const machine = new Machine(options, await prepareDirectories(options.dataDir));
@@ -73,6 +80,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     port,
     counters: machine.counters,
     faults: machine.faults,
+    modelFiles: machine.modelFiles,
+    gpu: machine.gpu,
     dropSockets: () => machine.dropSockets(),
     wake: () => machine.wake(),
     refuseConnections: (ms) => machine.refuseConnections(ms),
@@ -87,6 +96,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
 class Machine {
   readonly counters = newCounters();
   readonly faults: Faults;
+  readonly modelFiles: ModelFiles;
+  readonly gpu: Gpu;
   private readonly gate: HttpGate;
   private readonly listener: Listener;
   private process: ServerProcess | undefined;
@@ -97,6 +108,15 @@ class Machine {
     private readonly directories: Directories,
   ) {
     this.faults = { ...NO_FAULTS, ...options.faults };
+    this.modelFiles = modelFilesOf(options);
+    this.gpu = new Gpu({
+      name: options.gpuName ?? 'ComfyUI simulator',
+      vramTotalMb: options.vramTotalMb ?? 8192,
+      speed: options.gpuSpeed ?? 1,
+      modelSizesMb: options.modelSizesMb ?? {},
+      reservedMb: () => this.faults.reservedVramMb,
+      onLoad: (file) => count(this.counters.modelLoads, file),
+    });
     this.gate = new HttpGate(this.faults);
     this.listener = new Listener(() => this.createServer(), options.port ?? 0, options.host ?? '127.0.0.1');
   }
@@ -127,6 +147,7 @@ class Machine {
     this.counters.restarts += 1;
     this.faults.gpuFault = false;
     this.faults.zombieWorker = false;
+    this.gpu.unloadModels();
     await Promise.all([killed, delay(downMs)]);
     if (this.isClosed) return;
     await prepareDirectories(this.options.dataDir);
@@ -159,17 +180,14 @@ class Machine {
   }
 
   private environment(firstNumber: number): ProcessEnvironment {
-    const { options, directories, counters, faults } = this;
-    const vramTotalMb = options.vramTotalMb ?? 8192;
+    const { options, directories, counters, faults, modelFiles, gpu } = this;
     return {
       kinds: NODE_KINDS,
       directories,
       counters,
       faults,
-      checkpoints: options.checkpoints ?? [DEFAULT_CHECKPOINT],
-      gpuName: options.gpuName ?? 'ComfyUI simulator',
-      vramTotalMb,
-      maxBatchPixels: vramTotalMb * PIXELS_PER_MB,
+      modelFiles,
+      gpu,
       stepDelayMs: options.stepDelayMs ?? 15,
       previewMethod: options.previewMethod ?? 'none',
       firstNumber,
@@ -189,6 +207,12 @@ function inBackground(work: Promise<void>): void {
   work.catch((error: unknown) => {
     process.stderr.write(`ComfyUI simulator: ${String(error)}\n`);
   });
+}
+
+function modelFilesOf({ modelFiles = {}, checkpoints }: SimulatorOptions): ModelFiles {
+  const given = Object.entries(modelFiles).flatMap(([folder, files]) => (files === undefined ? [] : [[folder, files]]));
+  const files: ModelFiles = { ...DEFAULT_MODEL_FILES, ...Object.fromEntries(given) };
+  return checkpoints === undefined ? files : { ...files, checkpoints };
 }
 
 async function prepareDirectories(dataDir: string): Promise<Directories> {

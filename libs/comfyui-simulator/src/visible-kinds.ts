@@ -13,10 +13,7 @@ export function visibleKinds(
   return new Map(
     visible.map(([name, kind]): [string, NodeKind] => [
       name,
-      {
-        info: (environment) => withoutChoices(kind.info(environment), missingModels),
-        execute: (inputs, context) => kind.execute(inputs, context),
-      },
+      { ...kind, info: (environment) => withoutChoices(kind.info(environment), missingModels) },
     ]),
   );
 }

@@ -23,15 +23,18 @@ export class Worker {
   private stopped = false;
   private freeMemory = false;
   private readonly abandonment = new AbortController();
+  private unloadModels = false;
 
   constructor(private readonly environment: WorkerEnvironment) {}
 
   /** Runs until `stop`, or until something escapes: then HTTP goes on answering and nothing runs any more. */
   async run(): Promise<void> {
-    const { queue, faults, cache } = this.environment;
+    const { queue, faults, cache, gpu } = this.environment;
     while (!this.stopped) {
       if (this.freeMemory) cache.clear();
+      if (this.unloadModels) gpu.unloadModels();
       this.freeMemory = false;
+      this.unloadModels = false;
       const item = faults.zombieWorker ? undefined : queue.take();
       if (item === undefined) await queue.waitForWork();
       else await this.runPrompt(item);
@@ -43,9 +46,10 @@ export class Worker {
     this.interrupted = true;
   }
 
-  /** Drops the cache as soon as no prompt runs. */
-  free(): void {
-    this.freeMemory = true;
+  /** As soon as no prompt runs: drops the cache, takes the models out of video memory. */
+  free({ memory, models }: { readonly memory: boolean; readonly models: boolean }): void {
+    this.freeMemory ||= memory;
+    this.unloadModels ||= models;
     this.environment.queue.notify();
   }
 

@@ -1,5 +1,6 @@
 import { freemem, totalmem } from 'node:os';
 import type { Faults } from '../faults.js';
+import type { Gpu } from '../gpu.js';
 import { COMFYUI_VERSION, FEATURES } from '../features.js';
 import { empty, json } from '../http/reply.js';
 import type { Routes } from '../http/router.js';
@@ -9,8 +10,7 @@ import { visibleKinds } from '../visible-kinds.js';
 export interface SystemRoutesEnvironment extends NodeEnvironment {
   readonly faults: Faults;
   readonly kinds: ReadonlyMap<string, NodeKind>;
-  readonly gpuName: string;
-  readonly vramTotalMb: number;
+  readonly gpu: Gpu;
 }
 
 const MODEL_FOLDERS = [
@@ -53,10 +53,10 @@ export function systemRoutes(environment: SystemRoutesEnvironment): Routes {
     'GET /extensions': () => json([]),
     'GET /models': () => json(MODEL_FOLDERS),
     'GET /models/{folder}': ({ parameters }) => {
-      const folder = parameters['folder'];
-      if (!MODEL_FOLDERS.some((known) => known === folder)) return empty(404);
-      const files = folder === 'checkpoints' ? environment.checkpoints : [];
-      return json(files.filter((file) => !faults.missingModels.includes(file)));
+      const folder = parameters['folder'] ?? '';
+      const files = environment.modelFiles[folder];
+      if (files === undefined && !MODEL_FOLDERS.some((known) => known === folder)) return empty(404);
+      return json((files ?? []).filter((file) => !faults.missingModels.includes(file)));
     },
     'GET /object_info': () => json(objectInfo(kinds(), environment)),
     'GET /object_info/{class}': ({ parameters }) => {
@@ -71,9 +71,8 @@ function objectInfo(kinds: readonly (readonly [string, NodeKind])[], environment
 }
 
 /** Shaped like the real answer; the device says what it is. */
-function systemStats({ gpuName, vramTotalMb, faults }: SystemRoutesEnvironment): unknown {
-  const vramTotal = vramTotalMb * 1024 * 1024;
-  const vramFree = Math.max(0, Math.floor(vramTotal * 0.9) - faults.reservedVramMb * 1024 * 1024);
+function systemStats({ gpu }: SystemRoutesEnvironment): unknown {
+  const { total, free, models } = gpu.memory;
   return {
     system: {
       os: process.platform,
@@ -92,13 +91,14 @@ function systemStats({ gpuName, vramTotalMb, faults }: SystemRoutesEnvironment):
     },
     devices: [
       {
-        name: /simulator/i.test(gpuName) ? gpuName : `${gpuName} (simulator)`,
+        name: /simulator/i.test(gpu.name) ? gpu.name : `${gpu.name} (simulator)`,
         type: 'cuda',
         index: 0,
-        vram_total: vramTotal,
-        vram_free: vramFree,
-        torch_vram_total: vramTotal,
-        torch_vram_free: vramFree,
+        vram_total: total,
+        vram_free: free,
+        // What PyTorch has taken from the driver, and what of that is unused.
+        torch_vram_total: models,
+        torch_vram_free: 0,
       },
     ],
   };
