@@ -47,6 +47,8 @@ export class Names {
 export interface NormalFormOptions {
   /** Numbers in file names count from what was in the folder before the recording began. */
   readonly keepCounters: boolean;
+  /** Lists and members are compared without their order. */
+  readonly isUnordered?: boolean;
 }
 
 /** Replaces what may differ: times, tracebacks, printed tensors, folders of the machine. */
@@ -55,16 +57,21 @@ export function normalForm(value: unknown, options: NormalFormOptions, key = '')
   if (typeof value === 'string') return normalText(value, options);
   if (Array.isArray(value)) {
     if (key === 'traceback') return ['<traceback>'];
-    return value.map((item) => normalForm(item, options));
+    const items = value.map((item) => normalForm(item, options));
+    return options.isUnordered === true ? items.sort(byText) : items;
   }
   if (!isRecord(value)) return value;
+  const members = Object.entries(value);
+  if (options.isUnordered === true) members.sort(byText);
   return orderedRecord(
-    Object.entries(value).map(([name, member]): [string, unknown] => {
+    members.map(([name, member]): [string, unknown] => {
       if (key === 'current_inputs') return [name, ['<value>']];
       return [normalText(name, options), normalForm(member, options, name)];
     }),
   );
 }
+
+const byText = (a: unknown, b: unknown): number => ((JSON.stringify(a) ?? '') < (JSON.stringify(b) ?? '') ? -1 : 1);
 
 function normalText(text: string, { keepCounters }: NormalFormOptions): string {
   const plain = text.replace(/(?<=: |\n {0,9})\/[\w./-]*(?=\n|$)/g, '<path>');

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pythonJson } from '../python-json.js';
 import type { Simulator } from '../simulator.js';
@@ -17,8 +19,10 @@ export interface Plan extends NormalFormOptions {
   readonly different: Readonly<Record<number, string>>;
   /** Sockets whose events are not compared, and why. */
   readonly unheard: Readonly<Record<string, string>>;
-  /** What befell the server before a line. */
-  readonly events: Readonly<Record<number, 'crash' | 'restart'>>;
+  /** What befell the server, or its files, before a line. */
+  readonly events: Readonly<Record<number, 'crash' | 'restart' | { readonly deleted: string }>>;
+  /** Requests whose answers are compared without order, and why. */
+  readonly unordered: Readonly<Record<number, string>>;
 }
 
 export interface Outcome {
@@ -37,7 +41,7 @@ interface ReplayedSocket {
   hasFailed: boolean;
 }
 
-const PATIENCE_MS = Number(process.env['PAT'] ?? 8000);
+const PATIENCE_MS = 10_000;
 
 /** Replays one recording against a simulator and says where they differ. */
 export class Replay {
@@ -51,6 +55,7 @@ export class Replay {
     private readonly simulator: Simulator,
     private readonly lines: readonly RecordedLine[],
     private readonly plan: Plan,
+    private readonly dataDir: string,
   ) {
     // The simulator listens on another port than the server that was recorded.
     this.headers.set('http://127.0.0.1:8188', simulator.url);
@@ -61,6 +66,7 @@ export class Replay {
       const event = this.plan.events[line.line];
       if (event === 'crash') await this.simulator.crash();
       if (event === 'restart') await this.simulator.restart();
+      if (typeof event === 'object') await rm(join(this.dataDir, event.deleted));
       await this.step(line);
     }
     for (const name of this.sockets.keys()) await this.close(name, this.lines.length);
@@ -200,7 +206,7 @@ export class Replay {
     this.outcome.differences.push(...(found.length > 0 ? first : []).map((difference) => `${title} ${difference}`));
   }
 
-  private async attempt(line: RecordedRequest): Promise<string[]> {
+  private async attempt(line: RecordedRequest & { readonly line: number }): Promise<string[]> {
     let reply: WireReply;
     try {
       reply = await this.send(line);
@@ -208,7 +214,8 @@ export class Replay {
       return line.exception === undefined ? [`no answer: ${String(error)}`] : [];
     }
     if (line.exception !== undefined) return [`answered ${reply.status}, where the recording has no answer`];
-    return compareReply(line, reply, { names: this.names, headers: this.headers, options: this.plan });
+    const options = { ...this.plan, isUnordered: line.line in this.plan.unordered };
+    return compareReply(line, reply, { names: this.names, headers: this.headers, options });
   }
 
   private async send(line: RecordedRequest): Promise<WireReply> {
