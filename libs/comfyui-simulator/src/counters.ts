@@ -1,4 +1,6 @@
-/** What happened since the start, for tests that ask "did it run once?". */
+import type { PromptFaultKind } from './prompt-fault.js';
+
+/** What happened since the start, restarts included, for tests that ask "did it run once?". */
 export interface Counters {
   /** POST /prompt requests received, refused ones included. */
   promptsPosted: number;
@@ -14,6 +16,9 @@ export interface Counters {
   modelLoads: Record<string, number>;
   /** Executions of a sampling node begun, cached ones not counted. */
   samplerRuns: number;
+  /** Faults of `Faults.atPrompt` that struck, by kind. */
+  faultsStruck: Partial<Record<PromptFaultKind, number>>;
+  restarts: number;
 }
 
 export function newCounters(): Counters {
@@ -25,6 +30,8 @@ export function newCounters(): Counters {
     nodesByClass: {},
     modelLoads: {},
     samplerRuns: 0,
+    faultsStruck: {},
+    restarts: 0,
   };
 }
 

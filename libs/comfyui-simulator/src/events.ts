@@ -1,5 +1,6 @@
 import type { NodePlace } from './graph.js';
 import type { PreviewImage } from './nodes/node-kind.js';
+import { pythonJson } from './python-json.js';
 
 /** How messages reach the websocket clients. `sid` null: every registered socket; an unknown sid: nobody. */
 export interface EventSink {
@@ -31,7 +32,7 @@ export function textFrame(nodeId: string, text: string): Buffer {
 /** Binary frame 4: big-endian u32 event, u32 length of the JSON, JSON, image. */
 export function previewFrameWithMetadata({ format, bytes }: PreviewImage, promptId: string, place: NodePlace): Buffer {
   const metadata = Buffer.from(
-    JSON.stringify({
+    pythonJson({
       node_id: place.nodeId,
       prompt_id: promptId,
       display_node_id: place.displayId,

@@ -40,6 +40,11 @@ export class ExecutionOrder {
     return this.waitingFor.size === 0;
   }
 
+  /** Whether the node that has its turn is the last one, unless it asks for others. */
+  get isAtLast(): boolean {
+    return this.waitingFor.size === 1;
+  }
+
   /** Adds a node and, unless they are cached, all that it needs. */
   add(nodeId: string): void {
     const found = [nodeId];

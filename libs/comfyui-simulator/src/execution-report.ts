@@ -4,6 +4,7 @@ import type { HistoryStatus, NodeMeta, Outputs } from './history.js';
 import { ExecutionInterrupted, NodeExecutionError } from './nodes/node-errors.js';
 import type { NodeResult } from './nodes/node-kind.js';
 import type { NodeInputs } from './nodes/values.js';
+import { insertionOrdered } from './ordered-record.js';
 import { pythonStr } from './python-json.js';
 
 /** What history keeps of a finished execution. */
@@ -17,8 +18,8 @@ export interface ExecutionResult {
 export class ExecutionReport {
   readonly executed = new Set<string>();
   private readonly messages: StatusMessage[] = [];
-  private readonly outputs: Outputs = {};
-  private readonly meta: Record<string, NodeMeta> = {};
+  private readonly outputs: Outputs = insertionOrdered();
+  private readonly meta = insertionOrdered<NodeMeta>();
   private readonly sid: string | null;
 
   constructor(
@@ -48,7 +49,7 @@ export class ExecutionReport {
   failure(id: string, inputs: NodeInputs, error: unknown): void {
     const { realId } = this.graph.place(id);
     const nodeType = this.graph.node(realId).class_type;
-    const evidence = { node_id: realId, node_type: nodeType, executed: [...this.executed] };
+    const evidence = { prompt_id: this.promptId, node_id: realId, node_type: nodeType, executed: [...this.executed] };
     if (error instanceof ExecutionInterrupted) {
       this.announce('execution_interrupted', evidence, true);
       return;
@@ -70,6 +71,7 @@ export class ExecutionReport {
     const blamed = cycle.find((id) => this.graph.isAdded(id)) ?? cycle[0] ?? '';
     const { realId } = this.graph.place(blamed);
     this.announce('execution_error', {
+      prompt_id: this.promptId,
       node_id: realId,
       node_type: this.graph.node(realId).class_type,
       executed: [...this.executed],

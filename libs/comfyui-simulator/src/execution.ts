@@ -18,6 +18,8 @@ import type {
 } from './nodes/node-kind.js';
 import { type ExecutionBlocker, isValue, type NodeInputs } from './nodes/values.js';
 import { ProgressReporter } from './progress.js';
+import { gpuFault, type PromptMoments, WorkerDeath } from './prompt-moments.js';
+import { tearFiles } from './torn-files.js';
 
 /** What an execution shares with its server. */
 export interface ExecutionEnvironment extends NodeEnvironment {
@@ -33,6 +35,8 @@ export interface ExecutionEnvironment extends NodeEnvironment {
   /** The node that runs, told to a client that reconnects; null when none does. */
   onNode(nodeId: string | null): void;
   dropSockets(): void;
+  /** Where the faults of a prompt strike. */
+  readonly moments: PromptMoments;
 }
 
 /** How one turn of a node ended: with its result, with an error that ends the prompt, or waiting for others. */
@@ -53,6 +57,9 @@ export class Execution {
   private readonly settled = new Map<string, () => NodeOutcome>();
   private hasEnded = false;
   private socketsDropped = false;
+  private lastId: string | undefined;
+  /** Ends when the node may go on. */
+  private stall = Promise.resolve();
 
   constructor(
     private readonly item: QueueItem,
@@ -99,11 +106,13 @@ export class Execution {
         this.report.cycle(next.cycle);
         return true;
       }
+      this.lastId = next;
       // Asked again here: a node may equal one that ran a moment ago.
       const turn = this.result(next) === undefined ? await this.execute(next, order) : this.replay(next);
       if (turn === 'failed') return false;
       if (turn === 'done') order.done(next);
     }
+    if (!(await this.reachEnd())) return false;
     this.report.announce('execution_success', {});
     return true;
   }
@@ -134,6 +143,7 @@ export class Execution {
         if (outcome === undefined) return 'waiting';
       }
     } catch (error) {
+      if (error instanceof WorkerDeath) throw error;
       if (isOutOfMemory(error)) this.environment.gpu.unloadModels();
       this.report.failure(id, inputs, error);
       return 'failed';
@@ -143,7 +153,10 @@ export class Execution {
       return 'waiting';
     }
     this.keep(id, outcome);
-    if (outcome.ui !== undefined) this.report.output(id, outcome.ui);
+    if (outcome.ui !== undefined) {
+      await tearFiles(this.environment.faults, outcome.ui, this.environment.directories);
+      this.report.output(id, outcome.ui);
+    }
     this.report.executed.add(id);
     this.progress.finish(id);
     return 'done';
@@ -160,14 +173,22 @@ export class Execution {
 
   /** @returns undefined when the node is asynchronous and has not finished at once */
   private async start(id: string, inputs: NodeInputs, order: ExecutionOrder): Promise<NodeOutcome | undefined> {
-    const { counters } = this.environment;
+    const { counters, moments } = this.environment;
     const context = this.context(id);
+    context.throwIfInterrupted();
+    await moments.reach(order.isAtLast ? 'middle' : 'start');
     context.throwIfInterrupted();
     this.failIfAsked(id);
     counters.nodesExecuted += 1;
     count(counters.nodesByClass, this.graph.node(id).class_type);
     const kind = this.kind(id);
-    if (kind.isAsync !== true) return kind.execute(inputs, context);
+    if (kind.isAsync !== true) {
+      const outcome = await kind.execute(inputs, context);
+      await this.stall;
+      if (order.isAtLast && !('expand' in outcome)) await moments.reach('end');
+      if (moments.isAbandoned) throw new ExecutionInterrupted();
+      return outcome;
+    }
     const happened = order.waitOutside(id);
     void Promise.resolve(kind.execute(inputs, context)).then(
       (outcome) => {
@@ -216,7 +237,20 @@ export class Execution {
     return { outputs };
   }
 
+  /** Of a prompt in which no node ran: its faults strike the last one that was told again. */
+  private async reachEnd(): Promise<boolean> {
+    try {
+      await this.environment.moments.reach('end');
+      return true;
+    } catch (error) {
+      if (error instanceof WorkerDeath || this.lastId === undefined) throw error;
+      this.report.failure(this.lastId, {}, error);
+      return false;
+    }
+  }
+
   private failIfAsked(id: string): void {
+    if (this.environment.faults.gpuFault) throw gpuFault();
     const failure = takeNodeFailure(this.environment.faults, this.graph.node(id).class_type);
     if (failure !== undefined) throw new NodeExecutionError(failure.exception_type, failure.message);
   }
@@ -248,7 +282,10 @@ export class Execution {
         throwIfInterrupted();
         this.progress.tick(id, value, max, preview);
         this.dropSocketsIfAsked(value, max);
-        return Promise.resolve();
+        const stall = environment.moments.tick(value, max);
+        if (stall !== undefined) this.stall = stall;
+        throwIfInterrupted();
+        return this.stall;
       },
     };
   }

@@ -1,6 +1,7 @@
 import { type Graph, type GraphNode, isRecord, type Link } from './graph.js';
 import type { CustomValidation, InputSpec, NodeEnvironment, NodeInfo, NodeKind } from './nodes/node-kind.js';
-import { pythonRepr, pythonStr } from './python-json.js';
+import { insertionOrdered } from './ordered-record.js';
+import { markFloat, pythonRepr, pythonStr, unmarkFloat } from './python-json.js';
 import {
   badLinkedInput,
   customValidationFailed,
@@ -93,7 +94,7 @@ class PromptValidator {
 
   judge(outputs: readonly string[]): Validation {
     const good: string[] = [];
-    const nodeErrors: Record<string, NodeErrorEntry> = {};
+    const nodeErrors = insertionOrdered<NodeErrorEntry>();
     const details: string[] = [];
     for (const output of outputs) {
       const verdict = this.validateOutput(output);
@@ -156,7 +157,7 @@ class PromptValidator {
         const isCustom = this.custom.get(id)?.inputs.includes(name) === true;
         const conversion = convertWidget(name, isCustom ? unbounded(spec) : spec, value);
         if ('error' in conversion) errors.push(conversion.error);
-        else inputs[name] = conversion.value;
+        else keepConverted(inputs, name, spec, conversion.value);
       }
     }
     errors.push(...this.customErrors(id, inputs));
@@ -225,6 +226,13 @@ class PromptValidator {
     if (info === undefined) throw new ValidationException('KeyError', pythonRepr(id));
     return info;
   }
+}
+
+/** What is converted to a FLOAT is written with a point from then on, what is converted to an INT without. */
+function keepConverted(inputs: Record<string, unknown>, name: string, spec: InputSpec, value: unknown): void {
+  inputs[name] = value;
+  if (spec[0] === 'FLOAT') markFloat(inputs, name);
+  if (spec[0] === 'INT') unmarkFloat(inputs, name);
 }
 
 /** Python indexing of a tuple: -1 is the last one, which ComfyUI therefore accepts. */

@@ -52,7 +52,7 @@ export interface NodeContext extends NodeEnvironment {
   readonly wantsPreviews: boolean;
   /**
    * A tick of the node's progress bar; throws the interruption if one was asked for.
-   * @returns resolves when the node may go on
+   * @returns resolves when the node may go on, which is at once unless the worker stalls
    */
   progress(value: number, max: number, preview?: PreviewImage): Promise<void>;
   /** Text for the node's face, on the websocket only. */

@@ -1,11 +1,14 @@
 import { freemem, totalmem } from 'node:os';
+import type { Faults } from '../faults.js';
 import type { Gpu } from '../gpu.js';
 import { COMFYUI_VERSION, FEATURES } from '../features.js';
 import { empty, json } from '../http/reply.js';
 import type { Routes } from '../http/router.js';
 import type { NodeEnvironment, NodeKind } from '../nodes/node-kind.js';
+import { visibleKinds } from '../visible-kinds.js';
 
 export interface SystemRoutesEnvironment extends NodeEnvironment {
+  readonly faults: Faults;
   readonly kinds: ReadonlyMap<string, NodeKind>;
   readonly gpu: Gpu;
 }
@@ -41,7 +44,8 @@ const MODEL_FOLDERS = [
 ] as const;
 
 export function systemRoutes(environment: SystemRoutesEnvironment): Routes {
-  const { kinds } = environment;
+  const { faults } = environment;
+  const kinds = (): (readonly [string, NodeKind])[] => [...visibleKinds(environment.kinds, faults)];
   return {
     'GET /system_stats': () => json(systemStats(environment)),
     'GET /features': () => json(FEATURES),
@@ -52,11 +56,11 @@ export function systemRoutes(environment: SystemRoutesEnvironment): Routes {
       const folder = parameters['folder'] ?? '';
       const files = environment.modelFiles[folder];
       if (files === undefined && !MODEL_FOLDERS.some((known) => known === folder)) return empty(404);
-      return json(files ?? []);
+      return json((files ?? []).filter((file) => !faults.missingModels.includes(file)));
     },
-    'GET /object_info': () => json(objectInfo([...kinds], environment)),
+    'GET /object_info': () => json(objectInfo(kinds(), environment)),
     'GET /object_info/{class}': ({ parameters }) => {
-      const wanted = [...kinds].filter(([name]) => name === parameters['class']);
+      const wanted = kinds().filter(([name]) => name === parameters['class']);
       return json(objectInfo(wanted, environment));
     },
   };
@@ -75,7 +79,10 @@ function systemStats({ gpu }: SystemRoutesEnvironment): unknown {
       ram_total: totalmem(),
       ram_free: freemem(),
       comfyui_version: COMFYUI_VERSION,
-      required_frontend_version: null,
+      required_frontend_version: '1.49.6',
+      installed_templates_version: '0.11.44',
+      required_templates_version: '0.11.44',
+      comfy_package_versions: [{ name: 'comfyui-frontend-package', installed: 'none (simulator)', required: '1.49.6' }],
       python_version: `none (ComfyUI simulator on Node.js ${process.version})`,
       pytorch_version: 'none (ComfyUI simulator)',
       embedded_python: false,
