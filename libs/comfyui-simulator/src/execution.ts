@@ -1,11 +1,11 @@
 import type { Fingerprints, OutputCache } from './cache.js';
 import { type Counters, count } from './counters.js';
-import type { EventSink, StatusMessage } from './events.js';
+import type { EventSink } from './events.js';
 import { ExecutionOrder } from './execution-order.js';
+import { clientId, ExecutionReport, type ExecutionResult } from './execution-report.js';
 import { type Faults, takeNodeFailure } from './faults.js';
 import type { Gpu } from './gpu.js';
 import { type GraphNode, GrowingGraph, isLink, isRecord, type Link, type QueueItem } from './graph.js';
-import type { HistoryStatus, NodeMeta, Outputs } from './history.js';
 import { ExecutionInterrupted, NodeExecutionError } from './nodes/node-errors.js';
 import type {
   NodeContext,
@@ -20,7 +20,6 @@ import { type ExecutionBlocker, isValue, type NodeInputs } from './nodes/values.
 import { insertionOrdered } from './ordered-record.js';
 import { ProgressReporter } from './progress.js';
 import { gpuFault, type PromptMoments, WorkerDeath } from './prompt-moments.js';
-import { pythonStr } from './python-json.js';
 import { tearFiles } from './torn-files.js';
 
 /** What an execution shares with its server. */
@@ -41,22 +40,12 @@ export interface ExecutionEnvironment extends NodeEnvironment {
   readonly moments: PromptMoments;
 }
 
-/** What history keeps of a finished execution. */
-export interface ExecutionResult {
-  readonly outputs: Outputs;
-  readonly status: HistoryStatus;
-  readonly meta: Readonly<Record<string, NodeMeta>>;
-}
-
 /** How one turn of a node ended: with its result, with an error that ends the prompt, or waiting for others. */
 type Turn = 'done' | 'failed' | 'waiting';
 
 /** One prompt on its way through the worker. */
 export class Execution {
-  private readonly messages: StatusMessage[] = [];
-  private readonly outputs: Outputs = insertionOrdered();
-  private readonly meta = insertionOrdered<NodeMeta>();
-  private readonly executed = new Set<string>();
+  private readonly report: ExecutionReport;
   private readonly progress: ProgressReporter;
   private readonly sid: string | null;
   private readonly graph: GrowingGraph;
@@ -79,6 +68,7 @@ export class Execution {
   ) {
     this.sid = clientId(item);
     this.graph = new GrowingGraph(item[2]);
+    this.report = new ExecutionReport(item, this.graph, environment.sink);
     this.progress = new ProgressReporter(environment.sink, this.promptId, this.sid, (id) => this.graph.place(id));
   }
 
@@ -90,10 +80,10 @@ export class Execution {
   async run(): Promise<ExecutionResult> {
     const [, , graph, , outputs] = this.item;
     const { cache } = this.environment;
-    this.announce('execution_start', {});
+    this.report.announce('execution_start', {});
     cache.begin(graph, await this.fingerprints());
     const cached = Object.keys(graph).filter((id) => cache.get(id) !== undefined);
-    this.announce('execution_cached', { nodes: cached });
+    this.report.announce('execution_cached', { nodes: cached });
     const order = new ExecutionOrder(
       {
         inputs: (id) => this.graph.node(id).inputs,
@@ -106,12 +96,7 @@ export class Execution {
     );
     const success = await this.runAll(order);
     this.hasEnded = true;
-    const status: HistoryStatus = {
-      status_str: success ? 'success' : 'error',
-      completed: success,
-      messages: this.messages,
-    };
-    return { outputs: this.outputs, status, meta: this.meta };
+    return this.report.result(success);
   }
 
   /** @returns what `status_str` says, which is a success even after a cycle: only a node's failure makes it one */
@@ -119,7 +104,7 @@ export class Execution {
     while (!order.isEmpty) {
       const next = await order.next();
       if (typeof next !== 'string') {
-        this.announceCycle(next.cycle);
+        this.report.cycle(next.cycle);
         return true;
       }
       this.lastId = next;
@@ -129,14 +114,14 @@ export class Execution {
       if (turn === 'done') order.done(next);
     }
     if (!(await this.reachEnd())) return false;
-    this.announce('execution_success', {});
+    this.report.announce('execution_success', {});
     return true;
   }
 
   /** A cached output node tells its old output again and nothing else happens. */
   private replay(id: string): Turn {
     const ui = this.result(id)?.ui;
-    if (ui !== undefined) this.publishOutput(id, ui);
+    if (ui !== undefined) this.report.output(id, ui);
     this.progress.finish(id);
     return 'done';
   }
@@ -160,7 +145,8 @@ export class Execution {
       }
     } catch (error) {
       if (error instanceof WorkerDeath) throw error;
-      this.announceFailure(id, inputs, error);
+      if (isOutOfMemory(error)) this.environment.gpu.unloadModels();
+      this.report.failure(id, inputs, error);
       return 'failed';
     }
     if ('expand' in outcome) {
@@ -170,9 +156,9 @@ export class Execution {
     this.keep(id, outcome);
     if (outcome.ui !== undefined) {
       await tearFiles(this.environment.faults, outcome.ui, this.environment.directories);
-      this.publishOutput(id, outcome.ui);
+      this.report.output(id, outcome.ui);
     }
-    this.executed.add(id);
+    this.report.executed.add(id);
     this.progress.finish(id);
     return 'done';
   }
@@ -228,25 +214,9 @@ export class Execution {
     return missing.length > 0;
   }
 
-  /** Nothing runs behind a blocker. One with a message is told as an error that is none: the prompt goes on. */
+  /** Nothing runs behind a blocker. */
   private blocked(id: string, { message }: ExecutionBlocker): NodeResult {
-    if (message !== null && this.sid !== null) {
-      this.environment.sink.send(
-        'execution_error',
-        {
-          prompt_id: this.promptId,
-          node_id: id,
-          node_type: this.graph.node(id).class_type,
-          executed: [...this.executed],
-          exception_message: `Execution Blocked: ${message}`,
-          exception_type: 'ExecutionBlocked',
-          traceback: [],
-          current_inputs: [],
-          current_outputs: [],
-        },
-        this.sid,
-      );
-    }
+    if (message !== null) this.report.blocked(id, message);
     return { outputs: this.info(id).output.map(() => ({ type: 'BLOCKER', message: null })) };
   }
 
@@ -268,15 +238,6 @@ export class Execution {
     return { outputs };
   }
 
-  private publishOutput(id: string, ui: NonNullable<NodeResult['ui']>): void {
-    const { displayId, parentId, realId } = this.graph.place(id);
-    this.outputs[id] = ui;
-    this.meta[id] = { node_id: id, display_node: displayId, parent_node: parentId, real_node_id: realId };
-    if (this.sid === null) return;
-    const data = { node: id, display_node: displayId, output: ui, prompt_id: this.promptId };
-    this.environment.sink.send('executed', data, this.sid);
-  }
-
   /** Of a prompt in which no node ran: its faults strike the last one that was told again. */
   private async reachEnd(): Promise<boolean> {
     try {
@@ -284,7 +245,7 @@ export class Execution {
       return true;
     } catch (error) {
       if (error instanceof WorkerDeath || this.lastId === undefined) throw error;
-      this.announceFailure(this.lastId, {}, error);
+      this.report.failure(this.lastId, {}, error);
       return false;
     }
   }
@@ -293,51 +254,6 @@ export class Execution {
     if (this.environment.faults.gpuFault) throw gpuFault();
     const failure = takeNodeFailure(this.environment.faults, this.graph.node(id).class_type);
     if (failure !== undefined) throw new NodeExecutionError(failure.exception_type, failure.message);
-  }
-
-  private announceFailure(id: string, inputs: NodeInputs, error: unknown): void {
-    const { realId } = this.graph.place(id);
-    const nodeType = this.graph.node(realId).class_type;
-    const evidence = { prompt_id: this.promptId, node_id: realId, node_type: nodeType, executed: [...this.executed] };
-    if (error instanceof ExecutionInterrupted) {
-      this.announce('execution_interrupted', evidence, true);
-      return;
-    }
-    const type = error instanceof NodeExecutionError ? error.exceptionType : 'RuntimeError';
-    const message = error instanceof Error ? error.message : String(error);
-    if (type === 'torch.OutOfMemoryError') this.environment.gpu.unloadModels();
-    this.announce('execution_error', {
-      ...evidence,
-      exception_message: `${message}\n`,
-      exception_type: type,
-      traceback: [`  File "comfyui-simulator", in execute\n    raise ${type}\n`],
-      current_inputs: Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, [describe(value)]])),
-      current_outputs: Object.keys(this.item[2]),
-    });
-  }
-
-  /** The first node of the cycle that another one added is blamed on the node of the graph that stands behind it. */
-  private announceCycle(cycle: readonly string[]): void {
-    const blamed = cycle.find((id) => this.graph.isAdded(id)) ?? cycle[0] ?? '';
-    const { realId } = this.graph.place(blamed);
-    this.announce('execution_error', {
-      prompt_id: this.promptId,
-      node_id: realId,
-      node_type: this.graph.node(realId).class_type,
-      executed: [...this.executed],
-      exception_message: 'Dependency cycle detected',
-      exception_type: 'graph.DependencyCycleError',
-      traceback: [],
-      current_inputs: [],
-      current_outputs: Object.keys(this.item[2]),
-    });
-  }
-
-  /** `execution_*`: kept for history, sent to the prompt's client or, where ComfyUI broadcasts, to everybody. */
-  private announce(event: string, details: Readonly<Record<string, unknown>>, broadcast = false): void {
-    const data = { ...details, prompt_id: this.promptId, timestamp: Date.now() };
-    this.messages.push([event, data]);
-    if (this.sid !== null || broadcast) this.environment.sink.send(event, data, this.sid);
   }
 
   private context(id: string): NodeContext {
@@ -433,15 +349,6 @@ export class Execution {
   }
 }
 
-/** The socket a prompt reports to; null when it named none, which is not the same as naming the empty one. */
-export function clientId(item: QueueItem): string | null {
-  const id = item[3]['client_id'];
-  if (id === undefined || id === null) return null;
-  // A number is accepted, but sockets have texts for ids, so it reaches nobody.
-  return typeof id === 'string' ? id : '';
-}
-
-/** Linked values are shown by their type, where the real server prints whole tensors. */
-function describe(value: unknown): string {
-  return isRecord(value) && typeof value['type'] === 'string' ? `<simulated ${value['type']}>` : pythonStr(value);
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof NodeExecutionError && error.exceptionType === 'torch.OutOfMemoryError';
 }

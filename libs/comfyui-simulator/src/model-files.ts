@@ -64,3 +64,10 @@ export const MODEL_INPUTS: Readonly<Record<string, Readonly<Record<string, strin
   LoadFramePackModel: { model: 'diffusion_models' },
   UltralyticsDetectorProvider: { model_name: 'ultralytics' },
 };
+
+/** The default files, with those of some folders replaced. */
+export function modelFilesOf(given: Partial<ModelFiles> = {}, checkpoints?: readonly string[]): ModelFiles {
+  const files: ModelFiles = { ...DEFAULT_MODEL_FILES };
+  for (const [folder, names] of Object.entries(given)) if (names !== undefined) files[folder] = names;
+  return checkpoints === undefined ? files : { ...files, checkpoints };
+}

@@ -7,7 +7,7 @@ import { Gpu } from './gpu.js';
 import { HttpGate } from './http/gate.js';
 import { createHttpServer } from './http/server.js';
 import { Listener } from './listener.js';
-import { DEFAULT_MODEL_FILES, type ModelFiles } from './model-files.js';
+import { type ModelFiles, modelFilesOf } from './model-files.js';
 import type { Directories } from './nodes/node-kind.js';
 import { NODE_KINDS } from './nodes/registry.js';
 import { type ProcessEnvironment, type ServerProcess, startProcess } from './server-process.js';
@@ -108,7 +108,7 @@ class Machine {
     private readonly directories: Directories,
   ) {
     this.faults = { ...NO_FAULTS, ...options.faults };
-    this.modelFiles = modelFilesOf(options);
+    this.modelFiles = modelFilesOf(options.modelFiles, options.checkpoints);
     this.gpu = new Gpu({
       name: options.gpuName ?? 'ComfyUI simulator',
       vramTotalMb: options.vramTotalMb ?? 8192,
@@ -207,12 +207,6 @@ function inBackground(work: Promise<void>): void {
   work.catch((error: unknown) => {
     process.stderr.write(`ComfyUI simulator: ${String(error)}\n`);
   });
-}
-
-function modelFilesOf({ modelFiles = {}, checkpoints }: SimulatorOptions): ModelFiles {
-  const given = Object.entries(modelFiles).flatMap(([folder, files]) => (files === undefined ? [] : [[folder, files]]));
-  const files: ModelFiles = { ...DEFAULT_MODEL_FILES, ...Object.fromEntries(given) };
-  return checkpoints === undefined ? files : { ...files, checkpoints };
 }
 
 async function prepareDirectories(dataDir: string): Promise<Directories> {

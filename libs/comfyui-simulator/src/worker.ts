@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventSink } from './events.js';
-import { clientId, Execution, type ExecutionEnvironment, type ExecutionResult } from './execution.js';
+import { Execution, type ExecutionEnvironment } from './execution.js';
+import { clientId, type ExecutionResult } from './execution-report.js';
 import type { QueueItem } from './graph.js';
 import type { History } from './history.js';
 import { type FaultActions, PromptMoments } from './prompt-moments.js';

@@ -10,13 +10,16 @@ export type Tags = Readonly<Record<string, string>>;
 
 /** Samples per second and channel of what is decoded when the file does not say. */
 const SAMPLE_RATE = 44_100;
+const BYTES_PER_SAMPLE = 2;
+
+type OnFrame = (index: number) => Promise<void>;
 
 export interface ClipOptions {
   /** Arguments that choose codec and quality. */
   readonly codec: readonly string[];
   readonly tags: Tags;
-  /** Called before each frame; may throw to give up. */
-  readonly onFrame: (index: number) => void;
+  /** Called before each frame, which waits for it; may throw to give up. */
+  readonly onFrame: OnFrame;
 }
 
 /** H.264 as ComfyUI's own node writes it. */
@@ -30,25 +33,19 @@ export async function writeClip(path: string, { images, fps, audio }: Video, opt
     const metadata = join(side, 'tags.txt');
     await writeFile(metadata, metadataFile(options.tags));
     const sound = join(side, 'sound.pcm');
-    if (audio !== undefined) await writeFile(sound, audio.pcm);
+    // Sound that is longer than the pictures is cut off.
+    const seconds = images.count / fps;
+    if (audio !== undefined) await writeFile(sound, audio.pcm.subarray(0, bytesOf(seconds, audio)));
     await ffmpeg(
       [
-        ...[
-          '-f',
-          'rawvideo',
-          '-pix_fmt',
-          'rgb24',
-          '-s',
-          `${images.width}x${images.height}`,
-          '-r',
-          String(fps),
-          '-i',
-          '-',
-        ],
-        ...['-f', 'ffmetadata', '-i', metadata],
-        ...(audio === undefined ? [] : [...rawAudio(audio), '-i', sound, '-map', '2:a', '-c:a', 'aac', '-shortest']),
-        ...['-map', '0:v', '-map_metadata', '1', '-movflags', '+faststart+use_metadata_tags'],
-        ...['-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2', ...options.codec, path],
+        ...rawPictures(images, fps),
+        ...words('-f ffmetadata -i'),
+        metadata,
+        ...(audio === undefined ? [] : [...rawAudio(audio), '-i', sound, ...words('-map 2:a -c:a aac')]),
+        ...words('-map 0:v -map_metadata 1 -movflags +faststart+use_metadata_tags'),
+        ...words('-vf pad=ceil(iw/2)*2:ceil(ih/2)*2'),
+        ...options.codec,
+        path,
       ],
       framesOf(images, options.onFrame),
     );
@@ -58,15 +55,9 @@ export async function writeClip(path: string, { images, fps, audio }: Video, opt
 }
 
 /** An animated PNG. @returns its bytes */
-export function encodeApng(images: ImageBatch, fps: number, level: number, onFrame: () => void): Promise<Buffer> {
-  const size = `${images.width}x${images.height}`;
-  return ffmpeg(
-    [
-      ...['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', size, '-r', String(fps), '-i', '-'],
-      ...['-c:v', 'apng', '-pix_fmt', 'rgb24', '-compression_level', String(level), '-plays', '0', '-f', 'apng', '-'],
-    ],
-    framesOf(images, onFrame),
-  );
+export function encodeApng(images: ImageBatch, fps: number, level: number, onFrame: OnFrame): Promise<Buffer> {
+  const codec = words(`-c:v apng -pix_fmt rgb24 -compression_level ${level} -plays 0 -f apng -`);
+  return ffmpeg([...rawPictures(images, fps), ...codec], framesOf(images, onFrame));
 }
 
 /** Where a decoded clip's frames lie and how many there are. */
@@ -114,7 +105,17 @@ export async function readAudio(path: string): Promise<Audio> {
   const sampleRate = audio.sampleRate === 0 ? SAMPLE_RATE : audio.sampleRate;
   const channels = Math.max(1, audio.channels);
   const pcm = await ffmpeg([
-    ...['-i', path, '-map', '0:a:0', '-f', 's16le', '-ar', String(sampleRate), '-ac', String(channels), '-'],
+    '-i',
+    path,
+    '-map',
+    '0:a:0',
+    '-f',
+    's16le',
+    '-ar',
+    String(sampleRate),
+    '-ac',
+    String(channels),
+    '-',
   ]);
   return { type: 'AUDIO', sampleRate, channels, pcm };
 }
@@ -150,13 +151,26 @@ export async function writeAudio(path: string, audio: Audio, codec: readonly str
   }
 }
 
-function rawAudio({ sampleRate, channels }: Audio): string[] {
-  return ['-f', 's16le', '-ar', String(sampleRate), '-ac', String(channels)];
+function bytesOf(seconds: number, { sampleRate, channels }: Audio): number {
+  return Math.ceil(seconds * sampleRate) * channels * BYTES_PER_SAMPLE;
 }
 
-async function* framesOf(images: ImageBatch, onFrame: (index: number) => void): AsyncGenerator<Buffer> {
+function rawAudio({ sampleRate, channels }: Audio): string[] {
+  return words(`-f s16le -ar ${sampleRate} -ac ${channels}`);
+}
+
+/** Raw frames on standard input. */
+function rawPictures({ width, height }: ImageBatch, fps: number): string[] {
+  return words(`-f rawvideo -pix_fmt rgb24 -s ${width}x${height} -r ${fps} -i -`);
+}
+
+function words(text: string): string[] {
+  return text.split(' ');
+}
+
+async function* framesOf(images: ImageBatch, onFrame: OnFrame): AsyncGenerator<Buffer> {
   for (let index = 0; index < images.count; index += 1) {
-    onFrame(index);
+    await onFrame(index);
     yield await images.frame(index);
   }
 }

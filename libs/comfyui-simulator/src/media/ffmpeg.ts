@@ -34,10 +34,11 @@ export async function probe(path: string): Promise<MediaInfo> {
   const report = JSON.parse((await run(ffprobePackage.path, args)).toString('utf8')) as FfprobeReport;
   const video = report.streams.find(({ codec_type: type }) => type === 'video');
   const audio = report.streams.find(({ codec_type: type }) => type === 'audio');
-  const tags = Object.entries(report.format.tags ?? {}).map(([key, value]) => [key.toLowerCase(), value]);
+  const tags: Record<string, string> = {};
+  for (const [key, value] of Object.entries(report.format.tags ?? {})) tags[key.toLowerCase()] = value;
   return {
     seconds: Number(report.format.duration ?? 0),
-    tags: Object.fromEntries(tags),
+    tags,
     ...(video === undefined
       ? {}
       : {

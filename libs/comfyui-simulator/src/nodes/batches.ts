@@ -31,7 +31,7 @@ export function stillMask(pixels: Buffer, { width, height }: Size): MaskBatch {
   return { type: 'MASK', width, height, count: 1, frame: () => Promise.resolve(pixels) };
 }
 
-/** Remembers the pictures it has drawn last, for nodes that look at neighbours. */
+/** Remembers the pictures it has drawn last, for nodes that look at neighbours and for costly ones. */
 export function remembering(images: ImageBatch, keep = 3): ImageBatch {
   const known = new Map<number, Promise<Buffer>>();
   const frame = (index: number): Promise<Buffer> => {

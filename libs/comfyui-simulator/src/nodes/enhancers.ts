@@ -1,12 +1,11 @@
 import { crop, edges, mix, pasted } from '../picture/raster.js';
 import { randomFor } from '../picture/random.js';
 import { drawPose } from '../picture/pose-sheet.js';
-import { mapped, remembering, resized } from './batches.js';
+import { mapped, remembering, resized, stillMask } from './batches.js';
 import { times } from './images.js';
 import { NodeExecutionError } from './node-errors.js';
 import type { NodeBehaviour } from './node-kind.js';
 import { kSamplerJob, sample } from './samplers.js';
-import { stillMask } from './batches.js';
 import { type ImageBatch, type Latent, linkedInput, type MaskBatch, numberInput, stringInput } from './values.js';
 
 const IMAGE_SCALE = { spatial: 8, temporal: 1 } as const;
@@ -87,7 +86,7 @@ export const ENHANCERS: Readonly<Record<string, NodeBehaviour>> = {
   AnimeLineArtPreprocessor: {
     execute(inputs) {
       const image = atResolution(linkedInput(inputs, 'image', 'IMAGE'), inputs);
-      return { outputs: [mapped(image, (pixels) => edges(pixels, image))] };
+      return { outputs: [remembering(mapped(image, (pixels) => edges(pixels, image)))] };
     },
   },
 
@@ -96,7 +95,7 @@ export const ENHANCERS: Readonly<Record<string, NodeBehaviour>> = {
     execute(inputs, { gpu }) {
       gpu.load([stringInput(inputs, 'bbox_detector'), stringInput(inputs, 'pose_estimator')]);
       const image = atResolution(linkedInput(inputs, 'image', 'IMAGE'), inputs);
-      const posed = mapped(image, (pixels) => drawPose(image, randomFor(pixels.toString('base64'))));
+      const posed = remembering(mapped(image, (pixels) => drawPose(image, randomFor(pixels.toString('base64')))));
       return { outputs: [posed, { type: 'POSE_KEYPOINT', people: 1 }] };
     },
   },

@@ -31,7 +31,9 @@ export const SAVE_ANIMATED: Readonly<Record<string, NodeBehaviour>> = {
       const images = linkedInput(inputs, 'images', 'IMAGE');
       return saveAnimation(inputs, context, 'png', async () => {
         const level = numberInput(inputs, 'compress_level');
-        const png = await encodeApng(images, numberInput(inputs, 'fps'), level, () => context.throwIfInterrupted());
+        const png = await encodeApng(images, numberInput(inputs, 'fps'), level, () =>
+          Promise.resolve(context.throwIfInterrupted()),
+        );
         return appendPngChunks(insertPngText(png, { Software: SOFTWARE }), 'comf', graphTexts(context));
       });
     },

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Graph } from '../graph.js';
 import { mix } from '../picture/raster.js';
 import { resized } from './batches.js';
 import { compute } from './behaviours.js';
 import { NodeExecutionError } from './node-errors.js';
 import type { NodeBehaviour, NodeContext } from './node-kind.js';
-import { anyInput, booleanInput, type ImageBatch, linkedInput, type NodeInputs, numberInput } from './values.js';
+import { anyInput, booleanInput, linkedInput, numberInput } from './values.js';
 
 const TICK_MS = 100;
 
@@ -22,21 +23,14 @@ export const TESTING_PACK: Readonly<Record<string, NodeBehaviour>> = {
   TestParallelSleep: {
     execute(inputs, { nodeId }) {
       const id = (number: number): string => `${nodeId}.0.0.${number}`;
-      const sleeping = [1, 2, 3].map((number) => [
-        id(number),
-        {
-          class_type: 'TestSleep',
-          inputs: { value: inputs[`image${number}`], seconds: numberInput(inputs, `sleep${number}`) },
-        },
-      ]);
-      const sources = Object.fromEntries([1, 2, 3].map((number) => [`input${number}`, [id(number), 0]]));
-      return {
-        expand: {
-          ...Object.fromEntries(sleeping),
-          [id(4)]: { class_type: 'TestVariadicAverage', inputs: sources },
-        },
-        outputs: [[id(4), 0]],
-      };
+      const expand: Graph = {};
+      for (const number of [1, 2, 3]) {
+        const widgets = { value: inputs[`image${number}`], seconds: numberInput(inputs, `sleep${number}`) };
+        expand[id(number)] = { class_type: 'TestSleep', inputs: widgets };
+      }
+      const sources = { input1: [id(1), 0], input2: [id(2), 0], input3: [id(3), 0] };
+      expand[id(4)] = { class_type: 'TestVariadicAverage', inputs: sources };
+      return { expand, outputs: [[id(4), 0]] };
     },
   },
 

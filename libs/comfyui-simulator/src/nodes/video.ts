@@ -47,7 +47,7 @@ export const VIDEO: Readonly<Record<string, NodeBehaviour>> = {
       await writeClip(join(target.folder, filename), video, {
         codec: H264,
         tags: graphTexts(context),
-        onFrame: () => context.throwIfInterrupted(),
+        onFrame: () => Promise.resolve(context.throwIfInterrupted()),
       });
       const saved = { filename, subfolder: target.subfolder, type: 'output' };
       return { outputs: [video], ui: { images: [saved], animated: [true] } };
@@ -109,7 +109,7 @@ async function saveCombined(
   context: NodeContext,
 ): Promise<string> {
   const fps = numberInput(inputs, 'frame_rate');
-  const onFrame = (index: number): void => void context.progress(index, images.count);
+  const onFrame = (index: number): Promise<void> => context.progress(index, images.count);
   if (format === 'image/webp') {
     const filename = `${stem}.webp`;
     const settings = { fps, lossless: false, quality: 80, effort: 4 };

@@ -63,7 +63,10 @@ export async function edges(pixels: Buffer, size: Size): Promise<Buffer> {
       const at = y * size.width + x;
       const here = grey[at] ?? 0;
       const slope = Math.abs(here - (grey[at - 1] ?? 0)) + Math.abs(here - (grey[at - size.width] ?? 0));
-      lines.fill(Math.min(255, slope * 6), at * 3, at * 3 + 3);
+      const light = Math.min(255, slope * 6);
+      lines[at * 3] = light;
+      lines[at * 3 + 1] = light;
+      lines[at * 3 + 2] = light;
     }
   }
   return lines;
@@ -93,7 +96,7 @@ export function inverted(pixels: Buffer): Buffer {
 /** A mask as a grey picture. */
 export function maskToRgb(mask: Buffer): Buffer {
   const pixels = Buffer.alloc(mask.length * 3);
-  for (let at = 0; at < mask.length; at += 1) pixels.fill(mask[at] ?? 0, at * 3, at * 3 + 3);
+  for (let at = 0; at < pixels.length; at += 1) pixels[at] = mask[Math.floor(at / 3)] ?? 0;
   return pixels;
 }
 
