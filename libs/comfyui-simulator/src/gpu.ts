@@ -15,7 +15,7 @@ export interface GpuOptions {
   /** Sizes of model files in MiB, by file name; others are estimated from the name. */
   readonly modelSizesMb: Readonly<Record<string, number>>;
   /** MiB that something else on the card holds. */
-  readonly reservedMb: () => number;
+  readonly reservedMb?: () => number;
   /** Told whenever a file is brought into memory. */
   readonly onLoad: (file: string) => void;
 }
@@ -107,7 +107,7 @@ export class Gpu {
   }
 
   private freeMb(): number {
-    return this.totalMb - this.overheadMb - this.options.reservedMb() - this.modelsMb() - this.activationsMb;
+    return this.totalMb - this.overheadMb - (this.options.reservedMb?.() ?? 0) - this.modelsMb() - this.activationsMb;
   }
 
   private modelsMb(): number {
