@@ -76,6 +76,12 @@ describe('the video memory', () => {
     expect(message).toContain('Tried to allocate 300.00 MiB');
   });
 
+  it('is refused with none, and so is a card without speed', () => {
+    const options = { name: 'card', vramTotalMb: 1, speed: 1, modelSizesMb: {}, reservedMb: () => 0, onLoad: () => {} };
+    expect(() => new Gpu({ ...options, vramTotalMb: 0 })).toThrow('vramTotalMb must be above 0');
+    expect(() => new Gpu({ ...options, speed: Number.NaN })).toThrow('gpuSpeed must be above 0');
+  });
+
   it('has no use of what others hold', () => {
     const { gpu } = card({}, 400);
     expect(gpu.memory.free).toBe(550 * MIB);
