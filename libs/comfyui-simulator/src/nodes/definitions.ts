@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { MODEL_INPUTS } from '../model-files.js';
 import { inputFiles, type MediaKind } from './input-files.js';
+import { parsePythonJson } from '../python-json.js';
 import type { InputSpec, NodeEnvironment, NodeInfo } from './node-kind.js';
 
 /**
  * The entries of GET /object_info as a ComfyUI 0.33.0 gave them, and as the sources of the custom packs say them. Lists
  * of files stand empty in the data: they are filled in anew each time.
  */
-const DEFINITIONS = JSON.parse(
+const DEFINITIONS = parsePythonJson(
   readFileSync(new URL('../../data/node-definitions.json', import.meta.url), 'utf8'),
 ) as Readonly<Record<string, NodeInfo>>;
 
