@@ -330,7 +330,9 @@ describe('HTTP', () => {
     await withSimulator(async (simulator) => {
       simulator.faults.missingNodes = ['SaveImage'];
       const answer = await post(simulator, '/prompt', { prompt: quick(1) });
-      expect(answer.json()).toMatchObject({ error: { type: 'missing_node_type', extra_info: { class_type: 'SaveImage' } } });
+      expect(answer.json()).toMatchObject({
+        error: { type: 'missing_node_type', extra_info: { class_type: 'SaveImage' } },
+      });
       expect(await get(simulator, '/object_info/SaveImage')).toEqual({});
       const [model = ''] = await get<string[]>(simulator, '/models/checkpoints');
       simulator.faults.missingModels = [model];

@@ -32,7 +32,9 @@ export function compareReply(recorded: RecordedRequest, reply: WireReply, compar
   if (headers !== undefined) found.push(...compareHeaders(recorded, headers, reply, comparison));
   if (isOfMachine(recorded)) {
     // It describes the machine: only the members can be the same.
-    found.push(...differences(membersOf(jsonOf(recorded.body)), membersOf(parsePythonJson(reply.body.toString('utf8'))), 'body'));
+    found.push(
+      ...differences(membersOf(jsonOf(recorded.body)), membersOf(parsePythonJson(reply.body.toString('utf8'))), 'body'),
+    );
   } else if (recorded.body !== undefined && recorded.method !== 'HEAD') {
     found.push(...compareBody(recorded.body, reply.body, comparison));
   }

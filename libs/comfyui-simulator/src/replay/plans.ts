@@ -39,6 +39,9 @@ export const PLANS: Readonly<Record<string, RecordingPlan>> = {
   '20_post_prompt_success': plan({
     keepCounters: false,
     unordered: { 31: 'jobs of the same millisecond are listed in the order of the heap' },
+    different: {
+      34: 'two prompts have the number 12: they run, and find things cached, in the order of their random ids',
+    },
   }),
   '30_post_prompt_failures': plan({
     firstNumber: 27,

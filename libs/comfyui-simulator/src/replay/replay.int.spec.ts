@@ -41,28 +41,32 @@ describe('the simulator answers and tells as the recorded server did', () => {
     process.stdout.write(`\nReplay of the recordings\n${summary.join('\n')}\n`);
   });
 
-  it.each(names)('%s', async (name) => {
-    const plan = PLANS[name]!;
-    const missing = [...postedClasses(await loadRecording(name))].filter(
-      (classType) => !NODE_KINDS.has(classType) && !NEVER_SERVED.includes(classType),
-    );
-    expect(missing).toEqual([]);
-    const outcome = await replayed(name, plan);
-    summary.push(
-      `${name}: ${outcome.requests} requests replayed, ${outcome.compared} compared; ${outcome.sockets} sockets compared`,
-    );
-    for (const [what, reasons] of Object.entries({
-      'left out': plan.leftOut,
-      differs: plan.different,
-      'without order': plan.unordered,
-      'events not compared': plan.unheard,
-    })) {
-      for (const [line, reason] of Object.entries(reasons)) summary.push(`  ${what}: ${line}: ${reason}`);
-    }
-    for (const title of outcome.unexpectedlyEqual) summary.push(`  equal by now, may leave the list: ${title}`);
-    expect(outcome.differences).toEqual([]);
-    expect(outcome.compared).toBeGreaterThan(0);
-  }, 120_000);
+  it.each(names)(
+    '%s',
+    async (name) => {
+      const plan = PLANS[name]!;
+      const missing = [...postedClasses(await loadRecording(name))].filter(
+        (classType) => !NODE_KINDS.has(classType) && !NEVER_SERVED.includes(classType),
+      );
+      expect(missing).toEqual([]);
+      const outcome = await replayed(name, plan);
+      summary.push(
+        `${name}: ${outcome.requests} requests replayed, ${outcome.compared} compared; ${outcome.sockets} sockets compared`,
+      );
+      for (const [what, reasons] of Object.entries({
+        'left out': plan.leftOut,
+        differs: plan.different,
+        'without order': plan.unordered,
+        'events not compared': plan.unheard,
+      })) {
+        for (const [line, reason] of Object.entries(reasons)) summary.push(`  ${what}: ${line}: ${reason}`);
+      }
+      for (const title of outcome.unexpectedlyEqual) summary.push(`  equal by now, may leave the list: ${title}`);
+      expect(outcome.differences).toEqual([]);
+      expect(outcome.compared).toBeGreaterThan(0);
+    },
+    120_000,
+  );
 
   it('and every recording that is kept is replayed, every other one has its reason', async () => {
     const kept = (await readdir(join(import.meta.dirname, '..', '..', 'recordings'))).map((file) =>

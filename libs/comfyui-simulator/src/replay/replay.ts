@@ -223,9 +223,7 @@ export class Replay {
   private async send(line: RecordedRequest & { readonly line: number }): Promise<WireReply> {
     const [shown, sent] = this.plan.corrected[line.line] ?? ['', ''];
     const json =
-      'request_json' in line
-        ? this.names.translate(pythonJson(line.request_json)).replace(shown, sent)
-        : undefined;
+      'request_json' in line ? this.names.translate(pythonJson(line.request_json)).replace(shown, sent) : undefined;
     const { body, contentType } = bodyOf(line, json);
     const headers = Object.entries(line.request_headers ?? {}).map(([name, value]) => [
       name,
