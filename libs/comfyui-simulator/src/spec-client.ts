@@ -94,7 +94,7 @@ export class TestSocket implements Disposable {
   }
 
   /** Resolves once the greeting has come. */
-  static async open(simulator: Simulator, clientId: string): Promise<TestSocket> {
+  static async open(simulator: Pick<Simulator, 'url'>, clientId: string): Promise<TestSocket> {
     const url = `${simulator.url.replace('http', 'ws')}/ws?clientId=${clientId}`;
     const client = new TestSocket(new WebSocket(url, { perMessageDeflate: false }));
     await client.until(() => client.messages.length > 0);

@@ -67,6 +67,8 @@ export class Worker {
     const promptId = item[1];
     this.interrupted = this.stopped;
     if (isUnhashable(item[3]['client_id'])) {
+      // It happens in the loop that also answers, so the POST is answered first.
+      await new Promise((resolve) => setImmediate(resolve));
       this.environment.crash();
       return;
     }

@@ -67,9 +67,12 @@ function write(request: IncomingMessage, response: ServerResponse, reply: Reply)
   response.setHeader('server', 'ComfyUI simulator');
   if (reply.status !== 304 && !response.hasHeader('transfer-encoding'))
     response.setHeader('content-length', body.length);
-  // Sent together with a body of bytes, Node would decode the UTF-8 of a file name and then cut it to Latin-1.
-  if (response.hasHeader('content-disposition')) response.flushHeaders();
-  if (request.method === 'HEAD') response.end();
-  else if (reply.cutAfter === undefined) response.end(body);
-  else response.write(body.subarray(0, reply.cutAfter), () => request.socket.destroy());
+  if (request.method === 'HEAD') return void response.end();
+  if (reply.cutAfter !== undefined) {
+    response.write(body.subarray(0, reply.cutAfter), () => request.socket.destroy());
+    return;
+  }
+  // Handed to `end`, the body would make Node decode the UTF-8 of a file name and then cut it to Latin-1.
+  if (body.length > 0) response.write(body);
+  response.end();
 }

@@ -1,3 +1,4 @@
+import { isRecord } from '../graph.js';
 import { parsePythonJson, pythonJson } from '../python-json.js';
 import { differences, hasVaryingLength, type Names, normalForm, type NormalFormOptions } from './normal-form.js';
 import type { RecordedBody, RecordedRequest } from './recording.js';
@@ -29,10 +30,29 @@ export function compareReply(recorded: RecordedRequest, reply: WireReply, compar
   const found = differences(recorded.status, reply.status, 'status');
   const { headers } = recorded;
   if (headers !== undefined) found.push(...compareHeaders(recorded, headers, reply, comparison));
-  if (recorded.body !== undefined && recorded.method !== 'HEAD') {
+  if (isOfMachine(recorded)) {
+    // It describes the machine: only the members can be the same.
+    found.push(
+      ...differences(membersOf(jsonOf(recorded.body)), membersOf(parsePythonJson(reply.body.toString('utf8'))), 'body'),
+    );
+  } else if (recorded.body !== undefined && recorded.method !== 'HEAD') {
     found.push(...compareBody(recorded.body, reply.body, comparison));
   }
   return found;
+}
+
+const isOfMachine = ({ path }: RecordedRequest): boolean => path.endsWith('/system_stats');
+
+const jsonOf = (body: RecordedBody | undefined): unknown =>
+  body !== undefined && 'json' in body ? body.json : undefined;
+
+/** The names of all members, in their order; of lists the first item. */
+function membersOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.length === 0 ? [] : [membersOf(value[0])];
+  if (!isRecord(value)) return '<value>';
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [name, name === 'argv' ? '<list>' : membersOf(member)]),
+  );
 }
 
 function compareHeaders(
@@ -65,7 +85,9 @@ function compareHeaders(
 const latin1ToUtf8 = (value: string | undefined): string | undefined =>
   value === undefined || /[^\u0000-\u00ff]/.test(value) ? value : Buffer.from(value, 'latin1').toString('utf8');
 
-function hasExactLength({ body, method }: RecordedRequest): boolean {
+function hasExactLength(recorded: RecordedRequest): boolean {
+  const { body, method } = recorded;
+  if (isOfMachine(recorded)) return false;
   if (body === undefined || 'omitted' in body || method === 'HEAD') return false;
   if ('text' in body) return true;
   return 'json' in body ? !hasVaryingLength(pythonJson(body.json)) : body.len === 0;

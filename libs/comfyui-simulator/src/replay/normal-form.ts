@@ -2,6 +2,7 @@ import { isRecord } from '../graph.js';
 import { orderedRecord } from '../ordered-record.js';
 
 const TIMES = ['timestamp', 'create_time', 'execution_start_time', 'execution_end_time'];
+const SETS = ['executed', 'current_outputs'];
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b/g;
 const TEMP_NAME = /ComfyUI_temp_[a-z]{5}_/g;
 const COUNTER = /_\d{5}_(?=\.|$)/g;
@@ -58,7 +59,8 @@ export function normalForm(value: unknown, options: NormalFormOptions, key = '')
   if (Array.isArray(value)) {
     if (key === 'traceback') return ['<traceback>'];
     const items = value.map((item) => normalForm(item, options));
-    return options.isUnordered === true ? items.sort(byText) : items;
+    // Python's sets: their order differs from run to run.
+    return options.isUnordered === true || SETS.includes(key) ? items.sort(byText) : items;
   }
   if (!isRecord(value)) return value;
   const members = Object.entries(value);

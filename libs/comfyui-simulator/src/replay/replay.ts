@@ -21,6 +21,8 @@ export interface Plan extends NormalFormOptions {
   readonly unheard: Readonly<Record<string, string>>;
   /** What befell the server, or its files, before a line. */
   readonly events: Readonly<Record<number, 'crash' | 'restart' | { readonly deleted: string }>>;
+  /** What was really sent where the recording shows what became of it later: text to replace, and with what. */
+  readonly corrected: Readonly<Record<number, readonly [shown: string, sent: string]>>;
   /** Requests whose answers are compared without order, and why. */
   readonly unordered: Readonly<Record<number, string>>;
 }
@@ -218,8 +220,10 @@ export class Replay {
     return compareReply(line, reply, { names: this.names, headers: this.headers, options });
   }
 
-  private async send(line: RecordedRequest): Promise<WireReply> {
-    const json = 'request_json' in line ? this.names.translate(pythonJson(line.request_json)) : undefined;
+  private async send(line: RecordedRequest & { readonly line: number }): Promise<WireReply> {
+    const [shown, sent] = this.plan.corrected[line.line] ?? ['', ''];
+    const json =
+      'request_json' in line ? this.names.translate(pythonJson(line.request_json)).replace(shown, sent) : undefined;
     const { body, contentType } = bodyOf(line, json);
     const headers = Object.entries(line.request_headers ?? {}).map(([name, value]) => [
       name,

@@ -34,6 +34,9 @@ function part(disposition: string, content: Buffer): Buffer {
   return Buffer.concat([Buffer.from(head), content, Buffer.from('\r\n')]);
 }
 
+/** A PNG for files that were there before a recording. */
+export const samplePicture = (): Buffer => picture(80);
+
 /** Small sizes are no pictures; all others are a PNG of 16 x 16 whose colour is the size. */
 function picture(bytes: number): Buffer {
   if (bytes < 50) return Buffer.from('hello'.slice(0, bytes));
