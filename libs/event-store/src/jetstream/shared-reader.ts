@@ -156,8 +156,8 @@ export class SharedReader {
   async #handOut(more: Pick<Passage, 'items' | 'caughtUp' | 'end'>): Promise<void> {
     await this.#settle(); // who came since may still be at what was before
     this.#passage = extended(this.#passage, more, KEPT);
-    // A copy: whoever joins while a handler begins is handed it by `add`.
-    for (const follower of [...this.#followers]) void this.#hand(follower);
+    const all = [...this.#followers]; // whoever joins while a handler begins is handed it by `add`
+    for (const follower of all) void this.#hand(follower);
     await this.#settle();
     // Nothing comes soon that would let go of it.
     if (more.caughtUp) this.#passage = { ...more, after: this.at, items: [] };
