@@ -17,7 +17,6 @@ import type {
   NodeResult,
 } from './nodes/node-kind.js';
 import { type ExecutionBlocker, isValue, type NodeInputs } from './nodes/values.js';
-import { insertionOrdered } from './ordered-record.js';
 import { ProgressReporter } from './progress.js';
 import { gpuFault, type PromptMoments, WorkerDeath } from './prompt-moments.js';
 import { tearFiles } from './torn-files.js';

@@ -7,10 +7,17 @@ const MIB = 1024 * 1024;
 const sampling = (mb: number): number => (mb * MIB) / 52;
 
 /** A card of 1000 MiB, 950 of them free, with models of 300 MiB unless said otherwise. */
-function card(sizes: Record<string, number> = {}): { gpu: Gpu; loads: string[] } {
+function card(sizes: Record<string, number> = {}, reservedMb = 0): { gpu: Gpu; loads: string[] } {
   const loads: string[] = [];
   const modelSizesMb = { a: 300, b: 300, c: 300, d: 300, ...sizes };
-  const gpu = new Gpu({ name: 'card', vramTotalMb: 1000, speed: 1, modelSizesMb, onLoad: (file) => loads.push(file) });
+  const gpu = new Gpu({
+    name: 'card',
+    vramTotalMb: 1000,
+    speed: 1,
+    modelSizesMb,
+    reservedMb: () => reservedMb,
+    onLoad: (file) => loads.push(file),
+  });
   return { gpu, loads };
 }
 
@@ -67,6 +74,20 @@ describe('the video memory', () => {
     const { gpu } = card({ huge: 800 });
     const { message } = await failure(gpu.run('sample', ['huge', 'a'], 0, () => undefined));
     expect(message).toContain('Tried to allocate 300.00 MiB');
+  });
+
+  it('is refused with none, and so is a card without speed', () => {
+    const options = { name: 'card', vramTotalMb: 1, speed: 1, modelSizesMb: {}, reservedMb: () => 0, onLoad: () => {} };
+    expect(() => new Gpu({ ...options, vramTotalMb: 0 })).toThrow('vramTotalMb must be above 0');
+    expect(() => new Gpu({ ...options, speed: Number.NaN })).toThrow('gpuSpeed must be above 0');
+  });
+
+  it('has no use of what others hold', () => {
+    const { gpu } = card({}, 400);
+    expect(gpu.memory.free).toBe(550 * MIB);
+    gpu.load(['a']);
+    gpu.load(['b']);
+    expect(gpu.loadedModels).toEqual(['b']);
   });
 
   it('gives activations back when the work fails', async () => {

@@ -42,7 +42,10 @@ export class Gpu {
   private readonly loaded = new Map<string, number>();
   private activationsMb = 0;
 
+  /** @throws RangeError for a card without memory or speed */
   constructor(private readonly options: GpuOptions) {
+    if (!(options.vramTotalMb > 0)) throw new RangeError(`vramTotalMb must be above 0, not ${options.vramTotalMb}`);
+    if (!(options.speed > 0)) throw new RangeError(`gpuSpeed must be above 0, not ${options.speed}`);
     this.name = options.name;
     this.speed = options.speed;
     this.totalMb = options.vramTotalMb;

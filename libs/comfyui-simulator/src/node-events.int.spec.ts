@@ -178,7 +178,7 @@ describe('the events of nodes that do more than return', () => {
     });
   });
 
-  it('end within a tick when a sleeping node is interrupted, and nothing is told of it afterwards', async () => {
+  it('end within a tick when a sleeping node is interrupted', async () => {
     await withSimulator(async (simulator) => {
       using socket = await TestSocket.open(simulator, 'me');
       const graph = structuredClone(recordedRun('node expansion').graph);
@@ -191,8 +191,23 @@ describe('the events of nodes that do more than return', () => {
         node_id: '2',
         node_type: 'TestParallelSleep',
       });
+    });
+  });
+
+  it('tell nothing of a node that still sleeps when another one has ended the prompt', async () => {
+    await withSimulator(async (simulator) => {
+      using socket = await TestSocket.open(simulator, 'me');
+      const graph = {
+        '1': { class_type: 'EmptyImage', inputs: { width: 8, height: 8, batch_size: 1, color: 1 } },
+        '2': { class_type: 'TestSleep', inputs: { value: ['1', 0], seconds: 9 } },
+        '3': { class_type: 'TestAsyncError', inputs: { value: ['1', 0], error_after: 0.15 } },
+        '4': { class_type: 'PreviewImage', inputs: { images: ['2', 0] } },
+        '5': { class_type: 'PreviewImage', inputs: { images: ['3', 0] } },
+      };
+      const { id, messages } = await observe(simulator, socket, { graph });
+      expect(messages.filter(({ type }) => type === 'execution_error')).toHaveLength(1);
       const told = socket.messages.length;
-      // The other two sleepers would have ticked before this one is through.
+      // The sleeper would have ticked several times before this one is through.
       await observe(simulator, socket, recordedRun('node expansion'));
       expect(socket.messages.slice(told).filter(({ data }) => data['prompt_id'] === id)).toEqual([]);
     });

@@ -77,4 +77,24 @@ describe('the video memory of the server', () => {
       expect(await get(simulator, '/models/checkpoints')).toEqual(['new.safetensors']);
     }, ROOM);
   });
+
+  it('belongs to a card with the name, the size and the speed that were declared', async () => {
+    const declared = {
+      gpuName: 'NVIDIA GeForce RTX 3060',
+      vramTotalMb: 12_288,
+      stepDelayMs: 3_600_000,
+      gpuSpeed: 3_600_000,
+    };
+    await withSimulator(
+      async (simulator) => {
+        const { devices } = await get<{ devices: unknown[] }>(simulator, '/system_stats');
+        expect(devices).toEqual([
+          expect.objectContaining({ name: 'NVIDIA GeForce RTX 3060 (simulator)', vram_total: 12_288 * 1024 * 1024 }),
+        ]);
+        // At a speed of one, a step would take an hour.
+        expect((await run(simulator, job(1))).error).toBeUndefined();
+      },
+      { ...ROOM, ...declared },
+    );
+  });
 });

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Audio, ImageBatch, Video } from '../nodes/values.js';
 import { SOFTWARE } from '../software.js';
@@ -76,12 +76,11 @@ export async function readClip(path: string, temp: string, fps = 0): Promise<Dec
   const info = await probe(path);
   if (info.video === undefined) throw new Error(`no video stream in ${path}`);
   const { width, height } = info.video;
-  const name = createHash('sha256').update(`${path} ${Date.now()} ${fps}`).digest('hex').slice(0, 16);
-  const raw = join(temp, `decoded-${name}.rgb`);
+  const raw = join(temp, `decoded-${randomUUID()}.rgb`);
   const rate = fps > 0 ? ['-r', String(fps)] : ['-vsync', '0'];
   await ffmpeg(['-i', path, '-map', '0:v:0', ...rate, '-f', 'rawvideo', '-pix_fmt', 'rgb24', raw]);
   const frameBytes = width * height * 3;
-  const count = await sizeOf(raw).then((bytes) => Math.floor(bytes / frameBytes));
+  const count = Math.floor((await stat(raw)).size / frameBytes);
   const frame = async (index: number): Promise<Buffer> => {
     const file = await open(raw);
     try {
@@ -172,15 +171,6 @@ async function* framesOf(images: ImageBatch, onFrame: OnFrame): AsyncGenerator<B
   for (let index = 0; index < images.count; index += 1) {
     await onFrame(index);
     yield await images.frame(index);
-  }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  const file = await open(path);
-  try {
-    return (await file.stat()).size;
-  } finally {
-    await file.close();
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { MODEL_INPUTS } from '../model-files.js';
-import { inputFiles, type MediaKind } from './input-files.js';
 import { parsePythonJson } from '../python-json.js';
+import { inputFiles, type MediaKind } from './input-files.js';
 import type { InputSpec, NodeEnvironment, NodeInfo } from './node-kind.js';
 
 /**

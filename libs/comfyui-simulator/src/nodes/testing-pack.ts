@@ -94,7 +94,9 @@ export const TESTING_PACK: Readonly<Record<string, NodeBehaviour>> = {
   /** Two mixes that each wait for the other: found only when both have asked for their lazy inputs. */
   TestDynamicDependencyCycle: {
     execute(inputs, { nodeId }) {
-      const [mask, first, second] = [1, 2, 3].map((number) => `${nodeId}.0.0.${number}`) as [string, string, string];
+      const mask = `${nodeId}.0.0.1`;
+      const first = `${nodeId}.0.0.2`;
+      const second = `${nodeId}.0.0.3`;
       const mixing = (image1: unknown, image2: unknown): { class_type: string; inputs: Record<string, unknown> } => ({
         class_type: 'TestLazyMixImages',
         inputs: { image1, image2, mask: [mask, 0] },

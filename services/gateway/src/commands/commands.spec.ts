@@ -25,7 +25,7 @@ import { TemplateRegistry } from '../templates/template-registry.js';
 import { jobIdOfKey } from './idempotency.js';
 import { JobCommands } from './job-commands.js';
 import { ProjectCommands } from './project-commands.js';
-import { QueueLimits } from './queue-limit.js';
+import { QueueLimits } from './queue-limits.js';
 import { registerTemplate } from './register-template.js';
 
 const WORKFLOWS = fileURLToPath(new URL('../../../../workflows', import.meta.url));

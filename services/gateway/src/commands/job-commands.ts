@@ -31,7 +31,7 @@ import { jobIdOfKey, requestHashOf, storedRequest, type StoredRequest } from './
 import { eventMeta, type Origin } from './origin.js';
 import type { ProjectCommands, ProjectForJob } from './project-commands.js';
 import { templateIn, withDefaults } from './project-defaults.js';
-import type { QueueLimits } from './queue-limit.js';
+import type { QueueLimits } from './queue-limits.js';
 
 /** What tells that there is a job, and that it has ended. */
 const TELLING_TYPES: ReadonlySet<string> = new Set(
