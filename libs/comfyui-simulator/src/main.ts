@@ -11,10 +11,10 @@ node dist/main.js [options]
   --data-dir <path>  folder of output/, input/ and temp/ (default: one in the system's temp folder)
   --step-delay <ms>  time of one sampling step (default 15)
   --checkpoint <f>   checkpoint file name to offer; may be repeated
+  --gpu-name <name>  what the card calls itself (default ComfyUI simulator)
+  --vram <MiB>       its memory (default 8192)
+  --gpu-speed <n>    factor by which it is faster than --step-delay (default 1)
   --preview <m>      none, auto, latent2rgb or taesd (default none)
-  --gpu-name <text>  name of the device
-  --vram-mb <n>      its memory in MiB (default 8192)
-  --gpu-speed <n>    factor by which it samples faster (default 1)
   --faults <json>    switches set from the beginning, as POST /simulator/faults takes them
   --help             this text
 
@@ -27,10 +27,10 @@ const { values } = parseArgs({
     'data-dir': { type: 'string' },
     'step-delay': { type: 'string', default: '15' },
     checkpoint: { type: 'string', multiple: true },
-    preview: { type: 'string', default: 'none' },
     'gpu-name': { type: 'string' },
-    'vram-mb': { type: 'string', default: '8192' },
+    vram: { type: 'string', default: '8192' },
     'gpu-speed': { type: 'string', default: '1' },
+    preview: { type: 'string', default: 'none' },
     faults: { type: 'string', default: '{}' },
     help: { type: 'boolean', default: false },
   },
@@ -44,9 +44,9 @@ if (values.help) {
     dataDir: values['data-dir'] ?? join(tmpdir(), `comfyui-simulator-${process.pid}`),
     stepDelayMs: wholeNumber('--step-delay', values['step-delay'], 3_600_000),
     previewMethod: previewMethod(values.preview),
-    vramTotalMb: wholeNumber('--vram-mb', values['vram-mb'], 1_048_576),
-    gpuSpeed: speed(values['gpu-speed']),
     faults: initialFaults(values.faults),
+    vramTotalMb: wholeNumber('--vram', values.vram, 1_048_576, 1),
+    gpuSpeed: factor('--gpu-speed', values['gpu-speed']),
     ...(values['gpu-name'] === undefined ? {} : { gpuName: values['gpu-name'] }),
     ...(values.checkpoint === undefined ? {} : { checkpoints: values.checkpoint }),
   });
@@ -58,15 +58,18 @@ if (values.help) {
   process.once('SIGINT', stop);
 }
 
-function wholeNumber(option: string, value: string, max: number): number {
+function wholeNumber(option: string, value: string, max: number, min = 0): number {
   const number = Number(value);
-  if (!Number.isInteger(number) || number < 0 || number > max) fail(`${option} must be a whole number up to ${max}`);
+  if (!Number.isInteger(number) || number < min || number > max) {
+    fail(`${option} must be a whole number from ${min} to ${max}`);
+  }
   return number;
 }
 
-function speed(value: string): number {
-  const factor = Number(value);
-  return factor > 0 && Number.isFinite(factor) ? factor : fail('--gpu-speed must be a number above 0');
+function factor(option: string, value: string): number {
+  const number = Number(value);
+  if (!Number.isFinite(number) || number <= 0) fail(`${option} must be a number above 0`);
+  return number;
 }
 
 function initialFaults(value: string): Partial<Faults> {
