@@ -93,9 +93,11 @@ export class PromptMoments {
     const ms = fault.ms ?? DEFAULT_FAULT_MS;
     switch (fault.kind) {
       case 'drop-sockets':
-        return void actions.dropSockets();
+        actions.dropSockets();
+        return undefined;
       case 'lose-events':
-        return void actions.muteEvents();
+        actions.muteEvents();
+        return undefined;
       case 'node-exception':
         throw new NodeExecutionError(fault.exception_type ?? 'RuntimeError', fault.message ?? 'simulated exception');
       case 'out-of-memory':
@@ -104,18 +106,22 @@ export class PromptMoments {
         this.faults.gpuFault = true;
         throw gpuFault();
       case 'interrupt':
-        return void actions.interrupt();
+        actions.interrupt();
+        return undefined;
       case 'worker-death':
         throw new WorkerDeath('the worker was told to die');
       case 'stall-worker':
         // A process that ends does not wait.
         return delay(ms, undefined, { signal: this.abandoned }).catch(() => undefined);
       case 'stall-http':
-        return void actions.stallHttp(ms);
+        actions.stallHttp(ms);
+        return undefined;
       case 'refuse-connections':
-        return void actions.refuseConnections(ms);
+        actions.refuseConnections(ms);
+        return undefined;
       case 'restart':
-        return void actions.restart(ms);
+        actions.restart(ms);
+        return undefined;
     }
   }
 }

@@ -39,7 +39,6 @@ export function parsePythonJson(text: string): unknown {
 
 const SPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y;
-// eslint-disable-next-line no-control-regex -- Python's strict mode refuses control characters in strings
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\.)*"/y;
 const WORDS: readonly (readonly [string, unknown])[] = [
   ['true', true],

@@ -49,7 +49,7 @@ export interface ServerProcess {
 }
 
 export function startProcess(environment: ProcessEnvironment): ServerProcess {
-  const { kinds, directories, counters, faults, control } = environment;
+  const { directories, counters, faults, control } = environment;
   const history = new History();
   const queue = new PromptQueue(() => sockets.broadcastStatus());
   const sockets: Sockets = new Sockets({

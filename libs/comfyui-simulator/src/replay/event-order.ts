@@ -1,3 +1,4 @@
+import { isRecord } from '../graph.js';
 import type { Names, NormalFormOptions } from './normal-form.js';
 import { normalForm } from './normal-form.js';
 import type { RecordedMessage } from './recording.js';
@@ -49,7 +50,9 @@ export function eventOrder(heard: readonly Heard[], options: NormalFormOptions, 
 function tokenOf({ type, data }: Heard, options: NormalFormOptions, names: Names | undefined): string {
   const rename = (text: string): string => names?.translate(text) ?? text;
   if (type === 'progress_state') {
-    const nodes = Object.entries(Object(data['nodes'])).map(([id, node]) => `${id} ${String(Object(node)['state'])}`);
+    const nodes = Object.entries(isRecord(data['nodes']) ? data['nodes'] : {}).map(
+      ([id, node]) => `${id} ${isRecord(node) ? String(node['state']) : ''}`,
+    );
     return rename(`progress_state ${String(data['prompt_id'])} ${nodes.sort().join(', ')}`);
   }
   if (type === 'progress') return rename(`progress ${String(data['prompt_id'])} ${String(data['node'])}`);

@@ -1,8 +1,8 @@
 import type { Plan } from './replay.js';
 
-/** A plan with the name of its recording and what has to lie in the server's folders. */
+/** A plan with the name of its recording and what has to lie in the server's folders; the content `picture` is a PNG. */
 export interface RecordingPlan extends Plan {
-  readonly files: Readonly<Record<string, string | 'picture'>>;
+  readonly files: Readonly<Record<string, string>>;
 }
 
 const FRESH: RecordingPlan = {

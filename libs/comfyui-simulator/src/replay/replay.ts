@@ -225,7 +225,7 @@ export class Replay {
     const json =
       'request_json' in line ? this.names.translate(pythonJson(line.request_json)).replace(shown, sent) : undefined;
     const { body, contentType } = bodyOf(line, json);
-    const headers = Object.entries(line.request_headers ?? {}).map(([name, value]) => [
+    const headers = Object.entries(line.request_headers ?? {}).map(([name, value]): [string, string] => [
       name,
       this.headers.get(value) ?? value,
     ]);

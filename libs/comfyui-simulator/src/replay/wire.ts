@@ -29,7 +29,7 @@ export function send(baseUrl: string, { method, path, headers, body }: WireReque
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
       incoming.on('error', reject);
       incoming.on('end', () => {
-        const pairs = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]);
+        const pairs = Object.entries(incoming.headers).map(([name, value]): [string, string] => [name, String(value)]);
         resolve({
           status: incoming.statusCode ?? 0,
           headers: Object.fromEntries(pairs),
