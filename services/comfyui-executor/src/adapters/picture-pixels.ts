@@ -7,13 +7,7 @@ import { mediaTypeOf } from '../domain/attempt/media-type.js';
 const BATCH_BYTES = 64 * 1024 * 1024;
 
 /** What the formats are called that are decoded here. */
-const DECODED: ReadonlySet<string> = new Set([
-  'image/png',
-  'image/jpeg',
-  'image/webp',
-  'image/gif',
-  'image/avif',
-]);
+const DECODED: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/webp', 'image/gif', 'image/avif']);
 /** An encoded picture is held in memory whole; nothing larger is one that an artist waits for. */
 const LARGEST_BYTES = 512 * 1024 * 1024;
 

@@ -80,7 +80,9 @@ export async function endOf(
     }
     case 'timed-out': {
       const limit = `${ran.accepted.maxRunSeconds ?? 0} s`;
-      return failed(failure('timeout', 'timeout', `It ran longer than the ${limit} that an attempt may take, and was stopped`));
+      return failed(
+        failure('timeout', 'timeout', `It ran longer than the ${limit} that an attempt may take, and was stopped`),
+      );
     }
     case 'silent': {
       const silent = `Nothing was heard of the prompt for ${Math.round(followed.silentMs / 1_000)} s, so it was stopped`;
@@ -93,12 +95,7 @@ export async function endOf(
   }
 }
 
-async function endOfPrompt(
-  ended: EndedPrompt,
-  ran: RanAttempt,
-  places: EndPlaces,
-  signal: AbortSignal,
-): Promise<End> {
+async function endOfPrompt(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, signal: AbortSignal): Promise<End> {
   const verdict = verdictOf(ended);
   switch (verdict.kind) {
     case 'success':

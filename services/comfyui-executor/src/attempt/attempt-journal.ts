@@ -109,17 +109,16 @@ export class AttemptJournal {
   /**
    * Appends `job.started` unless somebody has claimed the attempt. The expectation covers exactly the facts that were
    * read, so of two processes only one claim is stored.
+   * @param by the process that claims, and the environment that its server is in; null when that is not known
    * @param seen what `claimable` said: when nothing was recorded since, nothing is read again
-   * @param environment that the server is in, as the log names it; null when that is not known
    * @returns `claim`: ours is stored and we alone may POST; otherwise what stands in the log
    * @throws ProblemError `newer-contract` when a newer build has recorded something: it may have POSTed this very attempt;
    *   `append-conflict` after the last try, and what else an append throws
    */
   async claim(
     assigned: Assigned,
-    claim: string,
+    { claim, environment }: { readonly claim: string; readonly environment: string | null },
     seen?: Claimable,
-    environment: string | null = null,
   ): Promise<ClaimDecision> {
     const { attempt, executorId, promptId } = assigned.data;
     // The id holds the claim: an equal id would make the log take another process's claim for a repeat of its own.

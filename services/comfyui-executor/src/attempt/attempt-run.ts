@@ -225,12 +225,7 @@ export class AttemptRun {
   }
 
   /** Sees to it that the server can run it, claims it and POSTs it; of several attempts one after the other. */
-  async #enterAndSubmit(
-    plan: Plan,
-    claimable: Claimable,
-    foundMs: number,
-    follower: PromptFollower,
-  ): Promise<Posted> {
+  async #enterAndSubmit(plan: Plan, claimable: Claimable, foundMs: number, follower: PromptFollower): Promise<Posted> {
     const { server } = this.#options;
     const ending = this.#ending;
     const next = await server.turn(ending);
@@ -262,12 +257,7 @@ export class AttemptRun {
   }
 
   /** @param foundMs when the order was found to be current (monotonic ms) */
-  async #claimAndSubmit(
-    plan: Plan,
-    claimable: Claimable,
-    foundMs: number,
-    follower: PromptFollower,
-  ): Promise<Posted> {
+  async #claimAndSubmit(plan: Plan, claimable: Claimable, foundMs: number, follower: PromptFollower): Promise<Posted> {
     const { client, socket, journal, server, claim, environment } = this.#options;
     const { attempt, executorId, promptId } = this.#assigned.data;
     await socket.ready(SOCKET_PATIENCE_MS);
@@ -276,7 +266,8 @@ export class AttemptRun {
     if (!atOnce && !(await journal.isCurrent(this.#assigned))) return { kind: 'dropped' };
     if (this.#cancelled.signal.aborted) return { kind: 'dropped' };
     if (this.#signal.aborted) return { kind: 'left' };
-    const decision = await journal.claim(this.#assigned, claim, claimable, environment?.() ?? null);
+    const by = { claim, environment: environment?.() ?? null };
+    const decision = await journal.claim(this.#assigned, by, claimable);
     if (decision.kind === 'over') return { kind: 'dropped' };
     if (decision.kind === 'adopt' || this.#posted.has(promptId)) return 'uncertain';
     if (this.#cancelled.signal.aborted) return { kind: 'dropped' };

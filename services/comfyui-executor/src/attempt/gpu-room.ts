@@ -1,14 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { UnexpectedAnswerError, type ComfyClient } from '@anime/comfyui-client';
 import type { Decline } from '../domain/attempt/decline.js';
-import {
-  gpuMemory,
-  hasFreed,
-  hasRoom,
-  noMemory,
-  tooLittleMemory,
-  type GpuMemory,
-} from '../domain/attempt/memory.js';
+import { gpuMemory, hasFreed, hasRoom, noMemory, tooLittleMemory, type GpuMemory } from '../domain/attempt/memory.js';
 
 /** As long as a server may take to unload what it holds. */
 const FREE_PATIENCE_MS = 15_000;

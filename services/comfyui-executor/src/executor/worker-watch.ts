@@ -63,8 +63,7 @@ export class WorkerWatch {
     await this.#record();
     const drained = this.#drained;
     if (drained !== null) {
-      const works =
-        health.stopped === null ? !hasOrphan : health.worksAgain(look, memory.boot > drained.boot);
+      const works = health.stopped === null ? !hasOrphan : health.worksAgain(look, memory.boot > drained.boot);
       if (works) await this.#registerAnew(drained.eventId);
     } else if (this.#faulted !== null && memory.boot > this.#faulted.boot) {
       await this.#registerAnew(this.#faulted.eventId);

@@ -25,6 +25,14 @@ export interface AcceptOptions {
   readonly graph?: ApiGraph;
   readonly outputs?: EventData<typeof JobAcceptedV3>['outputs'];
   readonly blobs?: BodyBlobs;
+  readonly inputs?: EventData<typeof JobAcceptedV3>['inputs'];
+  readonly maxRunSeconds?: number;
+}
+
+export interface AssignOptions {
+  /** Of the GPU, in 10^9 bytes; 1 when left out. */
+  readonly vramGb?: number;
+  readonly freeMemory?: boolean;
 }
 
 /** Writes what the orchestrator would, and reads what the executor wrote. */
@@ -52,20 +60,20 @@ export class JobLog {
       metricSet: 'classical',
       layout: { title: 'a cat', requestedAt: '2026-01-01T00:00:00.000Z' },
       maxAttempts: 3,
-      inputs: [],
-      maxRunSeconds: null,
+      inputs: options.inputs ?? [],
+      maxRunSeconds: options.maxRunSeconds ?? null,
     });
     return jobId;
   }
 
-  async assign(jobId: string, attempt = 1): Promise<Assigned> {
+  async assign(jobId: string, attempt = 1, { vramGb = 1, freeMemory = false }: AssignOptions = {}): Promise<Assigned> {
     await this.#append(JobAssignedV2, jobId, {
       attempt,
       executorId: this.executorId,
       promptId: promptIdOf(jobId, attempt),
       variant: 'normal',
-      vramGb: 1,
-      freeMemory: false,
+      vramGb,
+      freeMemory,
     });
     const event = await this.#lastOrder(jobId);
     if (!isEvent(event, JobAssignedV2)) throw new Error(`the last order is ${event.type}`);

@@ -24,13 +24,23 @@ export function silenceLimit({ silenceMs }: WorkerLimits, canHear: boolean): num
 }
 
 /** Looks at which a server was seen to do nothing, all alike; null when the last one was not so. */
-export type IdleSince = { readonly head: string; readonly firstMs: number; readonly lastMs: number; readonly looks: number } | null;
+export type IdleSince = {
+  readonly head: string;
+  readonly firstMs: number;
+  readonly lastMs: number;
+  readonly looks: number;
+} | null;
 
 /** Of the looks that count, each is so far from the one before, as a share of `idleMs`. */
 const LOOKS = 3;
 
 /** Takes a look in: prompts wait, none runs, and the next in line is still the same. */
-export function afterQueueLook(since: IdleSince, { running, pending }: QueueLook, nowMs: number, idleMs: number): IdleSince {
+export function afterQueueLook(
+  since: IdleSince,
+  { running, pending }: QueueLook,
+  nowMs: number,
+  idleMs: number,
+): IdleSince {
   const [head] = pending;
   if (running.length > 0 || head === undefined) return null;
   if (since?.head !== head) return { head, firstMs: nowMs, lastMs: nowMs, looks: 1 };
