@@ -42,7 +42,11 @@ describe('an attempt that runs out of memory', () => {
 
   it('tells what the server says where the message has no figures', async () => {
     const { jobs } = harness;
-    const failNode = { class_type: 'KSampler', exception_type: 'torch.OutOfMemoryError', message: 'Allocation on device' };
+    const failNode = {
+      class_type: 'KSampler',
+      exception_type: 'torch.OutOfMemoryError',
+      message: 'Allocation on device',
+    };
     const simulator = await harness.simulator({ vramTotalMb: 8_192, faults: { failNode } });
     const jobId = await jobs.accept();
     await harness.life(simulator.url).run(await jobs.assign(jobId));

@@ -20,7 +20,11 @@ afterAll(async () => {
 });
 
 type Outputs = EventData<typeof JobAcceptedV3>['outputs'];
-const output = (node: string, kind: Outputs[number]['kind'], prefix: string | null = 'filename_prefix'): Outputs[number] => ({
+const output = (
+  node: string,
+  kind: Outputs[number]['kind'],
+  prefix: string | null = 'filename_prefix',
+): Outputs[number] => ({
   node,
   kind,
   role: 'main',
@@ -156,15 +160,18 @@ describe('outputs', () => {
     ['truncated', 'output-torn', /cannot be decoded/],
     ['empty', 'output-torn', /is empty/],
     ['deleted', 'output-missing', /has no such file/],
-  ] as const)('whose file is %s fail the attempt, which is tried again, naming the file', async (how, reason, message) => {
-    const simulator = await harness.simulator({ faults: { tornFiles: { how } } });
-    const jobId = await run(simulator, imageGraph(), [output('9', 'image')]);
-    expect(await harness.jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
-    const failed = await harness.jobs.fact(JobAttemptFailedV2, jobId);
-    expect(failed).toMatchObject({ class: 'transient', reason, evidence: { nodeId: '9' } });
-    expect(failed.message).toMatch(message);
-    expect(failed.message).toContain('9_00001_.png');
-  });
+  ] as const)(
+    'whose file is %s fail the attempt, which is tried again, naming the file',
+    async (how, reason, message) => {
+      const simulator = await harness.simulator({ faults: { tornFiles: { how } } });
+      const jobId = await run(simulator, imageGraph(), [output('9', 'image')]);
+      expect(await harness.jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
+      const failed = await harness.jobs.fact(JobAttemptFailedV2, jobId);
+      expect(failed).toMatchObject({ class: 'transient', reason, evidence: { nodeId: '9' } });
+      expect(failed.message).toMatch(message);
+      expect(failed.message).toContain('9_00001_.png');
+    },
+  );
 
   it('whose download is cut are fetched on from where it was cut', async () => {
     const simulator = await harness.simulator({ faults: { tornFiles: { how: 'cut-download', times: 1 } } });

@@ -159,7 +159,7 @@ describe('the memory of the GPU', () => {
     const { jobs } = harness;
     const simulator = await harness.simulator({ vramTotalMb: 8_192, ...CHECKPOINTS });
     const freedBeside: number[] = [];
-    const gate = await harness.gate(simulator.url, async (call) => {
+    const gate = await harness.gate(simulator.url, async (call): Promise<'pass'> => {
       if (call === 'POST /free') {
         const answer = await fetch(`${simulator.url}/prompt`);
         const { exec_info: info } = (await answer.json()) as { exec_info: { queue_remaining: number } };

@@ -31,7 +31,7 @@ export interface ExecutorOptions {
   /** Told the memory of the GPU whenever it is read. */
   readonly onFigures?: (memory: GpuMemory) => void;
   /** When the server's worker counts as stopped; default {@link WORKER_LIMITS}. */
-  readonly limits?: Partial<WorkerLimits>;
+  readonly limits?: Partial<WorkerLimits> | undefined;
   readonly modelHashes?: ModelHashes;
 }
 

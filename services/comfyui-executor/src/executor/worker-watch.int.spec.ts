@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ExecutorDrainedV1, JobAttemptFailedV2, JobDeclinedV1 } from '@anime/contracts';
+import { DONE } from '@anime/messaging';
+import { eventually, useNats } from '@anime/testing';
+import { ExecutorLife, type ExecutorLifeOptions } from '../testing/executor-harness.js';
+import { imageGraph } from '../testing/graphs.js';
+import { runnerHarness, type RunnerHarness } from '../testing/runner-harness.js';
+
+const nats = useNats();
+let harness: RunnerHarness;
+beforeAll(async () => {
+  harness = await runnerHarness((await nats.server()).url);
+});
+afterAll(async () => {
+  await harness[Symbol.asyncDispose]();
+});
+
+const QUICK = { silenceMs: 1_500, cancelMs: 500, idleMs: 2_000 };
+const start = (url: string, options: ExecutorLifeOptions = {}): Promise<ExecutorLife> =>
+  ExecutorLife.start(harness, url, { limits: QUICK, ...options });
+
+const untilTrail = (life: ExecutorLife, trail: readonly string[]): Promise<boolean> =>
+  eventually(async () => JSON.stringify(await life.trail()) === JSON.stringify(trail), {
+    what: `the executor's events are ${trail.join(', ')}`,
+  });
+
+describe('a server whose worker hangs in a prompt', () => {
+  it('is said to have stopped, with what to do; its attempts end, new ones are handed back, and a restart cures it', async () => {
+    const simulator = await harness.simulator({ faults: { atPrompt: [{ kind: 'worker-death', at: 'start' }] } });
+    await using life = await start(simulator.url);
+    const { jobs } = life;
+    const [hangs, waits, third] = [await jobs.accept(), await jobs.accept(), await jobs.accept()];
+    const runs = [life.run(await jobs.assign(hangs))];
+    await eventually(() => simulator.counters.faultsStruck['worker-death'] === 1, { what: 'the worker ends' });
+    runs.push(life.run(await jobs.assign(waits)), life.run(await jobs.assign(third)));
+    expect(await Promise.all(runs)).toEqual([DONE, DONE, DONE]);
+    await untilTrail(life, ['registered', 'drained']);
+
+    const drained = await life.last(ExecutorDrainedV1);
+    expect(drained).toMatchObject({ reason: 'worker-stopped', message: expect.stringContaining('Restart ComfyUI') });
+    for (const jobId of [hangs, waits]) {
+      expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
+      const failed = await jobs.fact(JobAttemptFailedV2, jobId);
+      expect(failed).toMatchObject({ class: 'transient', reason: 'worker-stopped', message: drained?.message });
+    }
+    // It stood in line, and was never sent.
+    expect(await jobs.trail(third)).toEqual(['declined']);
+    expect(simulator.counters.promptsPosted).toBe(2);
+    const next = await jobs.accept();
+    expect(await life.run(await jobs.assign(next))).toEqual(DONE);
+    expect(await jobs.fact(JobDeclinedV1, next)).toMatchObject({ reason: 'worker-stopped', message: drained?.message });
+    expect(life.executor.check()).toEqual({ ok: false, reason: drained?.message });
+    await eventually(() => life.heartbeats.some(({ reason }) => reason === drained?.message), {
+      what: 'a heartbeat says so',
+    });
+
+    await simulator.restart();
+    await untilTrail(life, ['registered', 'drained', 'registered']);
+    expect(life.executor.check()).toEqual({ ok: true, reason: null });
+    expect(await life.run(await jobs.assign(next, 2))).toEqual(DONE);
+    expect(await jobs.trail(next)).toEqual(['declined', 'started', 'executed']);
+  }, 60_000);
+
+  it('is found cured by the next life of the executor', async () => {
+    const simulator = await harness.simulator({ faults: { atPrompt: [{ kind: 'worker-death', at: 'start' }] } });
+    const first = await start(simulator.url);
+    const jobId = await first.jobs.accept();
+    await first.run(await first.jobs.assign(jobId));
+    await untilTrail(first, ['registered', 'drained']);
+    await first[Symbol.asyncDispose]();
+    await simulator.restart();
+    await using second = await start(simulator.url, { name: first.executor.name });
+    await untilTrail(second, ['registered', 'drained', 'registered']);
+  }, 60_000);
+});
+
+describe('a server that takes prompts and runs none', () => {
+  it('is said to have stopped; a restart cures it', async () => {
+    const simulator = await harness.simulator({ faults: { zombieWorker: true } });
+    await using life = await start(simulator.url);
+    const { jobs } = life;
+    const jobId = await jobs.accept();
+    expect(await life.run(await jobs.assign(jobId))).toEqual(DONE);
+    expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
+    const failed = await jobs.fact(JobAttemptFailedV2, jobId);
+    expect(failed).toMatchObject({ class: 'transient', reason: 'worker-stopped' });
+    expect(failed.message).toMatch(/has run nothing for \d+ s though a prompt waits/);
+    await untilTrail(life, ['registered', 'drained']);
+
+    await simulator.restart({ downMs: 2_500 });
+    await untilTrail(life, ['registered', 'drained', 'registered']);
+    expect(await life.run(await jobs.assign(jobId, 2))).toEqual(DONE);
+    expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed', 'started', 'executed']);
+  }, 60_000);
+});
+
+describe('a worker that is only slow', () => {
+  it('in a node that blocks for longer than anything may be silent loses its prompt, not its place', async () => {
+    const stall = { kind: 'stall-worker' as const, at: 'start' as const, ms: 2_200 };
+    const simulator = await harness.simulator({ faults: { atPrompt: [stall] } });
+    await using life = await start(simulator.url, { limits: { ...QUICK, cancelMs: 60_000 } });
+    const { jobs } = life;
+    const jobId = await jobs.accept();
+    expect(await life.run(await jobs.assign(jobId))).toEqual(DONE);
+    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({ class: 'transient', reason: 'no-progress' });
+    expect(await life.trail()).toEqual(['registered']);
+    expect(await life.run(await jobs.assign(jobId, 2))).toEqual(DONE);
+    expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed', 'started', 'executed']);
+  }, 60_000);
+
+  it('and tells its progress runs for as long as it needs', async () => {
+    const simulator = await harness.simulator();
+    await using life = await start(simulator.url);
+    const { jobs } = life;
+    const jobId = await jobs.accept({ graph: imageGraph({ steps: 800 }) });
+    expect(await life.run(await jobs.assign(jobId))).toEqual(DONE);
+    expect(await jobs.trail(jobId)).toEqual(['started', 'executed']);
+    expect(await life.trail()).toEqual(['registered']);
+  }, 60_000);
+});
+
+describe('a GPU fault', () => {
+  it('makes the executor register anew once its server was restarted', async () => {
+    const simulator = await harness.simulator({ faults: { gpuFault: true } });
+    await using life = await start(simulator.url);
+    const { jobs } = life;
+    const jobId = await jobs.accept();
+    expect(await life.run(await jobs.assign(jobId))).toEqual(DONE);
+    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({ class: 'gpu-fault' });
+    expect(await life.trail()).toEqual(['registered']);
+    await simulator.restart({ downMs: 2_500 });
+    await untilTrail(life, ['registered', 'registered']);
+    expect(await life.run(await jobs.assign(jobId, 2))).toEqual(DONE);
+    expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed', 'started', 'executed']);
+  }, 60_000);
+});
