@@ -93,7 +93,7 @@ export class ServerEntry {
     this.room.noteRun(this.modelsOf(graph));
     return () => {
       this.#present.delete(promptId);
-      if (this.#present.size === 0) for (const left of [...this.#leaving]) left();
+      if (this.#present.size === 0) for (const left of this.#leaving) left();
     };
   }
 

@@ -101,6 +101,6 @@ export class WorkerHealth {
   #stop(stopped: Stopped): void {
     if (this.#stopped !== null) return;
     this.#stopped = stopped;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of this.#listeners) listener();
   }
 }
