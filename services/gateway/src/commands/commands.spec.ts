@@ -1,4 +1,4 @@
-import { mkdtemp, cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,14 +12,18 @@ import {
   JobFailedV1,
   JobRejectedV1,
   JobRequestedV3,
+  JobRetryRequestedV1,
   JobScoredV1,
   WorkflowRegisteredV2,
+  type EventData,
+  type JobLimits,
 } from '@anime/contracts';
 import { deriveId, uuidv7, workflowIdOf, type LogEntry } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { newerEvent, testEvent } from '@anime/event-store/testing';
 import { FileSubjectKeys } from '@anime/sealed-fields';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import sharp from 'sharp';
 import { readTemplateFolder, type TemplateFile } from '../templates/template-files.js';
 import { TemplateRegistry } from '../templates/template-registry.js';
 import { jobIdOfKey } from './idempotency.js';
@@ -32,6 +36,12 @@ const WORKFLOWS = fileURLToPath(new URL('../../../../workflows', import.meta.url
 const NOW = '2026-01-01T00:00:00.000Z';
 const ACTOR = deriveId('018f0000-0000-7000-8000-000000000001', 'actor/local');
 const ORIGIN = { actor: ACTOR };
+const SCORED: EventData<typeof JobScoredV1>['outputs'][number] = {
+  node: '9',
+  index: 0,
+  blob: 'a'.repeat(64),
+  metrics: [{ status: 'unavailable', id: 'aesthetic', version: '1', reason: 'no model' }],
+};
 
 let folder: string;
 let log: MemoryLog;
@@ -47,6 +57,14 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const register = (template: TemplateFile) =>
   registerTemplate({ log, blobs, studio: 'studio', now: () => NOW }, template);
+
+/** A small picture of this format. */
+function picture(format: 'png' | 'jpeg'): Promise<Buffer> {
+  const background = { r: 200, g: 40, b: 90 };
+  return sharp({ create: { width: 16, height: 8, channels: 3, background } })
+    .toFormat(format)
+    .toBuffer();
+}
 
 async function entries(): Promise<LogEntry[]> {
   const found: LogEntry[] = [];
@@ -79,6 +97,19 @@ describe('the built-in templates', () => {
       message: expect.stringMatching(/manifest.*v2/),
     });
     expect(await log.end()).toBe(1);
+  });
+
+  it('carry the graph that needs less memory, and are refused when only that changed', async () => {
+    const template = (await builtIn()).find(({ lowMemory }) => lowMemory !== undefined);
+    if (template?.lowMemory === undefined) throw new Error('no template for less memory');
+    const { lowMemory } = await register(template);
+    expect(lowMemory?.graph).toEqual({ inline: template.lowMemory });
+    const changed = structuredClone(template.lowMemory);
+    for (const node of Object.values(changed)) if ('tile_size' in node.inputs) node.inputs['tile_size'] = 128;
+    await expect(register({ ...template, lowMemory: changed })).rejects.toMatchObject({
+      code: 'template-changed',
+      message: expect.stringMatching(/the low-memory graph of image-to-image@1/),
+    });
   });
 
   it('carry a graph of more than 64 KiB as a blob', async () => {
@@ -118,7 +149,7 @@ describe('the commands of jobs', () => {
     new ProjectCommands({ log, studio: 'studio', templates, now: () => NOW, clock: () => 0 });
   async function commands(
     checkpoint?: string,
-    endInReadModel: () => Promise<'completed' | undefined> = async () => undefined,
+    endInReadModel: () => Promise<'completed' | 'failed' | undefined> = async () => undefined,
     limits = queueLimits,
   ): Promise<JobCommands> {
     const templates = new TemplateRegistry();
@@ -126,7 +157,7 @@ describe('the commands of jobs', () => {
     templates.markCaughtUp();
     const projects = projectsOver(templates);
     await projects.create({ slug: 'demo-film', title: 'Demo film', settings: {} }, ORIGIN);
-    const deps = { log, templates, projects, checkpoint, queueLimits: limits, keys, endInReadModel };
+    const deps = { log, blobs, templates, projects, checkpoint, queueLimits: limits, keys, endInReadModel };
     return new JobCommands({ ...deps, now: () => NOW });
   }
   const FACTS = { time: NOW, correlationId: ACTOR, actor: 'service:orchestrator' };
@@ -200,7 +231,7 @@ describe('the commands of jobs', () => {
     const { jobId } = await (await commands()).submit(command, ORIGIN);
     const templates = new TemplateRegistry();
     templates.markCaughtUp();
-    const none = { templates, queueLimits, keys, checkpoint: undefined, endInReadModel: async () => undefined };
+    const none = { blobs, templates, queueLimits, keys, checkpoint: undefined, endInReadModel: async () => undefined };
     const jobs = new JobCommands({ log, projects: projectsOver(templates), now: () => NOW, ...none });
     expect(await jobs.submit(command, ORIGIN)).toMatchObject({ jobId, replayed: true });
     await expect(jobs.submit({ ...command, idempotencyKey: 'k-2' }, ORIGIN)).rejects.toMatchObject({
@@ -213,6 +244,7 @@ describe('the commands of jobs', () => {
     ['type', { type: 'video' }],
     ['template', { template: 'text-to-image' }],
     ['project', { project: 'demo-film' }],
+    ['limits', { limits: { maxAttempts: 1 } }],
   ] as const)('refuse a key that asked for another %s', async (_what, change) => {
     const jobs = await commands();
     const command = { type: 'image', parameters: { prompt: 'a fox' }, idempotencyKey: 'k-1' } as const;
@@ -298,6 +330,113 @@ describe('the commands of jobs', () => {
       event: { type: 'job.cancel-requested', storedName: 'job.cancel-requested.v1', data: { reason: null } },
     });
     expect(await jobs.cancel(jobId, 'too dark', ORIGIN)).toMatchObject({ position: await log.end() });
+  });
+
+  const failed = (jobId: string) => testEvent(JobFailedV1, jobId, { class: 'oom', message: 'no memory', attempts: 3 });
+  const types = async (jobId: string): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const entry of log.readAggregate('job', jobId))
+      if (entry.status === 'event') found.push(entry.event.type);
+    return found;
+  };
+
+  it('have a failed job tried again, with the reason sealed, and no other', async () => {
+    const jobs = await commands();
+    await expect(jobs.retry(uuidv7(), 'why not', ORIGIN)).rejects.toMatchObject({ code: 'job-not-found' });
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
+    await expect(jobs.retry(jobId, 'why not', ORIGIN)).rejects.toMatchObject({ code: 'job-not-failed', status: 409 });
+    expect(await readdir(join(folder, 'keys')).catch(() => [])).toEqual([]);
+    await log.append(failed(jobId));
+    await log.append(testEvent(JobScoredV1, jobId, { attempt: 1, scorerBuild: 'b', outputs: [SCORED] }));
+    const { position } = await jobs.retry(jobId, 'more memory now', ORIGIN);
+    const last = await log.lastOfAggregate('job', jobId);
+    expect(last).toMatchObject({ position, event: { type: 'job.retry-requested', actor: ACTOR } });
+    const reason = last?.status === 'event' ? JobRetryRequestedV1.data.parse(last.event.data).reason : null;
+    expect(reason && (await keys.open(reason))).toBe('more memory now');
+    await expect(jobs.retry(jobId, undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-not-failed' });
+    await log.append(failed(jobId));
+    await jobs.retry(jobId, undefined, ORIGIN);
+    await log.append(testEvent(JobCompletedV1, jobId, { attempt: 3, verdict: 'passed' }));
+    await expect(jobs.retry(jobId, undefined, ORIGIN)).rejects.toMatchObject({
+      code: 'job-not-failed',
+      message: expect.stringContaining('it is completed'),
+    });
+  });
+
+  it('store one of many wishes at a time to have a job tried again, and refuse the others', async () => {
+    const jobs = await commands();
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
+    await log.append(failed(jobId));
+    const wishes = await Promise.allSettled(Array.from({ length: 5 }, () => jobs.retry(jobId, undefined, ORIGIN)));
+    expect(wishes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const wish of wishes)
+      if (wish.status === 'rejected') expect(wish.reason).toMatchObject({ code: 'job-not-failed', status: 409 });
+    expect(await types(jobId)).toEqual(['job.requested', 'job.failed', 'job.retry-requested']);
+  });
+
+  it('take a fact that comes in between for none, and have the job tried again all the same', async () => {
+    const jobs = await commands();
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
+    await log.append(failed(jobId));
+    const append = log.append.bind(log);
+    let between = 1;
+    log.append = async (event, options) => {
+      if (between-- > 0)
+        await append(testEvent(JobScoredV1, jobId, { attempt: 1, scorerBuild: 'b', outputs: [SCORED] }));
+      return append(event, options);
+    };
+    await jobs.retry(jobId, undefined, ORIGIN);
+    expect((await types(jobId)).slice(-2)).toEqual(['job.scored', 'job.retry-requested']);
+  });
+
+  it('cancel a job that is tried again although the read-model has not seen that yet', async () => {
+    const jobs = await commands(undefined, async () => 'failed');
+    const { jobId } = await jobs.submit({ type: 'image', parameters: { prompt: 'a fox' } }, ORIGIN);
+    await log.append(failed(jobId));
+    await log.append(testEvent(JobScoredV1, jobId, { attempt: 1, scorerBuild: 'b', outputs: [SCORED] }));
+    await expect(jobs.cancel(jobId, undefined, ORIGIN)).rejects.toMatchObject({ code: 'job-ended' });
+    await jobs.retry(jobId, undefined, ORIGIN);
+    await log.append(testEvent(JobScoredV1, jobId, { attempt: 1, scorerBuild: 'c', outputs: [SCORED] }));
+    expect(await jobs.cancel(jobId, undefined, ORIGIN)).toMatchObject({ position: await log.end() });
+  });
+
+  it('name the pictures that a job takes in by their content, as the blob store has them', async () => {
+    const jobs = await commands();
+    const png = await picture('png');
+    const { sha256: blob, size } = await blobs.put(png);
+    const command = {
+      type: 'image',
+      template: 'image-to-image',
+      parameters: { prompt: 'a fox', image: blob },
+    } as const;
+    const { job } = await jobs.submit(command, ORIGIN);
+    expect(job.inputs).toEqual([{ parameter: 'image', blob, name: `${blob}.png`, size, mediaType: 'image/png' }]);
+    expect(job.parameters['image']).toBe(blob);
+    const { sha256: words } = await blobs.put(Buffer.from('no picture'));
+    const before = await log.end();
+    for (const [image, message] of [
+      ['ab'.repeat(32), /POST \/api\/anime\/inputs/],
+      [words, /is no PNG, JPEG or WebP picture/],
+      ['cat.png', /must be the sha256/],
+      [undefined, /is required/],
+    ] as const)
+      await expect(jobs.submit({ ...command, parameters: { prompt: 'a fox', image } }, ORIGIN)).rejects.toMatchObject({
+        code: 'parameter-invalid',
+        errors: [{ path: '/image', message: expect.stringMatching(message) }],
+      });
+    expect(await log.end()).toBe(before);
+  });
+
+  it('bound a job as it was asked for, else as its project says, else not', async () => {
+    const jobs = await commands();
+    const settings = { maxAttempts: 5, maxRunSeconds: 600 };
+    await projectsOver(new TemplateRegistry()).create({ slug: 'bounded', title: 'Bounded', settings }, ORIGIN);
+    const limitsOf = async (project: string | null, limits?: JobLimits) =>
+      (await jobs.submit({ type: 'image', project, limits, parameters: { prompt: 'a fox' } }, ORIGIN)).job.limits;
+    expect(await limitsOf(null)).toEqual({});
+    expect(await limitsOf('demo-film', { maxAttempts: 2 })).toEqual({ maxAttempts: 2 });
+    expect(await limitsOf('bounded')).toEqual(settings);
+    expect(await limitsOf('bounded', { maxRunSeconds: 60 })).toEqual({ maxAttempts: 5, maxRunSeconds: 60 });
   });
 
   it('learn from the read-model that a job ended when a later fact hides it in the log', async () => {

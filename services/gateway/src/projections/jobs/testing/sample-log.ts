@@ -3,7 +3,8 @@ import { deriveId, encodeEvent, type EventLog, type NewEvent } from '@anime/even
 import type { MemoryLog } from '@anime/event-store/memory';
 import { sampleLetters } from '../../dead-letters/testing/sample-letters.js';
 import { projectStory } from '../../projects/testing/project-events.js';
-import { olderEvents, otherEvents, STORIES, type StoryName } from './sample-events.js';
+import { otherEvents } from './other-events.js';
+import { olderEvents, STORIES, type StoryName } from './sample-events.js';
 
 const ROOT_ID = '00000000-0000-5000-8000-000000000000';
 
