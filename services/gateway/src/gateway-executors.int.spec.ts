@@ -152,9 +152,11 @@ describe('an executor', () => {
   it('is linked by the status of the system, heard or not', async () => {
     const executorId = await register('five');
     const beat = { executorId, name: 'five', reachable: true, reason: null, jobId: null, queue: null };
-    await publishLive(await nats.connection(), ExecutorHeartbeatV1, { ...beat, at: new Date().toISOString() });
+    const connection = await nats.connection();
     const system = await eventually(
       async () => {
+        const heartbeat = { ...beat, at: new Date().toISOString() };
+        publishLive(connection, ExecutorHeartbeatV1, { executorId }, heartbeat);
         const { body } = await gateway.send('GET', '/api/anime/system');
         const executors = body['executors'] as { name: string; reachable: boolean }[];
         return executors.some(({ name, reachable }) => name === 'five' && reachable) ? executors : undefined;

@@ -20,14 +20,18 @@ const HEAD_LIMIT = 4 * 1024 * 1024;
  */
 export async function storeInput(blobs: Pick<BlobStore, 'put'>, file: SentFile): Promise<InputStored> {
   if ((file.length ?? 0) > INPUT_LIMIT) throw tooLarge();
-  const limited = upTo(INPUT_LIMIT, file.chunks)[Symbol.asyncIterator]();
-  const { head, read } = await pictureHeadOf(limited);
-  if (head === undefined)
-    throw invalid(read.length === 0 ? 'it is empty' : 'it is neither a PNG nor a JPEG nor a WebP picture');
-  if (head.mediaType !== file.mediaType)
-    throw invalid(`it is ${head.mediaType}, and its content-type says ${file.mediaType}`);
-  const { sha256, size } = await blobs.put(joined(read, limited));
-  return { sha256, size, ...head };
+  const chunks = upTo(INPUT_LIMIT, file.chunks);
+  try {
+    const { head, read } = await pictureHeadOf(chunks);
+    if (head === undefined)
+      throw invalid(read.length === 0 ? 'it is empty' : 'it is neither a PNG nor a JPEG nor a WebP picture');
+    if (head.mediaType !== file.mediaType)
+      throw invalid(`it is ${head.mediaType}, and its content-type says ${file.mediaType}`);
+    const { sha256, size } = await blobs.put(joined(read, chunks));
+    return { sha256, size, ...head };
+  } finally {
+    await chunks.return(undefined);
+  }
 }
 
 /** The head of a picture, as far as it has one. @throws what reading throws */

@@ -28,8 +28,7 @@ interface FileRequest {
 }
 
 /**
- * The body of a request as a file. A reader that stops early leaves the connection open, so that whoever still sends gets the
- * answer.
+ * The body of a request as a file.
  * @throws ProblemError `unsupported-media-type`
  */
 export function sentFile(mediaTypes: readonly string[], { body, headers }: FileRequest): SentFile {
@@ -48,8 +47,20 @@ export function sentFile(mediaTypes: readonly string[], { body, headers }: FileR
   return {
     mediaType: known,
     length: length === undefined ? undefined : Number(length),
-    chunks: { [Symbol.asyncIterator]: () => body.iterator({ destroyOnReturn: false }) },
+    chunks: chunksOf(body),
   };
+}
+
+/**
+ * A reader that stops early does not end the connection, or whoever still sends would not get the answer; what comes is
+ * thrown away, or the next request on the connection would not be seen.
+ */
+async function* chunksOf(body: Readable): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>; // without an encoding
+  } finally {
+    body.resume();
+  }
 }
 
 /** The file that a route takes, as a controller's parameter. */
