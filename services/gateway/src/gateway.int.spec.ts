@@ -375,7 +375,7 @@ describe('the system', () => {
       },
       { what: 'the executor is shown' },
     );
-    expect(body.executors).toEqual([heartbeat]);
+    expect(body.executors).toEqual([{ ...heartbeat, links: { self: '/api/anime/executors/gpu-1' } }]);
   });
 
   it('lists garbage on an event subject by its position', async () => {

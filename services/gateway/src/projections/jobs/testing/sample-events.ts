@@ -1,5 +1,4 @@
 import {
-  JobAcceptedV1,
   JobAcceptedV3,
   JobAssignedV2,
   JobAttemptFailedV2,
@@ -16,7 +15,6 @@ import {
   JobOrganisedV1,
   JobOrganiseFailedV1,
   JobRejectedV1,
-  JobRequestedV1,
   JobRequestedV3,
   JobRetryRequestedV1,
   JobRetryScheduledV2,
@@ -31,7 +29,7 @@ import { deriveId, executorIdOf, promptIdOf, type NewEvent } from '@anime/event-
 
 export const EXECUTOR = executorIdOf('studio', 'comfyui-1');
 export const HASH = '0123456789abcdef'.repeat(4);
-export const START_OF_TIME = Date.parse('2026-01-01T00:00:00.000Z');
+const START_OF_TIME = Date.parse('2026-01-01T00:00:00.000Z');
 
 /** An event whose id and time follow from what it is, so that a story told twice is the same story. */
 export function sample<C extends EventContract>(
@@ -370,16 +368,3 @@ export const STORIES = {
   },
 } as const;
 export type StoryName = keyof typeof STORIES;
-
-/** A job as builds before projects told it: in the versions of then. */
-export function olderEvents(id: string): NewEvent[] {
-  const job = jobEvents(id);
-  const project = deriveId(EXECUTOR, 'project');
-  const { inputs: _inputs, limits: _limits, ...requested } = job.requested.data;
-  const { inputs: _none, maxRunSeconds: _unbounded, ...accepted } = job.accepted.data;
-  return [
-    sample(JobRequestedV1, id, { ...requested, project }, 0),
-    sample(JobAcceptedV1, id, { ...accepted, outputs: [OUTPUT], project }, 1),
-    job.assigned(1),
-  ];
-}
