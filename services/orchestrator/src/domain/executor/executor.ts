@@ -6,8 +6,21 @@ export interface ExecutorState {
   readonly executorId: string;
   /** Nothing is assigned to it until it is heard again. */
   readonly lost: boolean;
+  /** Somebody wants nothing to be assigned to it. */
+  readonly paused: boolean;
+  /** Its GPU is at fault, or its server runs nothing: nothing is assigned until it registers anew or is resumed. */
+  readonly drained: boolean;
+  /** Memory of its largest GPU; null when it did not tell. */
+  readonly vramBytes: number | null;
+  /** Position at which it was last said what is installed there. */
+  readonly equippedAt: number;
   /** Last position on any of its subjects: the expectation of the next decision. */
   readonly lastPosition: number;
+}
+
+/** Whether it may be given work. */
+export function isUsable({ lost, paused, drained }: ExecutorState): boolean {
+  return !lost && !paused && !drained;
 }
 
 /** What was heard of an executor while the orchestrator listened. Its own clock, milliseconds. */

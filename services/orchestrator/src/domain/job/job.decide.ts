@@ -14,8 +14,9 @@ import {
   type TemplateManifest,
 } from '@anime/contracts';
 import { decided, NOTHING, type Decision } from '@anime/event-store/pure';
-import { retryDelayMs, RETRYABLE_CLASSES } from './retry-policy.js';
-import { failureOf, nextAttempt, stageOf, type JobState } from './job.state.js';
+import { nextAssignment, stageOf, trialsOf, type Assignment, type JobState } from './job.state.js';
+import { nextTry, type Candidate, type Variant } from './next-try.js';
+import { retryDelayMs } from './retry-policy.js';
 
 /** A template as the shell hands it in: its graph already bound to the job's parameters, and hashed. */
 export interface CompiledTemplate {
@@ -24,18 +25,36 @@ export interface CompiledTemplate {
   readonly graphHash: string;
 }
 
+/** Which variant of a job is to run, and how much GPU memory that needs, in GB. */
+export interface Demand {
+  readonly variant: Variant;
+  readonly vramGb: number;
+}
+
 /** All that the orchestrator may want of a job. Time, ids and chance come in here (law 5). */
 export type JobCommand =
   | { readonly kind: 'AcceptJob'; readonly compiled: CompiledTemplate; readonly maxAttempts: number }
-  /** There is no such template, or it cannot be compiled. */
-  | { readonly kind: 'RejectJob'; readonly reason: string }
-  | { readonly kind: 'AssignJob'; readonly executorId: string; readonly promptId: string; readonly now: string }
+  /** There is no such template, it cannot be compiled, or no GPU here has the memory for it. */
+  | { readonly kind: 'RejectJob'; readonly class: 'invalid' | 'oom'; readonly reason: string }
+  | {
+      readonly kind: 'AssignJob';
+      readonly executorId: string;
+      readonly promptId: string;
+      /** What it needs by all that is known now. */
+      readonly demand: Demand;
+      readonly now: string;
+    }
   | { readonly kind: 'OrderCancel' }
   /** Its executor is lost. */
   | { readonly kind: 'LoseAttempt' }
   | { readonly kind: 'CancelJob' }
   /** `chance` in [0, 1) spreads retries. */
-  | { readonly kind: 'SettleFailure'; readonly now: string; readonly chance: number }
+  | {
+      readonly kind: 'SettleFailure';
+      readonly now: string;
+      readonly chance: number;
+      readonly candidates: readonly Candidate[];
+    }
   | { readonly kind: 'GateOutputs'; readonly scorerAbsent: boolean }
   | { readonly kind: 'CompleteJob' }
   | { readonly kind: 'FailUnorganised' };
@@ -50,18 +69,18 @@ export function decideJob(command: JobCommand, job: JobState): Decision<EventCon
         : NOTHING;
     case 'RejectJob':
       return stage === 'requested' && !job.cancelRequested
-        ? decided(JobRejectedV1, { class: 'invalid', message: command.reason })
+        ? decided(JobRejectedV1, { class: command.class, message: command.reason })
         : NOTHING;
     case 'AssignJob':
       return assign(command, job);
     case 'OrderCancel': {
       const assignment = job.assignment;
       if (stage !== 'assigned' || !job.cancelRequested || assignment === undefined) return NOTHING;
-      return job.cancelOrdered === assignment.attempt ? NOTHING : decided(JobCancelOrderedV1, { ...assignment });
+      return job.cancelOrdered === assignment.attempt ? NOTHING : decided(JobCancelOrderedV1, attemptOf(assignment));
     }
     case 'LoseAttempt':
       return stage === 'assigned' && job.assignment !== undefined
-        ? decided(JobAttemptLostV1, { ...job.assignment })
+        ? decided(JobAttemptLostV1, attemptOf(job.assignment))
         : NOTHING;
     case 'CancelJob':
       return cancel(job);
@@ -108,14 +127,22 @@ function accept({ manifest, graph, graphHash }: CompiledTemplate, maxAttempts: n
 function assign(command: JobCommand & { kind: 'AssignJob' }, job: JobState): Decision {
   if (stageOf(job) !== 'queued' || job.cancelRequested) return NOTHING;
   if (job.retry !== undefined && job.retry.notBefore > command.now) return NOTHING;
+  const { attempt, freeMemory } = nextAssignment(job);
   return decided(JobAssignedV2, {
-    attempt: nextAttempt(job),
+    attempt,
     executorId: command.executorId,
     promptId: command.promptId,
-    variant: 'normal',
-    vramGb: job.accepted?.vramGb ?? 0,
-    freeMemory: false,
+    ...command.demand,
+    freeMemory,
   });
+}
+
+function attemptOf({
+  attempt,
+  executorId,
+  promptId,
+}: Assignment): Pick<Assignment, 'attempt' | 'executorId' | 'promptId'> {
+  return { attempt, executorId, promptId };
 }
 
 /** Ends a job that is asked to stop, unless an executor still has to be told. */
@@ -139,24 +166,30 @@ function cancel(job: JobState): Decision {
 }
 
 function settleFailure(command: JobCommand & { kind: 'SettleFailure' }, job: JobState): Decision {
-  const attempt = job.assignment?.attempt ?? 0;
-  const failure = failureOf(job);
-  if (job.cancelRequested || failure === undefined) return NOTHING;
-  if (RETRYABLE_CLASSES.has(failure.class) && attempt < (job.accepted?.maxAttempts ?? 1)) {
-    const at = Date.parse(command.now) + retryDelayMs(attempt, command.chance);
-    const notBefore = new Date(at).toISOString();
-    return decided(JobRetryScheduledV2, {
-      attempt: attempt + 1,
-      failedAttempt: attempt,
-      class: failure.class,
-      notBefore,
-      variant: 'normal',
-      vramGb: job.accepted?.vramGb ?? 0,
-      freeMemory: false,
-      avoid: [],
-    });
+  const { assignment, accepted } = job;
+  const trials = trialsOf(job);
+  const last = trials.at(-1);
+  if (stageOf(job) !== 'attempt-failed' || job.cancelRequested) return NOTHING;
+  if (assignment === undefined || accepted === undefined || last === undefined) return NOTHING;
+  const { variant, vramGb, freeMemory } = assignment;
+  const lowMemoryVramGb = accepted.vramGb['low-memory'] ?? null;
+  const tried = { variant, vramGb, freeMemory, lowMemoryVramGb, maxAttempts: accepted.maxAttempts };
+  const next = nextTry(trials, tried, command.candidates);
+  if (next.kind === 'give-up') {
+    const attempts = trials.filter((trial) => trial.class !== 'declined').length;
+    return decided(JobFailedV1, { class: next.class, message: next.message, attempts });
   }
-  return decided(JobFailedV1, { class: failure.class, message: failure.message, attempts: attempt });
+  const at = Date.parse(command.now) + retryDelayMs(next.patience, command.chance);
+  return decided(JobRetryScheduledV2, {
+    attempt: last.attempt + 1,
+    failedAttempt: last.attempt,
+    class: last.class,
+    notBefore: new Date(at).toISOString(),
+    variant: next.variant,
+    vramGb: next.vramGb,
+    freeMemory: next.freeMemory,
+    avoid: [...next.avoid],
+  });
 }
 
 /** Without a gate of the project's own the default rule passes whatever was measured. */
