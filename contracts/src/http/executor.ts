@@ -36,7 +36,10 @@ export const Executor = z
       .meta({
         description: 'its server runs nothing any more; over when that was started anew, or somebody resumes it',
       }),
-    lost: z.strictObject({ since: Instant }).nullable().meta({ description: 'nothing is heard of it' }),
+    lost: z
+      .strictObject({ since: Instant })
+      .nullable()
+      .meta({ description: 'nothing is heard of it; over when something is' }),
     environment: Sha256.nullable().meta({ description: 'what runs on it now; null: it has not told' }),
     registeredAt: Instant.meta({ description: 'when it was met, or its server was met after a restart' }),
     openAttempts: z

@@ -111,7 +111,12 @@ describe('an executor', () => {
       paused: { reason: null },
     });
     await tell(registered('three'));
-    expect(await executor('three')).toMatchObject({ state: 'lost', drained: null, paused: { reason: null } });
+    expect(await executor('three')).toMatchObject({
+      state: 'paused',
+      lost: null,
+      drained: null,
+      paused: { reason: null },
+    });
   });
 
   it('names the environment that it has, which can be read by its hash', async () => {
@@ -165,7 +170,7 @@ describe('an executor', () => {
     );
     expect(system).toEqual(
       expect.arrayContaining([
-        expect.objectContaining({ name: 'five', links: { self: `${EXECUTORS}/five` } }),
+        expect.objectContaining({ ...beat, links: { self: `${EXECUTORS}/five` } }),
         expect.objectContaining({ name: 'one', reachable: false, links: { self: `${EXECUTORS}/one` } }),
       ]),
     );

@@ -70,7 +70,7 @@ describe('a failed job', () => {
     const answers = await Promise.all(
       [undefined, null, {}, { reason: 'now' }, { reason: 'soon' }].map((body) => retry(body)),
     );
-    expect(answers.map(({ status }) => status).sort()).toEqual([202, 409, 409, 409, 409]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([202, 409, 409, 409, 409]);
     for (const { status, body } of answers) if (status === 409) expect(body).toMatchObject({ code: 'job-not-failed' });
     const stored: string[] = [];
     for await (const entry of gateway.log.readAggregate('job', jobId))

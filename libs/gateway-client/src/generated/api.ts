@@ -705,7 +705,7 @@ export interface components {
                 reason: "worker-stopped" | "gpu-fault";
                 message: string;
             } | null;
-            /** @description nothing is heard of it */
+            /** @description nothing is heard of it; over when something is */
             lost: {
                 /** @description UTC instant with milliseconds */
                 since: string;

@@ -222,7 +222,8 @@ export class JobCommands {
       state = evolveJob(state, entry.event);
       newer = undefined;
     }
-    if (newer !== undefined && state.stage !== 'ended') throw newerContract('job', jobId, newer);
+    const open = state.stage !== 'ended' || newer?.type === JobRetryRequestedV1.type;
+    if (newer !== undefined && open) throw newerContract('job', jobId, newer);
     return state;
   }
 

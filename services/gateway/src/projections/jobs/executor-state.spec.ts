@@ -38,7 +38,11 @@ function executor(...events: readonly NewEvent[]): ExecutorRow {
 const READY = { lost_at: null, paused_at: null, pause_reason: null, drained_at: null, drain_reason: null };
 
 describe('an executor in the read-model', () => {
-  it('is as its newest registration says', () => {
+  it('is as its newest registration or environment says', () => {
+    expect(executor(registered('0.32.0'), environment('a', '0.34.0'))).toMatchObject({
+      comfyui_version: '0.34.0',
+      devices: [{ name: 'cpu', vramBytes: 2 ** 40 }],
+    });
     expect(executor(registered('0.32.0'), registered('0.33.0'))).toMatchObject({ comfyui_version: '0.33.0', ...READY });
   });
 
@@ -63,7 +67,8 @@ describe('an executor in the read-model', () => {
       for (const end of [registered(), resumed()]) expect(executor(registered(), ...cause, end)).toMatchObject(READY);
   });
 
-  it('is lost until it was heard again, and stays paused meanwhile', () => {
+  it('is lost until it was heard again or registers anew, and stays paused meanwhile', () => {
+    expect(executor(registered(), lost(), registered())).toMatchObject(READY);
     expect(executor(registered(), paused(), lost())).toMatchObject({
       lost_at: expect.any(String),
       pause_reason: SEALED,

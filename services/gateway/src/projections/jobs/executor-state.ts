@@ -17,7 +17,7 @@ import { ENVIRONMENTS, EXECUTOR_TIMELINE, EXECUTORS } from './tables.js';
 const NOT_DRAINED = { drained_at: null, drain_reason: null, drain_message: null } as const;
 const NOT_PAUSED = { paused_at: null, paused_by: null, pause_reason: null } as const;
 
-const AT_FIRST = { lost_at: null, environment: null, environment_since: null, ...NOT_PAUSED } as const;
+const AT_FIRST = { environment: null, environment_since: null, ...NOT_PAUSED } as const;
 
 /** The rows that an event of an executor may touch. */
 export function executorRefs(event: ExecutorEvent): readonly RowRef[] {
@@ -51,13 +51,19 @@ function executorAfter(executor: ExecutorRow | undefined, event: ExecutorEvent):
   if (event.type === ExecutorRegisteredV1.type) {
     const { name, comfyuiVersion, simulator, devices } = event.data;
     const told = { name, comfyui_version: comfyuiVersion, simulator, devices, registered_at: time };
-    // Its server was started anew: what had stopped it is over. What a person wants of it is not, nor that it is lost.
-    return { ...(executor ?? { id: event.aggregateId, ...AT_FIRST }), ...told, ...NOT_DRAINED };
+    // Its server was started anew: what had stopped it is over. What a person wants of it is not.
+    return { ...(executor ?? { id: event.aggregateId, ...AT_FIRST }), ...told, lost_at: null, ...NOT_DRAINED };
   }
   if (executor === undefined) return undefined;
   switch (event.type) {
-    case ExecutorEnvironmentChangedV1.type:
-      return { ...executor, environment: event.data.environment, environment_since: time };
+    case ExecutorEnvironmentChangedV1.type: {
+      const { environment, comfyuiVersion, devices } = event.data;
+      const told = {
+        comfyui_version: comfyuiVersion,
+        devices: devices.map(({ name, vramBytes }) => ({ name, vramBytes })),
+      };
+      return { ...executor, ...told, environment, environment_since: time };
+    }
     case ExecutorDrainedV1.type:
       return drained(executor, time, event.data.reason, event.data.message);
     case ExecutorPausedV1.type:

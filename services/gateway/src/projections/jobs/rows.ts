@@ -172,7 +172,7 @@ export interface JobTimelineRow {
   readonly data: object;
 }
 
-/** A ComfyUI server as it stands: what its newest registration told, and why it gets no work, if so. */
+/** A ComfyUI server as it stands: what it told last, and why it gets no work, if so. */
 export interface ExecutorRow {
   readonly id: string;
   readonly name: string;
