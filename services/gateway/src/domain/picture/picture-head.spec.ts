@@ -50,6 +50,14 @@ describe('the head of a picture', () => {
       expect(readPictureHead(Buffer.from(text, 'latin1'))).toBe('no-picture');
   });
 
+  it('of a JPEG stands behind whatever its writer put before it: tables, comments, fill bytes', () => {
+    const table = [0xff, 0xc4, 0, 6, 1, 2, 3, 4];
+    const comment = [0xff, 0xff, 0xfe, 0, 4, 0xff, 0xd9];
+    const frame = [0xff, 0xc2, 0, 11, 8, 0, 200, 1, 44, 1, 1, 0x11, 0];
+    const bytes = Uint8Array.from([0xff, 0xd8, ...table, ...comment, ...frame]);
+    expect(readPictureHead(bytes)).toEqual({ mediaType: 'image/jpeg', width: 300, height: 200 });
+  });
+
   it('is not taken from a picture without size, or a JPEG whose data begin before any frame', () => {
     const png = Buffer.alloc(24);
     png.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
