@@ -4,16 +4,19 @@ import { startStack } from './stack.js';
 const ONE_PRESS_MS = 500;
 
 /**
- * `npm start`: the stack until SIGINT or SIGTERM; a second signal, half a second later or more, ends the launcher at once.
- * @throws what `startStack` throws; Error with the last words of a process that no restart helps, with everything stopped
+ * `npm start`: the stack until SIGINT or SIGTERM, which also end a start; a second signal, half a second later or more, ends the
+ * launcher at once.
+ * @throws what `startStack` throws
  */
 export async function keepUp(dataDir: string, freePorts: boolean): Promise<void> {
   const stopAsked = Promise.withResolvers<void>();
+  const starting = new AbortController();
   let askedAt: number | undefined;
   const onSignal = (): void => {
     // Ctrl-C may come twice: from the terminal to the whole group, and passed on by whoever started this process.
     if (askedAt !== undefined && performance.now() - askedAt > ONE_PRESS_MS) process.exit(130);
     askedAt ??= performance.now();
+    starting.abort(new Error('it was stopped before it was up'));
     stopAsked.resolve();
   };
   process.on('SIGINT', onSignal);
@@ -25,7 +28,14 @@ export async function keepUp(dataDir: string, freePorts: boolean): Promise<void>
     freePorts,
     onStep: (step) => say(`  ${step}`),
     onTrouble: (trouble) => say(trouble),
+    signal: starting.signal,
+  }).catch((error: unknown) => {
+    if (error !== starting.signal.reason) throw error;
   });
+  if (stack === undefined) {
+    say('Stopped before the studio was up. Everything is kept; npm start goes on from here.');
+    return;
+  }
   say('');
   say('The studio is up.');
   for (const service of SERVICES) say(`  ${service.padEnd(18)} ${stack.urls[service]}`);
@@ -42,10 +52,8 @@ export async function keepUp(dataDir: string, freePorts: boolean): Promise<void>
     `Try: curl -s ${stack.gateway}/api/anime/generate -H 'content-type: application/json' -d '{"prompt":"a lighthouse","type":"image"}'`,
   );
   say('Ctrl-C stops it.');
-  stack.failure.addEventListener('abort', () => stopAsked.resolve());
-  if (!stack.failure.aborted) await stopAsked.promise;
+  await stopAsked.promise;
   say('Stopping…');
   await stack.stop();
-  stack.failure.throwIfAborted();
   say('Stopped. Everything is kept; npm start goes on from here.');
 }

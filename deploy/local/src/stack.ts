@@ -20,6 +20,9 @@ const ofComfyUi = (check: Check): boolean => check.name.startsWith('comfyui ');
 /** What the gateway says has to be typed when a read-model was filled by an older build, or from another log. */
 const REBUILD = 'npm run rebuild -w @anime/gateway';
 
+/** A process that runs so long without listening will not. */
+const LISTEN_LIMIT_MS = 60_000;
+
 export interface StackOptions {
   /** Folder of all data: log, database, blobs, library, process logs. */
   readonly dataDir: string;
@@ -29,6 +32,8 @@ export interface StackOptions {
   readonly onStep: (step: string) => void;
   /** Told of what goes wrong and is mended, e.g. a service that is started again. */
   readonly onTrouble: (message: string) => void;
+  /** Aborted when nobody wants the start any more. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Stack {
@@ -44,8 +49,6 @@ export interface Stack {
   /** Of personal text; beside the folder of all data, not in it. */
   readonly keysDir: string;
   readonly urls: Readonly<Record<ServiceName, string>>;
-  /** Aborted, with an Error for its reason, when a process ended in a way that no restart helps. Nothing is stopped by it. */
-  readonly failure: AbortSignal;
   stop(): Promise<void>;
 }
 
@@ -54,7 +57,7 @@ export interface Stack {
  * services as six processes. NATS_URL and DATABASE_URL replace the embedded servers. What it started is started again when
  * it dies. Returns when every service is ready, apart from ComfyUI servers that were given and are away.
  * @throws StackRunningError when one runs in this folder; Error when keys would lie in it; Error with the log's last lines when a part does not start,
- * with everything stopped again
+ * or the reason of `signal`, with everything stopped again
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const keysDir = keysFolder(options.dataDir);
@@ -80,8 +83,12 @@ type NatsUrlOf = (user: NatsUser) => string;
 interface Launch {
   readonly options: StackOptions;
   readonly undo: (() => Promise<void>)[];
-  /** See `Stack.failure`. */
-  readonly failure: AbortController;
+  /** Aborted, with the reason, when the start is in vain or not wanted any more. */
+  readonly signal: AbortSignal;
+  /** Says which step begins. @throws the reason of `signal` */
+  readonly step: (step: string) => void;
+  /** Told that a start is in vain; false once the studio is up, where the rest of it goes on. */
+  readonly giveUp: (error: Error) => boolean;
   /** How to start a program of the repository, with its log in the folder of logs. */
   readonly program: (
     name: string,
@@ -114,7 +121,17 @@ async function start(
     onTrouble: options.onTrouble,
   });
   const failure = new AbortController();
-  const launch: Launch = { options, undo, failure, program };
+  const signal = AbortSignal.any([failure.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  let isUp = false;
+  const giveUp = (error: Error): boolean => {
+    failure.abort(error);
+    return !isUp;
+  };
+  const step = (next: string): void => {
+    signal.throwIfAborted();
+    options.onStep(next);
+  };
+  const launch: Launch = { options, undo, signal, step, giveUp, program };
 
   const natsUrlOf = await startNats(launch);
   const databaseUrl = await startDatabase(launch);
@@ -131,13 +148,15 @@ async function start(
     COMFYUI_URLS: comfyui.join(','),
   };
   const urls = await startServices(launch, natsUrlOf, env);
-  options.onStep('waiting until everything is ready');
+  step('waiting until everything is ready');
   const isForeign = (check: Check): boolean => !simulated && ofComfyUi(check);
   const mend = rebuildWhenAsked(launch, { ...env, NATS_URL: natsUrlOf('gateway') });
   const away = await Promise.all(
-    Object.entries(urls).map(([name, url]) => waitUntilReady(name, url, isForeign, mend, failure.signal)),
+    Object.entries(urls).map(([name, url]) => waitUntilReady(name, url, isForeign, mend, signal)),
   );
   const comfyuiAway = away.flat().map(sentenceOf);
+  signal.throwIfAborted();
+  isUp = true;
   lock.announce(urls.gateway);
   return {
     gateway: urls.gateway,
@@ -149,7 +168,6 @@ async function start(
     logsDir,
     keysDir,
     urls,
-    failure: failure.signal,
     stop,
   };
 }
@@ -171,13 +189,13 @@ function keysFolder(dataDir: string): string {
 }
 
 /** The nats-server that was given, with the login that was given; else an embedded one with a user for each service. */
-async function startNats({ options, undo }: Launch): Promise<NatsUrlOf> {
+async function startNats({ options, undo, step }: Launch): Promise<NatsUrlOf> {
   const natsUrl = given('NATS_URL');
   const logins = path.join(options.dataDir, 'nats-logins');
   // Those of an earlier start are of another server: a command that finds none says so, one with them writes elsewhere.
   rmSync(logins, { recursive: true, force: true });
   if (natsUrl !== undefined) return () => natsUrl;
-  options.onStep('starting nats-server');
+  step('starting nats-server');
   const users = new StackUsers(given('ANIME_STUDIO'), given('COMFYUI_URLS'));
   const nats = await startNatsServer({ dataDir: path.join(options.dataDir, 'nats'), extraConfig: users.configuration });
   undo.push(superviseServer('nats-server', nats, options.onTrouble));
@@ -185,20 +203,20 @@ async function startNats({ options, undo }: Launch): Promise<NatsUrlOf> {
   return (user) => users.urlFor(nats.url, user);
 }
 
-async function startDatabase({ options, undo }: Launch): Promise<string> {
+async function startDatabase({ options, undo, step }: Launch): Promise<string> {
   const databaseUrl = given('DATABASE_URL');
   const login = path.join(options.dataDir, 'database-url');
   rmSync(login, { force: true }); // as the logins of NATS
   if (databaseUrl !== undefined) return databaseUrl;
-  options.onStep('starting PostgreSQL');
+  step('starting PostgreSQL');
   const postgres = await startPostgres({ dataDir: path.join(options.dataDir, 'postgres') });
   undo.push(superviseServer('PostgreSQL', postgres, options.onTrouble));
   writeLogin(login, postgres.url());
   return postgres.url();
 }
 
-async function provision({ options, program }: Launch, natsUrl: string): Promise<void> {
-  options.onStep('preparing the event log');
+async function provision({ step, program }: Launch, natsUrl: string): Promise<void> {
+  step('preparing the event log');
   const child = new StackChild({
     ...program('provision', 'services/cli/dist/main.js', { NATS_URL: natsUrl }, ['provision']),
     onUnexpectedExit: () => undefined, // It ends by itself.
@@ -206,15 +224,11 @@ async function provision({ options, program }: Launch, natsUrl: string): Promise
   if ((await child.ending()) !== 'exit code 0') throw new Error(await child.lastWords());
 }
 
-async function startComfyUi({
-  options,
-  undo,
-  failure,
-  program,
-}: Launch): Promise<{ comfyui: readonly string[]; simulated: boolean }> {
+async function startComfyUi(launch: Launch): Promise<{ comfyui: readonly string[]; simulated: boolean }> {
+  const { options, undo, step, giveUp, program } = launch;
   const servers = given('COMFYUI_URLS');
   if (servers !== undefined) return { comfyui: servers.split(','), simulated: false };
-  options.onStep('starting the ComfyUI simulator (no COMFYUI_URLS given)');
+  step('starting the ComfyUI simulator (no COMFYUI_URLS given)');
   const dataDir = path.join(options.dataDir, 'comfyui-simulator');
   const simulator = new SupervisedProcess({
     optionsFor: (port = '0') =>
@@ -227,25 +241,26 @@ async function startComfyUi({
         '60', // slow enough that a person sees the work go on
       ]),
     firstPort: '0',
-    onGivenUp: (error) => failure.abort(error),
+    giveUp,
   });
   undo.push(() => simulator.stop());
-  return { comfyui: [await simulator.firstUrl()], simulated: true };
+  return { comfyui: [await listening(launch, 'comfyui-simulator', simulator)], simulated: true };
 }
 
 async function startServices(
-  { options, undo, failure, program }: Launch,
+  launch: Launch,
   natsUrlOf: NatsUrlOf,
   env: ChildOptions['env'],
 ): Promise<Record<ServiceName, string>> {
-  options.onStep('starting the six services');
+  const { options, undo, step, giveUp, program } = launch;
+  step('starting the six services');
   const services = SERVICES.map((name) => {
     const optionsFor = (PORT?: string) =>
       program(name, `services/${name}/dist/main.js`, { ...env, NATS_URL: natsUrlOf(name), PORT });
     const service = new SupervisedProcess({
       optionsFor,
       firstPort: options.freePorts ? '0' : undefined,
-      onGivenUp: (error) => failure.abort(explained(error, name, options)),
+      giveUp: (error) => giveUp(explained(error, name, options)),
     });
     return [name, service] as const;
   });
@@ -254,7 +269,9 @@ async function startServices(
   });
   const urls = await Promise.all(
     services.map(async ([name, service]) => {
-      const url = await service.firstUrl().catch((error: Error) => Promise.reject(explained(error, name, options)));
+      const url = await listening(launch, name, service).catch((error: Error) =>
+        Promise.reject(explained(error, name, options)),
+      );
       return [name, url] as const;
     }),
   );
@@ -262,18 +279,40 @@ async function startServices(
 }
 
 /**
+ * Where a process listens.
+ * @throws Error with its last words when it ended before that, Error when it does not come to it; the reason of `signal`
+ */
+async function listening({ signal }: Launch, name: string, supervised: SupervisedProcess): Promise<string> {
+  const limit = AbortSignal.timeout(LISTEN_LIMIT_MS);
+  const inVain = rejectedOn(AbortSignal.any([signal, limit])).catch((reason: unknown) => {
+    throw limit.aborted ? new Error(`${name} did not begin to listen within ${LISTEN_LIMIT_MS / 1_000} s`) : reason;
+  });
+  return await Promise.race([supervised.firstUrl(), inVain]);
+}
+
+/** Rejects with the reason of a signal that aborts. */
+function rejectedOn(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+}
+
+/**
  * Runs the command that the gateway asks for. A person could not: the servers that it needs end with a start that fails.
  * @param env as of the gateway
  */
-function rebuildWhenAsked({ options, undo, program }: Launch, env: ChildOptions['env']): Mend {
+function rebuildWhenAsked({ signal, step, undo, program }: Launch, env: ChildOptions['env']): Mend {
   const rebuild = async (): Promise<void> => {
-    options.onStep('filling the read-models anew from the event log: an older build filled them, or it is another log');
+    step('filling the read-models anew from the event log: an older build filled them, or it is another log');
     const child = new StackChild({
       ...program('rebuild', 'services/gateway/dist/rebuild.js', env),
       onUnexpectedExit: () => undefined, // It ends by itself.
     });
     undo.push(() => child.stop());
-    if ((await child.ending()) !== 'exit code 0') throw new Error(await child.lastWords());
+    if ((await Promise.race([child.ending(), rejectedOn(signal)])) !== 'exit code 0')
+      throw new Error(await child.lastWords());
   };
   return (failing) => (failing.some(({ reason }) => reason?.includes(REBUILD) === true) ? rebuild() : undefined);
 }

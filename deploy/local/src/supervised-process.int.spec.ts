@@ -13,7 +13,7 @@ afterAll(async () => {
 });
 
 /** A process that notes each start, says that it listens, and then does this; what is told of it. */
-function supervise(name: string, then: string) {
+function supervise(name: string, then: string, giveUp = true) {
   const [entry, starts] = [path.join(dir, `${name}.mjs`), path.join(dir, `${name}.starts`)];
   writeFileSync(
     entry,
@@ -36,7 +36,10 @@ function supervise(name: string, then: string) {
       onTrouble: (message) => troubles.push(message),
     }),
     firstPort: undefined,
-    onGivenUp: (error) => ended.push(error),
+    giveUp: (error) => {
+      ended.push(error);
+      return giveUp;
+    },
   });
   supervised.push(each);
   const portsOfStarts = (): string[] => readFileSync(starts, 'utf8').trim().split('\n');
@@ -68,5 +71,17 @@ describe('a process that is supervised', () => {
     expect(error?.message).toMatch(/^gilder ended \(exit code 78\)[^]*GOLD: there is none$/);
     expect(troubles).toEqual([expect.stringContaining('gilder ended (exit code 3)')]);
     expect(portsOfStarts()).toHaveLength(2);
+  });
+
+  it('and ends as its configuration cannot work is started again, but later, while the rest of the studio goes on', async () => {
+    const { troubles, portsOfStarts } = supervise(
+      'binder',
+      `if (nth > 1) setInterval(() => undefined, 1_000);
+      else { console.error('GLUE: there is none'); process.exitCode = 78; }`,
+      false,
+    );
+    await eventually(() => troubles.length > 0, { what: 'its end is told' });
+    expect(troubles).toEqual([expect.stringMatching(/^binder ended \(exit code 78\)[^]*GLUE: there is none$/)]);
+    await eventually(() => portsOfStarts().length === 2, { what: 'it is started again' });
   });
 });

@@ -1,6 +1,8 @@
 import { StackChild, type ChildOptions } from './child-process.js';
 
 const RESTART_DELAY_MS = 1_000;
+/** Until somebody has changed what it needs, e.g. made a key, each start ends the same way. */
+const HOPELESS_RESTART_DELAY_MS = 10_000;
 /** With this a service ends (`EX_CONFIG` of sysexits.h) when a start with the same environment cannot help. */
 const HOPELESS = 'exit code 78';
 
@@ -11,8 +13,11 @@ export interface SupervisedOptions {
   readonly optionsFor: OptionsForPort;
   /** See `OptionsForPort`. */
   readonly firstPort: string | undefined;
-  /** Told once, with its last words, when it ended as its configuration cannot work: it is not started again. */
-  readonly onGivenUp: (error: Error) => void;
+  /**
+   * Told, with its last words, when it ended as its configuration cannot work. True: it is given up. False: others are at
+   * work that must go on, so it is started again, but less often.
+   */
+  readonly giveUp: (error: Error) => boolean;
 }
 
 /** A process of the stack that is started again on its port when it dies after it had begun to listen. */
@@ -53,16 +58,15 @@ export class SupervisedProcess {
     const { name, logFile, onTrouble } = dead.options;
     const ending = await dead.ending();
     if (this.#stopped) return;
-    if (ending === HOPELESS) {
-      this.#options.onGivenUp(new Error(await dead.lastWords()));
-      return;
-    }
-    onTrouble(`${name} ended (${ending}); starting it again. Its log is ${logFile}`);
+    const hopeless = ending === HOPELESS ? await dead.lastWords() : undefined;
+    if (hopeless !== undefined && this.#options.giveUp(new Error(hopeless))) return;
+    onTrouble(hopeless ?? `${name} ended (${ending}); starting it again. Its log is ${logFile}`);
+    const delayMs = hopeless === undefined ? RESTART_DELAY_MS : HOPELESS_RESTART_DELAY_MS;
     this.#restart = setTimeout(() => {
       this.#child = new StackChild({
         ...this.#options.optionsFor(port),
         onUnexpectedExit: (next) => void this.#again(next, port),
       });
-    }, RESTART_DELAY_MS);
+    }, delayMs);
   }
 }

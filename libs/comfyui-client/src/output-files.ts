@@ -8,9 +8,15 @@ export interface ServerFile {
   readonly type: string;
 }
 
+/** The file's path below the folder of its type, as nodes like LoadImage take it for files in input/ (contract §4). */
+export function pathOf({ filename, subfolder }: Pick<ServerFile, 'filename' | 'subfolder'>): string {
+  return subfolder === '' ? filename : `${subfolder}/${filename}`;
+}
+
 /**
  * The files that one node reported, in its order, whatever key they stand under (`images`, `gifs`, `audio`…). Other
- * values (texts, `animated: [true]`) are no files.
+ * values (texts, `animated: [true]`) are no files. A cached run names the files of the run that it repeats, whether or not
+ * they are still there (contract §1.3, 14): only a download says.
  */
 export function filesOf(ended: Pick<EndedPrompt, 'outputs'>, node: string): readonly ServerFile[] {
   return Object.values(ended.outputs[node] ?? {}).flatMap((values) =>

@@ -27,7 +27,7 @@ import { DeadLetterCommands } from './commands/dead-letter-commands.js';
 import { ExecutorCommands } from './commands/executor-commands.js';
 import { JobCommands } from './commands/job-commands.js';
 import { ProjectCommands } from './commands/project-commands.js';
-import { QueueLimits } from './commands/queue-limit.js';
+import { QueueLimits } from './commands/queue-limits.js';
 import { isTemporary, registerTemplate } from './commands/register-template.js';
 import type { GatewayConfig } from './config.js';
 import { consumers } from './consumers.js';

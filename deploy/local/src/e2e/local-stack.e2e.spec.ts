@@ -113,6 +113,16 @@ describe('npm start', () => {
     });
   }, 120_000);
 
+  it('stopped while it starts leaves nothing running, and says that it never was up', async () => {
+    const launcher = start();
+    await eventually(() => launcher.output.includes('starting PostgreSQL'), { what: 'it starts' });
+    launcher.process.kill('SIGTERM');
+    expect(await launcher.exit).toBe(0);
+    expect(launcher.output).toContain('Stopped before the studio was up');
+    expect(launcher.output).not.toContain('The studio is up');
+    expect(await processesOf(dataDir)).toEqual([]);
+  }, 60_000);
+
   it('keeps the passwords of NATS and PostgreSQL to files that only their owner reads, with which commands log in', async () => {
     const launcher = start();
     await launcher.up();

@@ -304,11 +304,6 @@ describe('a trace', () => {
     expect(missing('sum(anime_jobs_open{service="nobody"})')).toEqual(['anime_jobs_open: service="nobody"']);
     expect(missing('anime_jobs_open{colour!="red"}')).toContain('anime_jobs_open: colour');
     expect(missing('sum((rate(anime_jobs_open[5m)')).toEqual([expect.stringMatching(/is no PromQL/)]);
-    const [histogram = ''] = metrics.flatMap(({ kind, name }) => (kind === 'histogram' ? [name] : []));
-    expect(missing(histogram)).toEqual([histogram]);
-    expect(missing(`histogram_quantile(0.9, sum by (service) (rate(${histogram}_bucket[5m])))`)).toEqual([
-      expect.stringMatching(/without le/),
-    ]);
   });
 });
 

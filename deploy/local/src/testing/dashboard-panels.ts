@@ -48,12 +48,10 @@ export async function dashboardQueries(): Promise<readonly PanelQuery[]> {
 /** What a PromQL query asks for and no service showed: a metric, a label of it, or a label's value. */
 export function missingMetrics(query: string, metrics: readonly EmittedMetric[]): readonly string[] {
   const asked = readPromql(query);
-  if (asked === undefined) return [`${query} is no PromQL`];
+  if (asked === undefined) return [`${query} is no PromQL that this test can look up`];
   if (asked.selectors.length === 0) return [`${query} asks for no metric of ours`];
   return [
-    ...asked.quantileGroups
-      .filter((labels) => !labels.includes('le'))
-      .map(() => `${query} makes a quantile without le`),
+    ...asked.emptyQuantiles.map((quantile) => `${quantile} is not made of buckets by le`),
     ...asked.selectors.flatMap((selector) => missingOf(selector, asked.labels, metrics)),
   ];
 }
@@ -70,15 +68,18 @@ function missingOf(
   if (shown.length === 0) return [metric];
   const labels = new Set([...COMMON_LABELS, ...shown.flatMap((each) => each.labels)]);
   if (suffix === '_bucket') labels.add('le');
-  const valuesOf = (label: string): readonly string[] =>
-    label === 'service' ? shown.map(({ service }) => service) : shown.flatMap(({ values }) => values[label] ?? []);
+  const isShown = (each: EmittedMetric): boolean =>
+    matchers.every(({ label, operator, value }) =>
+      (label === 'service' ? [each.service] : (each.values[label] ?? [])).some((one) => isMatch(one, operator, value)),
+    );
   return [
     ...[...grouped, ...matchers.map(({ label }) => label)]
       .filter((label) => !labels.has(label))
       .map((label) => `${metric}: ${label}`),
-    ...matchers
-      .filter(({ label, operator, value }) => !valuesOf(label).some((each) => isMatch(each, operator, value)))
-      .map(({ label, operator, value }) => `${metric}: ${label}${operator}"${value}"`),
+    // One service must show all that is asked for, not one this and another that.
+    ...(shown.some(isShown)
+      ? []
+      : [`${metric}: ${matchers.map(({ label, operator, value }) => `${label}${operator}"${value}"`).join(', ')}`]),
   ];
 }
 

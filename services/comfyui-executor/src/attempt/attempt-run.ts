@@ -197,12 +197,14 @@ export class AttemptRun {
     if (this.#cancelled.signal.aborted) return { kind: 'dropped' };
     this.#posted.add(promptId);
     this.#submitted = true;
+    const expectStatus = socket.expectStatus();
     const submitted = await submitPrompt(client, {
       graph: plan.graph,
       promptId,
       clientId: socket.clientId,
       tags: { anime: { executorId, jobId: this.#assigned.aggregateId, attempt } },
     });
+    if (submitted.kind === 'queued') expectStatus();
     return submitted.kind === 'failed' ? submitted : submitted.kind;
   }
 

@@ -36,7 +36,7 @@ import { jobIdOfKey, requestHashOf, storedRequest, type StoredRequest } from './
 import { eventMeta, type Origin } from './origin.js';
 import type { ProjectCommands, ProjectForJob } from './project-commands.js';
 import { limitsIn, templateIn, withDefaults } from './project-defaults.js';
-import type { QueueLimits } from './queue-limit.js';
+import type { QueueLimits } from './queue-limits.js';
 
 /** What tells that there is a job, and whether it has ended. */
 const TELLING_TYPES: ReadonlySet<string> = new Set(

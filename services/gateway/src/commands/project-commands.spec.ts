@@ -8,7 +8,7 @@ import { readTemplateFolder } from '../templates/template-files.js';
 import { TemplateRegistry } from '../templates/template-registry.js';
 import { JobCommands, type SubmitJob } from './job-commands.js';
 import { FRESH_MS, ProjectCommands } from './project-commands.js';
-import { QueueLimits } from './queue-limit.js';
+import { QueueLimits } from './queue-limits.js';
 
 const WORKFLOWS = fileURLToPath(new URL('../../../../workflows', import.meta.url));
 const NOW = '2026-01-01T00:00:00.000Z';

@@ -8,7 +8,7 @@ import { MemoryLog } from '@anime/event-store/memory';
 import { FileSubjectKeys } from '@anime/sealed-fields';
 import { JobCommands } from '../commands/job-commands.js';
 import { ProjectCommands } from '../commands/project-commands.js';
-import { QueueLimits } from '../commands/queue-limit.js';
+import { QueueLimits } from '../commands/queue-limits.js';
 import { registerTemplate } from '../commands/register-template.js';
 import type { JobEnd } from '../domain/job/job.state.js';
 import { readTemplateFolder, type TemplateFile } from '../templates/template-files.js';

@@ -1,6 +1,7 @@
 import type { FailureClass } from '@anime/contracts';
 import { decideJob, type JobCommand } from '../domain/job/job.decide.js';
 import { evolveJob } from '../domain/job/job.evolve.js';
+import type { DeclineReason } from '../domain/job/next-try.js';
 import { NO_JOB, type JobEvent, type JobState } from '../domain/job/job.state.js';
 import { SAMPLE_GRAPH, SAMPLE_MANIFEST, SHA } from './sample-template.js';
 
@@ -22,7 +23,10 @@ export const OUTPUT = {
 /** @param maxAttempts that the job is accepted with */
 export const acceptWith = (maxAttempts: number): JobCommand => ({
   kind: 'AcceptJob',
-  compiled: { manifest: SAMPLE_MANIFEST, graph: SAMPLE_GRAPH, graphHash: SHA },
+  compiled: {
+    manifest: SAMPLE_MANIFEST,
+    variants: [{ name: 'normal', graph: SAMPLE_GRAPH, graphHash: SHA, vramGb: SAMPLE_MANIFEST.vramGb }],
+  },
   maxAttempts,
 });
 export const ACCEPT = acceptWith(3);
@@ -30,6 +34,7 @@ export const assignAt = (now: string): JobCommand => ({
   kind: 'AssignJob',
   executorId: EXECUTOR,
   promptId: PROMPT,
+  demand: { variant: 'normal', vramGb: SAMPLE_MANIFEST.vramGb },
   now,
 });
 
@@ -87,6 +92,16 @@ export const attemptFailed = (attempt: number, failureClass: FailureClass) =>
     message: 'gone',
     evidence: {},
   });
+export const declined = (attempt: number, reason: DeclineReason) =>
+  event('job.declined', {
+    attempt,
+    executorId: EXECUTOR,
+    promptId: PROMPT,
+    reason,
+    message: `declined: ${reason}`,
+    evidence: {},
+  });
+export const retryRequested = () => event('job.retry-requested', { reason: null });
 export const scored = (attempt: number) =>
   event('job.scored', {
     attempt,

@@ -2,6 +2,7 @@ import {
   ExecutorRegisteredV1,
   JobAssignedV2,
   JobAttemptFailedV2,
+  JobDeclinedV1,
   JobExecutedV2,
   JobOrganisedV1,
   JobRequestedV3,
@@ -9,6 +10,8 @@ import {
   WorkflowRegisteredV2,
   type EventContract,
   type EventData,
+  type FailureClass,
+  type ProjectOfJob,
 } from '@anime/contracts';
 import {
   promptIdOf,
@@ -86,17 +89,21 @@ export class Studio {
     });
   }
 
-  async request(parameters: Record<string, string> = { prompt: 'x' }): Promise<string> {
+  async request(
+    parameters: Record<string, string> = { prompt: 'x' },
+    version = 1,
+    project: ProjectOfJob | null = null,
+  ): Promise<string> {
     const jobId = uuidv7();
     await this.append(JobRequestedV3, jobId, {
       type: 'image',
-      template: { id: 'text-to-image', version: 1 },
+      template: { id: 'text-to-image', version },
       parameters,
       seed: 1,
       seedSource: 'given',
       inputs: [],
       limits: {},
-      project: null,
+      project,
     });
     return jobId;
   }
@@ -202,7 +209,32 @@ export class Studio {
     await this.append(JobOrganisedV1, jobId, { attempt, files: [file] });
   }
 
-  async failAttempt(jobId: string, failureClass: 'transient' | 'cancelled'): Promise<void> {
+  /** @param vramGb of its GPU */
+  async register(executorId: string, name: string, vramGb: number): Promise<void> {
+    const devices = [{ name: 'cuda:0', vramBytes: vramGb * 1e9 }];
+    await this.append(ExecutorRegisteredV1, executorId, { name, comfyuiVersion: '1', simulator: true, devices });
+  }
+
+  async decline(jobId: string, reason: EventData<typeof JobDeclinedV1>['reason']): Promise<void> {
+    const { attempt, executorId, promptId } = await this.assignment(jobId);
+    await this.append(JobDeclinedV1, jobId, {
+      attempt,
+      executorId,
+      promptId,
+      reason,
+      message: `declined: ${reason}`,
+      evidence: {},
+    });
+  }
+
+  /** Lets time pass, which is all that a retry waits for. */
+  async pass(seconds: number): Promise<void> {
+    this.now = new Date(this.now.getTime() + seconds * 1_000);
+    await this.process.decide();
+    await this.settle();
+  }
+
+  async failAttempt(jobId: string, failureClass: FailureClass): Promise<void> {
     const { attempt, executorId, promptId } = await this.assignment(jobId);
     const evidence = {};
     await this.append(JobAttemptFailedV2, jobId, {

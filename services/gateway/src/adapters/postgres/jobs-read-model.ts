@@ -13,7 +13,7 @@ import {
   JOBS,
   WORKFLOWS,
 } from '../../projections/jobs/tables.js';
-import type { WaitingCount } from '../../commands/queue-limit.js';
+import type { WaitingCount } from '../../commands/waiting-counter.js';
 import { decodeCursor, encodeCursor, TimeCursor } from './cursor.js';
 import { jobDetail, jobEvent, jobSummary, type JobDetail, type JobRows } from './job-views.js';
 

@@ -18,11 +18,16 @@ import { nextAssignment, stageOf, trialsOf, type Assignment, type JobState } fro
 import { nextTry, type Candidate, type Variant } from './next-try.js';
 import { retryDelayMs } from './retry-policy.js';
 
-/** A template as the shell hands it in: its graph already bound to the job's parameters, and hashed. */
+/** A template as the shell hands it in: each of its graphs already bound to the job's parameters, and hashed. */
 export interface CompiledTemplate {
   readonly manifest: TemplateManifest;
-  readonly graph: ApiGraph;
-  readonly graphHash: string;
+  /** `normal` is the first. */
+  readonly variants: readonly {
+    readonly name: Variant;
+    readonly graph: ApiGraph;
+    readonly graphHash: string;
+    readonly vramGb: number;
+  }[];
 }
 
 /** Which variant of a job is to run, and how much GPU memory that needs, in GB. */
@@ -104,7 +109,7 @@ export function decideJob(command: JobCommand, job: JobState): Decision<EventCon
   }
 }
 
-function accept({ manifest, graph, graphHash }: CompiledTemplate, maxAttempts: number, job: JobState): Decision {
+function accept({ manifest, variants }: CompiledTemplate, maxAttempts: number, job: JobState): Decision {
   const requested = job.requested;
   if (requested === undefined) return NOTHING;
   return decided(JobAcceptedV3, {
@@ -113,7 +118,7 @@ function accept({ manifest, graph, graphHash }: CompiledTemplate, maxAttempts: n
     parameters: requested.parameters,
     seed: requested.seed,
     project: requested.project,
-    variants: [{ name: 'normal', graph: { inline: graph }, graphHash, vramGb: manifest.vramGb }],
+    variants: variants.map((variant) => ({ ...variant, graph: { inline: variant.graph } })),
     outputs: manifest.outputs,
     progress: manifest.progress,
     metricSet: 'classical',

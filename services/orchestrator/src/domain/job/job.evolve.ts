@@ -41,7 +41,7 @@ export function evolveJob(job: JobState, event: JobEvent): JobState {
       return withFact(job, event.data.attempt, { started: true });
     case 'job.declined': {
       const { attempt, reason, message } = event.data;
-      return withFact(job, attempt, { declined: { reason, message } });
+      return withFact(job, attempt, { declined: { reason, message, position: event.position } });
     }
     case 'job.executed':
       return withFact(job, event.data.attempt, { executedAt: event.time });

@@ -55,7 +55,7 @@ export interface AttemptFacts {
   readonly started?: true;
   readonly executedAt?: string;
   readonly failure?: { readonly class: FailureClass; readonly message: string };
-  readonly declined?: { readonly reason: DeclineReason; readonly message: string };
+  readonly declined?: { readonly reason: DeclineReason; readonly message: string; readonly position: number };
   readonly scorerBuild?: string;
   readonly organised?: true;
   readonly organiseFailure?: { readonly code: string; readonly message: string };

@@ -69,11 +69,16 @@ export class LearnedMemory {
 
 /** What of a job decides over the memory that it needs. */
 export function footprintOf(
-  { template, parameters }: { readonly template: { readonly id: string; readonly version: number }; readonly parameters: Parameters },
+  {
+    template,
+    parameters,
+  }: { readonly template: { readonly id: string; readonly version: number }; readonly parameters: Parameters },
   variant: Variant,
 ): Footprint {
   const deciding = Object.entries(parameters).filter(([name]) => DECIDES_OVER_MEMORY.test(name));
-  const size = deciding.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${name}=${String(value).slice(0, 100)}`);
+  const size = deciding
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}=${String(value).slice(0, 100)}`);
   return { graph: `${template.id}@${template.version}/${variant}`, size: size.join(' ') };
 }
 

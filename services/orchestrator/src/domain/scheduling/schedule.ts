@@ -65,8 +65,7 @@ export function schedule(
 /** The executors that the job may go to, busy ones too: those to avoid only when there are no others. */
 function suitable(job: QueuedJob, executors: readonly ExecutorLoad[]): readonly ExecutorLoad[] {
   const able = executors.filter(
-    ({ executorId, vramBytes }) =>
-      !job.refusedBy.has(executorId) && (vramBytes === null || vramBytes >= job.vramBytes),
+    ({ executorId, vramBytes }) => !job.refusedBy.has(executorId) && (vramBytes === null || vramBytes >= job.vramBytes),
   );
   const preferred = able.filter(({ executorId }) => !job.avoid.includes(executorId));
   return preferred.length > 0 ? preferred : able;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { QueueLimits } from './queue-limit.js';
+import { QueueLimits } from './queue-limits.js';
 
 /**
  * The limit of a project over a log of its own: `append` makes the next event of the log a job that waits, or one that no
@@ -49,6 +49,7 @@ function limitOver({ limit: most = 3, waiting = 0, pause = (): Promise<void> => 
     append,
     hold,
     show: (position = end) => void (shown = Math.max(shown, Math.min(position, end))),
+    setBack: (position: number) => void (shown = position),
     shown: () => shown,
     waiting: () => sum(log),
     beAway: (value: boolean) => void (away = value),
@@ -206,6 +207,47 @@ describe('the limit of waiting jobs', () => {
     await Promise.all([slow, third]);
     expect(await failed).toMatchObject({ message: 'the log is away' });
     await expect(admit()).rejects.toMatchObject(FULL);
+  });
+
+  it('counts on the jobs that a read-model knew before a crash of PostgreSQL set it back', async () => {
+    const { admit, show, setBack, pass } = limitOver();
+    for (let n = 0; n < 3; n += 1) await admit();
+    show();
+    await expect(admit()).rejects.toMatchObject(FULL);
+    setBack(0);
+    pass(1_000);
+    await expect(admit()).rejects.toMatchObject(FULL);
+  });
+
+  it('counts anew before it admits a job that waited long for others, which were not stored', async () => {
+    const { store, admit, append, show, pass } = limitOver({ limit: 2 });
+    const { promise: failing, reject } = Promise.withResolvers<never>();
+    const stores = [store(() => failing), store(() => failing)];
+    await new Promise(setImmediate);
+    const third = admit();
+    await new Promise(setImmediate);
+    append(1);
+    append(1);
+    show();
+    pass(5_000);
+    reject(new Error('the log is away'));
+    await Promise.allSettled(stores);
+    await expect(third).rejects.toMatchObject(FULL);
+  });
+
+  it('asks a PostgreSQL that hangs one question for all projects', async () => {
+    let asked = 0;
+    const answer = Promise.withResolvers<{ count: number; position: number }>();
+    const countWaiting = () => ((asked += 1), answer.promise);
+    const limits = new QueueLimits({ limit: 1_000, countWaiting, clock: () => 0 });
+    const films = Array.from({ length: 13 }, (_, n) => ({
+      id: `${n}`,
+      slug: `film-${n}`,
+      settings: { waitingLimit: 1 },
+    }));
+    await Promise.all(films.map((film) => limits.admit(film, async () => ({ position: 1 }))));
+    expect(asked).toBe(1);
+    answer.resolve({ count: 0, position: 0 });
   });
 
   it('no longer counts a job that the read-model has not come to for a minute', async () => {
