@@ -7,7 +7,8 @@ import { NodeExecutionError } from './node-errors.js';
 import type { NodeBehaviour, NodeContext } from './node-kind.js';
 import { anyInput, booleanInput, linkedInput, numberInput } from './values.js';
 
-const TICK_MS = 100;
+/** A little more than the shortest time between two ticks that are sent. */
+const TICK_MS = 102;
 
 /** ComfyUI's own nodes for tests of its executor, as far as the recordings use them. */
 export const TESTING_PACK: Readonly<Record<string, NodeBehaviour>> = {
@@ -124,15 +125,18 @@ export const TESTING_PACK: Readonly<Record<string, NodeBehaviour>> = {
   },
 };
 
-/** Ticks ten times a second until the time is over. */
+/** Ticks about ten times a second. How often depends on the time asked for alone, not on how late the timers come. */
 async function sleep(seconds: number, context: NodeContext): Promise<void> {
   const start = performance.now();
-  for (;;) {
-    const elapsed = Math.min(seconds, (performance.now() - start) / 1000);
-    await context.progress(elapsed, seconds);
-    if (elapsed >= seconds) return;
-    await delay(Math.min(TICK_MS, (seconds - elapsed) * 1000));
+  const elapsed = (): number => performance.now() - start;
+  const ticks = Math.ceil((seconds * 1000) / TICK_MS);
+  await context.progress(Math.min(seconds, elapsed() / 1000), seconds);
+  for (let tick = 1; tick < ticks; tick += 1) {
+    await delay(TICK_MS);
+    await context.progress(Math.min(elapsed() / 1000, (seconds * tick) / ticks), seconds);
   }
+  await delay(Math.max(0, seconds * 1000 - elapsed()));
+  await context.progress(seconds, seconds);
 }
 
 /** A number as Python shows a float. */
