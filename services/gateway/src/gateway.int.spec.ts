@@ -357,7 +357,7 @@ describe('the system', () => {
   it('lists garbage on an event subject by its position', async () => {
     const { jobId } = await submit();
     const position = await putGarbage(jobId);
-    await gateway.send('GET', `/api/anime/jobs/${jobId}?after=${position}`);
+    await unwrap(gateway.client.GET('/api/anime/void-messages', { params: { query: { after: position } } }));
     const { voids } = (await unwrap(gateway.client.GET('/api/anime/system'))).readModel;
     expect(voids?.void).toBe(voids?.recent.length);
     const listed = { position, kind: 'void', subject: `anime.job.${jobId}.gateway` };
