@@ -1,5 +1,5 @@
 export type { Counters } from './counters.js';
-export type { Faults, LatencySpikes, LostEvents, NodeFailure, TornFiles } from './faults.js';
+export { parseFaults, type Faults, type LatencySpikes, type LostEvents, type NodeFailure, type TornFiles } from './faults.js';
 export type { Gpu, GpuMemory } from './gpu.js';
 export { readPngText } from './png-text.js';
 export {

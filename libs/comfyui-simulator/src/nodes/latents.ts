@@ -1,7 +1,7 @@
 import { crop } from '../picture/raster.js';
 import { mapped, resized } from './batches.js';
 import { compute } from './behaviours.js';
-import type { NodeBehaviour, NodeContext } from './node-kind.js';
+import type { NodeBehaviour, NodeContext, NodeResult } from './node-kind.js';
 import { type ImageBatch, type Latent, type LatentScale, linkedInput, type NodeInputs, numberInput } from './values.js';
 import { kernelOf } from './images.js';
 
@@ -22,25 +22,32 @@ export const LATENTS: Readonly<Record<string, NodeBehaviour>> = {
     return [{ ...latent, ...size, ...(content === undefined ? {} : { content: resized(content, size, kernel) }) }];
   }),
 
-  VAEEncode: {
-    async execute(inputs, { gpu }) {
-      const { file, scale } = linkedInput(inputs, 'vae', 'VAE');
-      const all = croppedForVae(linkedInput(inputs, 'pixels', 'IMAGE'), scale.spatial);
-      // A video latent holds a first frame and groups of frames; what does not fill a group is cut off.
-      const content = { ...all, count: framesOf(all.count, scale) };
-      const { width, height, count } = content;
-      await gpu.run('encode', [file], width * height * count, () => undefined);
-      return { outputs: [{ type: 'LATENT', width, height, count, scale, content }] };
-    },
-  },
+  VAEEncode: { execute: (inputs, context) => encode(inputs, context, Number.POSITIVE_INFINITY) },
+  /** Needs memory for one tile only. */
+  VAEEncodeTiled: { execute: (inputs, context) => encode(inputs, context, tileOf(inputs)) },
 
   VAEDecode: { execute: (inputs, context) => decode(inputs, context, Number.POSITIVE_INFINITY) },
   /** Needs memory for one tile only. */
   VAEDecodeTiled: {
-    execute: (inputs, context) =>
-      decode(inputs, context, numberInput(inputs, 'tile_size') ** 2 * numberInput(inputs, 'temporal_size')),
+    execute: (inputs, context) => decode(inputs, context, tileOf(inputs)),
   },
 };
+
+/** The pixels of one tile. */
+function tileOf(inputs: NodeInputs): number {
+  return numberInput(inputs, 'tile_size') ** 2 * numberInput(inputs, 'temporal_size');
+}
+
+/** @param tile pixels that are encoded at a time */
+async function encode(inputs: NodeInputs, { gpu }: NodeContext, tile: number): Promise<NodeResult> {
+  const { file, scale } = linkedInput(inputs, 'vae', 'VAE');
+  const all = croppedForVae(linkedInput(inputs, 'pixels', 'IMAGE'), scale.spatial);
+  // A video latent holds a first frame and groups of frames; what does not fill a group is cut off.
+  const content = { ...all, count: framesOf(all.count, scale) };
+  const { width, height, count } = content;
+  await gpu.run('encode', [file], Math.min(tile, width * height * count), () => undefined);
+  return { outputs: [{ type: 'LATENT', width, height, count, scale, content }] };
+}
 
 /** An empty latent of the node's width, height, length and batch size; odd sizes are rounded down as in ComfyUI. */
 export function emptyLatent(inputs: NodeInputs, scale: LatentScale): Latent {
