@@ -71,6 +71,7 @@ export class ExecutorLife implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#drain.signal.aborted) return;
     this.#drain.abort();
     await this.executor.stop();
   }
