@@ -43,9 +43,12 @@ describe('garbage on a job’s subjects', () => {
     const jobId = await jobs.accept();
     const assigned = await jobs.assign(jobId);
     await garbageOn(jobId, 'comfyui-executor');
-    expect(await journal.claim(assigned, CLAIM)).toEqual({ kind: 'claim' });
+    expect(await journal.claim(assigned, { claim: CLAIM, environment: null })).toEqual({ kind: 'claim' });
     await garbageOn(jobId, 'comfyui-executor');
-    expect(await journal.claim(assigned, randomUUID())).toEqual({ kind: 'adopt', claim: CLAIM });
+    expect(await journal.claim(assigned, { claim: randomUUID(), environment: null })).toEqual({
+      kind: 'adopt',
+      claim: CLAIM,
+    });
     expect(await eventsOf(log, JobStartedV2, jobId)).toHaveLength(1);
   });
 
@@ -58,7 +61,7 @@ describe('garbage on a job’s subjects', () => {
       if (garbage-- > 0) await garbageOn(jobId, 'comfyui-executor');
       return append(event, options);
     };
-    expect(await journal.claim(assigned, CLAIM)).toEqual({ kind: 'claim' });
+    expect(await journal.claim(assigned, { claim: CLAIM, environment: null })).toEqual({ kind: 'claim' });
     expect(await eventsOf(log, JobStartedV2, jobId)).toMatchObject([{ data: { claim: CLAIM } }]);
   });
 });
@@ -85,7 +88,7 @@ describe('a fact of a newer version than this build knows', () => {
       await log.append(newerEvent(contract, jobId));
       await garbageOn(jobId, 'comfyui-executor');
       await expect(journal.claimable(assigned)).rejects.toMatchObject(NEWER);
-      await expect(journal.claim(assigned, CLAIM)).rejects.toMatchObject(NEWER);
+      await expect(journal.claim(assigned, { claim: CLAIM, environment: null })).rejects.toMatchObject(NEWER);
       await expect(journal.hasEnded(jobId, 1)).rejects.toMatchObject(NEWER);
       expect(await journal.isAbandoned(jobId, 1, jobs.executorId)).toBe(false);
       expect(await eventsOf(log, JobStartedV2, jobId)).toEqual([]);
@@ -97,6 +100,6 @@ describe('a fact of a newer version than this build knows', () => {
     const assigned = await jobs.assign(jobId);
     await log.append(newerEvent(JobScoredV1, jobId));
     await garbageOn(jobId, 'comfyui-executor');
-    expect(await journal.claim(assigned, CLAIM)).toEqual({ kind: 'claim' });
+    expect(await journal.claim(assigned, { claim: CLAIM, environment: null })).toEqual({ kind: 'claim' });
   });
 });

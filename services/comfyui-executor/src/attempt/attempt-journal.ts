@@ -107,12 +107,17 @@ export class AttemptJournal {
   /**
    * Appends `job.started` unless somebody has claimed the attempt. The expectation covers exactly the facts that were
    * read, so of two processes only one claim is stored.
+   * @param by the process that claims, and the environment that its server is in; null when that is not known
    * @param seen what `claimable` said: when nothing was recorded since, nothing is read again
    * @returns `claim`: ours is stored and we alone may POST; otherwise what stands in the log
    * @throws ProblemError `newer-contract` when a newer build has recorded something: it may have POSTed this very attempt;
    *   `append-conflict` after the last try, and what else an append throws
    */
-  async claim(assigned: Assigned, claim: string, seen?: Claimable): Promise<ClaimDecision> {
+  async claim(
+    assigned: Assigned,
+    { claim, environment }: { readonly claim: string; readonly environment: string | null },
+    seen?: Claimable,
+  ): Promise<ClaimDecision> {
     const { attempt, executorId, promptId } = assigned.data;
     let known = seen;
     for (let tries = 1; ; tries += 1) {
@@ -126,7 +131,7 @@ export class AttemptJournal {
           JobStartedV2,
           assigned,
           deriveId(assigned.id, 'started', claim),
-          { attempt, executorId, promptId, claim, environment: null },
+          { attempt, executorId, promptId, claim, environment },
           lastPosition,
         );
         return { kind: 'claim' };

@@ -8,14 +8,26 @@ import {
   type ComfySocket,
   type EndedPrompt,
 } from '@anime/comfyui-client';
-import { ApiGraph, type EventData, type FailureClass, type JobExecutedV2, type Progress } from '@anime/contracts';
+import {
+  ApiGraph,
+  type EventData,
+  type FailureClass,
+  type JobExecutedV2,
+  type Preview,
+  type Progress,
+} from '@anime/contracts';
 import { loadBody } from '@anime/event-store';
 import { isProblem } from '@anime/problem-details';
 import { graphHash, withSavePrefixes } from '@anime/workflow-engine';
 import { failure, failureOfException, type Failure } from '../domain/attempt/failure.js';
+import type { NodeDurations } from '../domain/attempt/node-durations.js';
+import { progressWeights } from '../domain/attempt/progress-weights.js';
 import { isFullyCached, wantedFiles } from '../domain/attempt/wanted-outputs.js';
+import type { EnvironmentWatch } from '../environment/environment-watch.js';
+import type { ModelHashes } from '../environment/model-hashes.js';
 import type { Accepted, Assigned, AttemptJournal, Claimable } from './attempt-journal.js';
 import { fetchOutputs } from './fetch-outputs.js';
+import { PreviewPublisher } from './preview-publisher.js';
 import { ProgressPublisher } from './progress-publisher.js';
 import { PromptFollower, type Followed } from './prompt-follower.js';
 import type { Slots } from './slots.js';
@@ -42,6 +54,14 @@ export interface AttemptRunnerOptions {
   readonly slots: Slots;
   readonly publish: (progress: Progress) => void;
   readonly observer?: AttemptObserver | undefined;
+  /** Knows in what environment attempts run; without it they name none. */
+  readonly environment?: Pick<EnvironmentWatch, 'current' | 'expectNumber' | 'restarted'> | undefined;
+  /** What this server's nodes took in earlier attempts; progress is weighed by it. */
+  readonly durations?: NodeDurations | undefined;
+  /** Content of model files by name; null where it is not known. `prepare` begins with those that will be asked for. */
+  readonly modelHashes?: Pick<ModelHashes, 'of' | 'prepare'> | undefined;
+  /** Sends pictures of the running prompt to its viewers; without it none are asked for. */
+  readonly publishPreview?: ((preview: Preview) => void) | undefined;
 }
 
 /** How a run ended: a fact to record, or nothing, because somebody else answers for the attempt. */
@@ -156,17 +176,21 @@ export class AttemptRun {
       // The job may be on its next attempt by now.
       if (!this.#cancelled.signal.aborted) this.#options.publish(progress);
     };
-    const progress = new ProgressPublisher({ jobId, attempt, graph, weights: accepted.progress, resumed, publish });
+    const { durations } = this.#options;
+    const weights = progressWeights(graph, accepted.progress, durations);
+    const progress = new ProgressPublisher({ jobId, attempt, graph, weights, resumed, publish, durations });
     return { accepted, graph, graphHash: hash, progress };
   }
 
   async #runOnServer(plan: Plan, submit: () => Promise<Posted>): Promise<End> {
     const { client, socket, journal } = this.#options;
+    using previews = this.#previews();
     using follower = new PromptFollower({
       client,
       socket,
       promptId: this.#assigned.data.promptId,
       onMessage: (message) => plan.progress.onMessage(message),
+      onPreview: previews?.onPreview,
       onLook: (look) =>
         plan.progress.enter(look.state === 'pending' || look.state === 'absent' ? 'waiting' : 'running'),
     });
@@ -182,29 +206,46 @@ export class AttemptRun {
     return await this.#endOf(followed, plan);
   }
 
+  #previews(): PreviewPublisher | undefined {
+    const { publishPreview: publish } = this.#options;
+    if (publish === undefined) return undefined;
+    const { aggregateId: jobId, data } = this.#assigned;
+    return new PreviewPublisher({ jobId, attempt: data.attempt, publish, signal: this.#cancelled.signal });
+  }
+
   /** @param atOnce true when nothing was waited for since the order was found to be current */
   async #claimAndSubmit(plan: Plan, claimable: Claimable, atOnce: boolean): Promise<Posted> {
     const { client, socket, journal, claim } = this.#options;
     const { attempt, executorId, promptId } = this.#assigned.data;
     await socket.ready(SOCKET_PATIENCE_MS);
+    const asked = performance.now();
+    const environment = await this.#options.environment?.current(
+      AbortSignal.any([this.#signal, this.#cancelled.signal]),
+    );
+    const waited = performance.now() - asked > MOMENT_MS;
     // Time has passed in the line for a slot: the order may have been taken back.
-    if (!atOnce && !(await journal.isCurrent(this.#assigned))) return { kind: 'dropped' };
+    if ((!atOnce || waited) && !(await journal.isCurrent(this.#assigned))) return { kind: 'dropped' };
     if (this.#cancelled.signal.aborted) return { kind: 'dropped' };
     if (this.#signal.aborted) return { kind: 'left' };
-    const decision = await journal.claim(this.#assigned, claim, claimable);
+    const decision = await journal.claim(this.#assigned, { claim, environment: environment ?? null }, claimable);
     if (decision.kind === 'over') return { kind: 'dropped' };
     if (decision.kind === 'adopt' || this.#posted.has(promptId)) return 'uncertain';
     if (this.#cancelled.signal.aborted) return { kind: 'dropped' };
     this.#posted.add(promptId);
     this.#submitted = true;
     const expectStatus = socket.expectStatus();
+    const expectNumber = this.#options.environment?.expectNumber();
     const submitted = await submitPrompt(client, {
       graph: plan.graph,
       promptId,
       clientId: socket.clientId,
       tags: { anime: { executorId, jobId: this.#assigned.aggregateId, attempt } },
+      previews: this.#options.publishPreview === undefined ? 'none' : 'latent2rgb',
     });
-    if (submitted.kind === 'queued') expectStatus();
+    if (submitted.kind === 'queued') {
+      expectStatus();
+      expectNumber?.(submitted.number);
+    }
     return submitted.kind === 'failed' ? submitted : submitted.kind;
   }
 
@@ -212,6 +253,7 @@ export class AttemptRun {
     if (followed === undefined) return { kind: 'left' };
     if (followed.kind === 'stopped') return { kind: 'dropped' };
     if (followed.kind === 'vanished') {
+      this.#options.environment?.restarted('it has forgotten a prompt');
       const message =
         'The server knows the prompt neither in its queue nor in its history: it was deleted, or the server restarted';
       return { kind: 'failed', failure: failure('transient', 'vanished', message) };

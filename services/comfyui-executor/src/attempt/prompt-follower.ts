@@ -1,4 +1,11 @@
-import type { ComfyClient, ComfySocket, EndedPrompt, PromptLook, PromptMessage } from '@anime/comfyui-client';
+import type {
+  ComfyClient,
+  ComfySocket,
+  EndedPrompt,
+  OnPreview,
+  PromptLook,
+  PromptMessage,
+} from '@anime/comfyui-client';
 import { isProblem } from '@anime/problem-details';
 import { afterLook, hasVanished, type AbsentSince } from '../domain/attempt/vanishing.js';
 import { Wake } from './wake.js';
@@ -21,6 +28,8 @@ export interface PromptFollowerOptions {
   readonly promptId: string;
   readonly onMessage: (message: PromptMessage) => void;
   readonly onLook: (look: PromptLook) => void;
+  /** Given the newest picture of the prompt whenever the last one has been dealt with. */
+  readonly onPreview?: OnPreview | undefined;
 }
 
 /**
@@ -37,10 +46,15 @@ export class PromptFollower implements Disposable {
 
   constructor(options: PromptFollowerOptions) {
     this.#options = options;
-    this.#unfollow = options.socket.follow(options.promptId, (hint) => {
-      if (hint.kind === 'message') this.#onMessage(hint.message);
-      else this.#wake.call();
-    });
+    const { socket, promptId, onPreview } = options;
+    this.#unfollow = socket.follow(
+      promptId,
+      (hint) => {
+        if (hint.kind === 'message') this.#onMessage(hint.message);
+        else this.#wake.call();
+      },
+      onPreview === undefined ? {} : { onPreview },
+    );
   }
 
   /** From now on the prompt is stopped wherever it is found. */

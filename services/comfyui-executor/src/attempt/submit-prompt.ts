@@ -1,11 +1,18 @@
-import { UnexpectedAnswerError, type ComfyClient, type NodeErrors, type PromptRefusal } from '@anime/comfyui-client';
+import {
+  UnexpectedAnswerError,
+  type ComfyClient,
+  type NodeErrors,
+  type PreviewMethod,
+  type PromptRefusal,
+} from '@anime/comfyui-client';
 import type { ApiGraph } from '@anime/contracts';
 import { isProblem } from '@anime/problem-details';
 import { failure, responseEvidence, type Failure } from '../domain/attempt/failure.js';
 import { failureOfRefusal, missingModelOf, missingNodeOf, type RefusedPrompt } from '../domain/attempt/refusal.js';
 
 export type Submitted =
-  | { readonly kind: 'queued' }
+  /** `number` is its place in the server's count. */
+  | { readonly kind: 'queued'; readonly number: number | null }
   /** Nobody can say whether the server took it: look for it, never POST again. */
   | { readonly kind: 'uncertain' }
   | { readonly kind: 'failed'; readonly failure: Failure };
@@ -15,6 +22,7 @@ export interface Submission {
   readonly promptId: string;
   readonly clientId: string;
   readonly tags: Readonly<Record<string, unknown>>;
+  readonly previews?: PreviewMethod;
 }
 
 /** POSTs a prompt once and tells what came of it. */
@@ -23,7 +31,7 @@ export async function submitPrompt(client: ComfyClient, submission: Submission):
     const result = await client.submit(submission);
     switch (result.kind) {
       case 'queued':
-        return { kind: 'queued' };
+        return { kind: 'queued', number: result.number };
       case 'partly-refused':
         // It was queued without the outputs that failed; without them the job is worth nothing.
         await client.cancel(submission.promptId);

@@ -1,6 +1,13 @@
 import type { BlobStore } from '@anime/blob-store';
 import { ComfyClient, ComfySocket, type QueuedPrompt } from '@anime/comfyui-client';
-import { ExecutorHeartbeatV1, Uuid, type ExecutorHeartbeat, type Progress } from '@anime/contracts';
+import {
+  ExecutorHeartbeatV1,
+  PreviewV1,
+  Uuid,
+  type ExecutorHeartbeat,
+  type Preview,
+  type Progress,
+} from '@anime/contracts';
 import { executorIdOf, LEASE_TTL_MS, LEASES_BUCKET, type JetStreamLog } from '@anime/event-store';
 import { KvLease, publishLive, publishProgress } from '@anime/messaging';
 import { isProblem, messageOf } from '@anime/problem-details';
@@ -11,7 +18,12 @@ import type { AttemptObserver } from '../attempt/attempt-run.js';
 import { AttemptRunner } from '../attempt/attempt-runner.js';
 import { Slots } from '../attempt/slots.js';
 import type { ComfyServer } from '../config.js';
-import { registerExecutor } from './register-executor.js';
+import { NodeDurations } from '../domain/attempt/node-durations.js';
+import { EnvironmentWatch } from '../environment/environment-watch.js';
+import type { ModelHashes } from '../environment/model-hashes.js';
+import { readEnvironment } from '../environment/read-environment.js';
+import { recordEnvironment } from '../environment/record-environment.js';
+import { registerAnew, registerExecutor } from './register-executor.js';
 import { ServerWatch } from './server-watch.js';
 
 export interface ExecutorOptions {
@@ -23,6 +35,10 @@ export interface ExecutorOptions {
   readonly claim: string;
   readonly logger: Logger;
   readonly observer?: AttemptObserver;
+  /** Whether viewers get pictures while a job runs. Default false. */
+  readonly previews?: boolean;
+  /** Of the models folder of this server; without it, no content of a model is known. */
+  readonly models?: ModelHashes | undefined;
 }
 
 /** One running and one waiting prompt: the server is never idle, and loses little when it restarts. */
@@ -42,6 +58,7 @@ export class Executor {
   readonly #client: ComfyClient;
   readonly #socket: ComfySocket;
   readonly #watch: ServerWatch;
+  readonly #environment: EnvironmentWatch;
   readonly #lease: KvLease;
   readonly #leaving = new AbortController();
   #heartbeat: NodeJS.Timeout | undefined;
@@ -69,7 +86,13 @@ export class Executor {
       this.#client,
       (queued) => this.#onAnswer(queued),
       (error) => this.#note(error),
+      () => this.#environment.away(),
     );
+    this.#environment = new EnvironmentWatch({
+      read: () => this.#readEnvironment(),
+      onError: (error) => this.#note(error),
+      onRestart: (how) => logger.info({ executor: this.name, how }, 'the server may have been restarted'),
+    });
     this.runner = new AttemptRunner({
       claim,
       client: this.#client,
@@ -79,6 +102,10 @@ export class Executor {
       slots: new Slots(PROMPTS_PER_SERVER),
       publish: (progress) => this.#publish(progress),
       observer: options.observer,
+      environment: this.#environment,
+      durations: new NodeDurations(),
+      modelHashes: options.models,
+      publishPreview: options.previews === true ? (preview) => this.#publishPreview(preview) : undefined,
     });
   }
 
@@ -142,6 +169,7 @@ export class Executor {
   async #onAnswer(queued: readonly QueuedPrompt[]): Promise<void> {
     if (!this.holds) return;
     if (!this.#registered) await this.#register();
+    this.#environment.answered();
     await this.#sweep(queued);
   }
 
@@ -156,6 +184,24 @@ export class Executor {
       this.#fault = messageOf(error);
       throw error;
     }
+  }
+
+  /** Reads what runs on the server, and has it in the log before an attempt names it. @returns the environment's name */
+  async #readEnvironment(): Promise<string> {
+    const { log, blobs, logger } = this.#options;
+    const found = await readEnvironment(this.#client, blobs);
+    const { environment, comfyuiVersion } = found;
+    const changed = await recordEnvironment(log, this.id, found);
+    if (changed) logger.info({ executor: this.name, environment, comfyuiVersion }, 'the environment is another one');
+    return environment;
+  }
+
+  /** Makes the executor registered again, once for each start of its server: its fault has ended with the restart. */
+  async registerAnew(reason: string): Promise<void> {
+    const { log, claim, logger } = this.#options;
+    const boot = `${claim}/${this.#environment.boot}`;
+    const now = await registerAnew(log, this.#client, this.id, this.name, boot);
+    if (now) logger.info({ executor: this.name, executorId: this.id, reason }, 'registered anew');
   }
 
   /**
@@ -203,6 +249,15 @@ export class Executor {
     log
       .connected()
       .then((nc) => publishProgress(nc, progress))
+      .catch((error: unknown) => this.#note(error));
+  }
+
+  #publishPreview(preview: Preview): void {
+    const { log } = this.#options;
+    if (!log.state().connected) return;
+    log
+      .connected()
+      .then((nc) => publishLive(nc, PreviewV1, { jobId: preview.jobId }, preview))
       .catch((error: unknown) => this.#note(error));
   }
 

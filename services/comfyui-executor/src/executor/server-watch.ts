@@ -17,19 +17,25 @@ export class ServerWatch {
   readonly #client: ComfyClient;
   readonly #onAnswer: (queued: readonly QueuedPrompt[]) => Promise<void>;
   readonly #onError: (error: unknown) => void;
+  readonly #onAway: () => void;
   #state: ServerState = { reachable: false, reason: 'it has not been asked yet', queue: null };
   #askedAtMs: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onAnswer called with all prompts of the queue after each answer; its errors go to `onError` */
+  /**
+   * @param onAnswer called with all prompts of the queue after each answer; its errors go to `onError`
+   * @param onAway called whenever the server did not answer
+   */
   constructor(
     client: ComfyClient,
     onAnswer: (queued: readonly QueuedPrompt[]) => Promise<void>,
     onError: (error: unknown) => void,
+    onAway: () => void,
   ) {
     this.#client = client;
     this.#onAnswer = onAnswer;
     this.#onError = onError;
+    this.#onAway = onAway;
   }
 
   get state(): ServerState {
@@ -67,6 +73,7 @@ export class ServerWatch {
     } catch (error) {
       if (isProblem(error, 'comfyui-unavailable') && this.#askedAtMs !== undefined) {
         this.#state = { reachable: false, reason: error.message, queue: null };
+        this.#onAway();
       } else this.#onError(error);
     } finally {
       this.#askedAtMs = undefined;
