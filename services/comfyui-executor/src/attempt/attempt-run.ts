@@ -21,7 +21,7 @@ import { isProblem } from '@anime/problem-details';
 import { graphHash, withSavePrefixes } from '@anime/workflow-engine';
 import { failure, failureOfException, type Failure } from '../domain/attempt/failure.js';
 import type { NodeDurations } from '../domain/attempt/node-durations.js';
-import { progressWeights } from '../domain/attempt/progress-weights.js';
+import { expectedMs, progressWeights } from '../domain/attempt/progress-weights.js';
 import { isFullyCached, wantedFiles } from '../domain/attempt/wanted-outputs.js';
 import type { EnvironmentWatch } from '../environment/environment-watch.js';
 import type { ModelHashes } from '../environment/model-hashes.js';
@@ -85,6 +85,8 @@ interface Plan {
 }
 
 const SOCKET_PATIENCE_MS = 1_000;
+/** Viewers get a picture a second. */
+const SHORTEST_PREVIEWED_MS = 2_000;
 /** An order that was found current so long ago is not looked up again before its claim; one that waited, or loaded its graph, is. */
 const MOMENT_MS = 50;
 
@@ -206,6 +208,14 @@ export class AttemptRun {
     return await this.#endOf(followed, plan);
   }
 
+  /** The server makes a picture after each step, which costs it time: not for a prompt that has ended before somebody looks. */
+  #wantsPreviews(graph: ApiGraph): boolean {
+    const { publishPreview, durations } = this.#options;
+    if (publishPreview === undefined) return false;
+    const expected = durations === undefined ? undefined : expectedMs(graph, durations);
+    return expected === undefined || expected >= SHORTEST_PREVIEWED_MS;
+  }
+
   #previews(): PreviewPublisher | undefined {
     const { publishPreview: publish } = this.#options;
     if (publish === undefined) return undefined;
@@ -240,7 +250,7 @@ export class AttemptRun {
       promptId,
       clientId: socket.clientId,
       tags: { anime: { executorId, jobId: this.#assigned.aggregateId, attempt } },
-      previews: this.#options.publishPreview === undefined ? 'none' : 'latent2rgb',
+      previews: this.#wantsPreviews(plan.graph) ? 'latent2rgb' : 'none',
     });
     if (submitted.kind === 'queued') {
       expectStatus();

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { ApiGraph } from '@anime/contracts';
 import fc from 'fast-check';
 import { NodeDurations } from './node-durations.js';
-import { progressWeights } from './progress-weights.js';
+import { expectedMs, progressWeights } from './progress-weights.js';
 
 const GRAPH: ApiGraph = {
   '1': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: 'x' } },
@@ -63,6 +63,17 @@ describe('the weights of a graph', () => {
     // 5 s of loading, 20 steps of 100 ms, and the rest in its old proportion to those two.
     expect((weights['1'] ?? 0) / (weights['2'] ?? 1)).toBeCloseTo(2.5, 10);
     expect((weights['3'] ?? 0) / (weights['1'] ?? 1)).toBeCloseTo((0.05 * (7_000 / 0.9)) / 5_000, 10);
+  });
+});
+
+describe('what a prompt is expected to take', () => {
+  it('is known once each class of its nodes has run, and goes by the steps that it asks for', () => {
+    const durations = new NodeDurations();
+    const classes = ['CheckpointLoaderSimple', 'VAEDecode', 'SaveImage'];
+    for (const name of classes) durations.learn(name, 100, null);
+    expect(expectedMs(GRAPH, durations)).toBeUndefined();
+    durations.learn('KSampler', 1_000, 10);
+    expect(expectedMs(GRAPH, durations)).toBeCloseTo(300 + 2_000, 6);
   });
 });
 

@@ -43,6 +43,17 @@ export function progressWeights(
   return Object.fromEntries(parts.map(([id, part]) => [id, whole > 0 ? part / whole : 0]));
 }
 
+/** How long a prompt is expected to take, in ms; undefined as long as a class of its nodes has not run on this server. */
+export function expectedMs(graph: ApiGraph, durations: Pick<NodeDurations, 'expected'>): number | undefined {
+  let total = 0;
+  for (const node of Object.values(graph)) {
+    const ms = durations.expected(node.class_type, plannedSteps(node));
+    if (ms === undefined) return undefined;
+    total += ms;
+  }
+  return total;
+}
+
 /** Steps that a graph asks of a node; null when it does not say, or takes them from another node. */
 function plannedSteps({ inputs }: Node): number | null {
   const steps = inputs['steps'];
