@@ -229,9 +229,9 @@ describe('ComfyClient', () => {
 
   it('lists the values of a combo and the node classes', async () => {
     const server = client();
-    expect(await server.comboOptions('CheckpointLoaderSimple', 'ckpt_name')).toEqual([
+    expect(await server.comboOptions('CheckpointLoaderSimple', 'ckpt_name')).toContain(
       'simulated-anime-v1.safetensors',
-    ]);
+    );
     expect(await server.comboOptions('NoSuchNode', 'x')).toBeUndefined();
     expect(await server.nodeClasses()).toContain('KSampler');
     expect((await server.systemStats()).system.comfyui_version).toBe('0.33.0');

@@ -144,6 +144,13 @@ describe('POST /prompt', () => {
     );
   });
 
+  it('refuses a body above the limit with 413 and its size', async () => {
+    await withSimulator(async (simulator) => {
+      const answer = await request(simulator, '/prompt', { method: 'POST', body: Buffer.alloc(104_857_601, 32) });
+      expect(answer).toMatchObject({ status: 413, text: 'Maximum request body size 104857600 exceeded.' });
+    });
+  });
+
   it('reads the list of checkpoints it was started with', async () => {
     await withSimulator(async (simulator) => {
       expect(await get(simulator, '/models/checkpoints')).toEqual([RECORDED_CHECKPOINT]);

@@ -41,8 +41,8 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   readonly maxBatch?: number;
   /**
-   * Reads the log once with others who say so too, while they are near each other; they go at the pace of the slowest. Not
-   * for one that must hear of an event at once, whatever the others wait for. Default false.
+   * Reads the log once with others who say so too and stand at the same place; they wait for each other, half a second at
+   * most. Not for one that must hear of an event at once. Default false.
    */
   readonly together?: boolean;
   /** Called one batch at a time, in order, and once with no entries when the log has nothing behind `after`. */

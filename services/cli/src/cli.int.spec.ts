@@ -49,9 +49,13 @@ async function appendFact(log: JetStreamLog): Promise<void> {
           size: 1,
           mediaType: 'image/png',
           filename: 'a.png',
+          pixelSha256: null,
         },
       ],
       executionMs: 1,
+      cachedNodes: [],
+      models: [],
+      vramPeakBytes: null,
     },
   });
 }

@@ -1,4 +1,5 @@
 import type { Batch, Checkpoint, FollowOptions } from '../event-log.js';
+import { behind, checkpointOf, type Passage } from './passage.js';
 
 const DEFAULT_BATCH = 500;
 
@@ -39,20 +40,25 @@ export class Follower {
   }
 
   /**
-   * Hands over what it has not had of a batch, and waits until that is handled. What the handler throws ends the follower; it
-   * is not thrown here.
+   * Hands over what it has not had of a passage, batch after batch, and waits until that is handled. Where nothing is, it is
+   * told that it has caught up, unless it knows. What the handler throws ends the follower; it is not thrown here.
    */
-  async take(batch: Batch): Promise<void> {
-    const { position } = this.#at;
-    if (batch.checkpoint.position <= position) return;
-    const first = batch.entries.findIndex((entry) => entry.position > position);
-    await this.#hand(first <= 0 ? batch : { ...batch, entries: batch.entries.slice(first) });
-  }
-
-  /** Says that nothing is behind its place, unless it knows; a handler's error is treated as by `take`. */
-  async tellCaughtUp(): Promise<void> {
-    if (this.#told) return;
-    await this.#hand({ entries: [], checkpoint: this.#at, caughtUp: true, end: this.#at.position });
+  async take(passage: Passage): Promise<void> {
+    const { caughtUp, end } = passage;
+    const items = behind(passage, this.#at.position);
+    if (items.length === 0 && caughtUp && !this.#told)
+      return this.#hand({ entries: [], checkpoint: this.#at, caughtUp, end });
+    for (let from = 0; from < items.length && !this.#over; from += this.maxBatch) {
+      const part = items.slice(from, from + this.maxBatch);
+      const last = part.at(-1);
+      if (last === undefined) return;
+      await this.#hand({
+        entries: part.map(({ entry }) => entry),
+        checkpoint: checkpointOf(last),
+        caughtUp: caughtUp && last === items.at(-1),
+        end,
+      });
+    }
   }
 
   /** Ends it with an error. */

@@ -2,72 +2,15 @@ import { logReaderName } from '@anime/contracts';
 import { eventually } from '@anime/testing';
 import { describe, expect, it } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
-import type { Batch, Checkpoint } from '../event-log.js';
-import type { LogEntry } from '../log-entry.js';
+import type { Batch } from '../event-log.js';
 import { streamSettings, topology } from '../provision/settings.js';
-import { followAll, START } from '../testing/conformance/follow-all.js';
+import { followAll } from '../testing/conformance/follow-all.js';
 import { assigned, cancelRequested, JOB, outline, termStarted } from '../testing/conformance/samples.js';
+import { consumers, filled as filledFrom, follow, hasRead, upTo } from '../testing/jetstream/following.js';
 import { useStudios, type Studio } from '../testing/jetstream/studio.js';
-import type { JetStreamLog } from './jetstream-log.js';
 
 const newStudio = useStudios();
-
-interface Following {
-  readonly entries: LogEntry[];
-  readonly positions: () => number[];
-  readonly caughtUp: () => boolean;
-  readonly ended: Promise<void>;
-  readonly stop: () => Promise<void>;
-}
-
-interface How {
-  readonly after?: Checkpoint;
-  readonly maxBatch?: number;
-  /** Default true. */
-  readonly together?: boolean;
-  /** Awaited for each batch, before it counts as read. */
-  readonly work?: (batch: Batch) => Promise<void>;
-}
-
-/** Follows until stopped, and keeps what it is handed. */
-function follow(log: JetStreamLog, { after = START, maxBatch, together = true, work }: How = {}): Following {
-  const stop = new AbortController();
-  const entries: LogEntry[] = [];
-  let caughtUp = false;
-  const ended = log.follow({
-    after,
-    signal: stop.signal,
-    together,
-    ...(maxBatch === undefined ? {} : { maxBatch }),
-    onBatch: async (batch) => {
-      await work?.(batch);
-      entries.push(...batch.entries);
-      caughtUp = batch.caughtUp;
-    },
-  });
-  ended.catch(() => undefined); // a test that fails does not await it
-  const positions = (): number[] => entries.map(({ position }) => position);
-  return { entries, positions, caughtUp: () => caughtUp, ended, stop: () => (stop.abort(), ended) };
-}
-
-const upTo = (end: number, from = 1): number[] => Array.from({ length: end - from + 1 }, (_, index) => from + index);
-const hasRead = (one: Following, end: number) =>
-  eventually(() => one.positions().at(-1) === end && one.caughtUp(), { what: `all was read, up to ${end}` });
-
-async function filled(count: number) {
-  const studio = await newStudio();
-  const log = studio.open({ name: 'together' });
-  const events = Array.from({ length: count }, () => cancelRequested());
-  for (const event of events) await log.append(event);
-  const at = (position: number): Checkpoint => ({ position, eventId: events[position - 1]?.id ?? '' });
-  return { studio, log, at };
-}
-
-async function consumers({ nc, stream }: Studio): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { name } of (await jetstreamManager(nc)).consumers.list(stream)) found.push(name);
-  return found;
-}
+const filled = async (count: number) => filledFrom(await newStudio(), count);
 
 describe('several followers of one log in a process', () => {
   it('read it once: with one consumer, and each message is judged once for all', async () => {

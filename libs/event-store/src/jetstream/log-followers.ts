@@ -1,13 +1,11 @@
-import type { FollowOptions } from '../event-log.js';
+import type { Checkpoint, FollowOptions } from '../event-log.js';
 import { Follower } from './follower.js';
 import { SharedReader, type SharedReaderOptions } from './shared-reader.js';
 
-/** Positions: what is read in less than half a second. So long may one who is ahead wait for one who comes from behind. */
-const NEAR = 2_000;
-
-/** All who follow the log in this process: those who may, and are near each other, read it together. */
+/** All who follow the log in this process. Those who may read it together while they stand at the same place. */
 export class LogFollowers {
   readonly #options: Pick<SharedReaderOptions, 'link' | 'source' | 'readers'>;
+  /** Those that may be joined. */
   readonly #readers = new Set<SharedReader>();
 
   constructor(options: Pick<SharedReaderOptions, 'link' | 'source' | 'readers'>) {
@@ -17,40 +15,34 @@ export class LogFollowers {
   /** As `EventLog.follow`. */
   follow(options: FollowOptions): Promise<void> {
     const follower = new Follower(options);
-    if (options.together === true) this.#seat(follower);
-    else this.#alone(follower);
+    if (options.together !== true) this.#open(follower);
+    else {
+      const reader = [...this.#readers].find((one) => one.canTake(follower.at));
+      if (reader === undefined) this.#readers.add(this.#open(follower));
+      else if (!follower.over) reader.add(follower);
+    }
     return follower.ended;
   }
 
-  #seat(follower: Follower): void {
-    if (follower.over) return;
-    const near = this.#near(follower.at.position);
-    if (near !== undefined) return near.add(follower);
-    const reader: SharedReader = new SharedReader({
+  #open(follower: Follower): SharedReader {
+    const reader: SharedReader = new SharedReader(follower.at, {
       ...this.#options,
-      onLate: (late) => this.#seat(late),
+      onLate: (late) => {
+        const other = this.#standingAt(late.at);
+        if (other === undefined) this.#readers.add(this.#open(late));
+        else other.add(late);
+      },
       onBetween: () => {
-        const other = this.#near(reader.position, reader);
+        const other = this.#readers.has(reader) ? this.#standingAt(reader.at, reader) : undefined;
         if (other !== undefined) reader.moveTo(other);
       },
     });
-    this.#readers.add(reader);
-    reader.add(follower);
+    if (!follower.over) reader.add(follower);
     void reader.run().finally(() => this.#readers.delete(reader));
+    return reader;
   }
 
-  #alone(follower: Follower): void {
-    if (follower.over) return;
-    const nobodyElse = { onLate: (): void => undefined, onBetween: (): void => undefined };
-    const reader = new SharedReader({ ...this.#options, ...nobodyElse });
-    reader.add(follower);
-    void reader.run();
-  }
-
-  #near(position: number, not?: SharedReader): SharedReader | undefined {
-    for (const reader of this.#readers) {
-      if (reader !== not && Math.abs(reader.position - position) <= NEAR) return reader;
-    }
-    return undefined;
+  #standingAt(place: Checkpoint, not?: SharedReader): SharedReader | undefined {
+    return [...this.#readers].find((one) => one !== not && one.standsAt(place));
   }
 }

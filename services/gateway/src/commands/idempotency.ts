@@ -1,4 +1,4 @@
-import { JobRequestedV3, type EventData, type JobType } from '@anime/contracts';
+import { JobRequestedV3, type EventData, type JobLimits, type JobType } from '@anime/contracts';
 import { canonicalJson, deriveId, newerContract, sha256Hex, type EventLog } from '@anime/event-store';
 import { ProblemError } from '@anime/problem-details';
 
@@ -18,10 +18,12 @@ export function requestHashOf(request: {
   readonly type: JobType;
   readonly template?: string | undefined;
   readonly project?: string | null | undefined;
+  readonly limits?: JobLimits | undefined;
   readonly parameters: Readonly<Record<string, unknown>>;
 }): string {
-  const { type, template = null, project = null, parameters } = request;
-  return sha256Hex(canonicalJson({ type, template, project, parameters }));
+  const { type, template = null, project = null, limits, parameters } = request;
+  // Requests of before there were limits keep their hash.
+  return sha256Hex(canonicalJson({ type, template, project, parameters, ...(limits === undefined ? {} : { limits }) }));
 }
 
 /**

@@ -56,6 +56,12 @@ function gateway() {
   });
   const jobs = new JobCommands({
     log,
+    blobs: {
+      has: () => Promise.reject(new Error('a request takes no picture')),
+      stream: () => {
+        throw new Error('a request takes no picture');
+      },
+    },
     templates,
     projects,
     queueLimits,

@@ -1,6 +1,5 @@
 import type { ApiGraph, BodyOf } from '@anime/contracts';
-import { checkTemplate, compileGraph, graphHash } from '@anime/workflow-engine';
-import type { CompiledTemplate } from '../domain/job/job.decide.js';
+import { checkTemplate, compileVariants } from '@anime/workflow-engine';
 import type { JobCommand } from '../domain/job/job.decide.js';
 import type { OpenJob, OpenWork } from '../domain/open-work/open-work.js';
 
@@ -28,25 +27,20 @@ export async function prepareAcceptance(
       class: 'invalid',
       reason: `no workflow template ${id} version ${version} is registered`,
     };
-  const { manifest, lowMemory } = template;
-  const sources = [{ name: 'normal' as const, source: template.graph, vramGb: manifest.vramGb }];
-  const variants: CompiledTemplate['variants'][number][] = [];
-  const low =
-    lowMemory === null
-      ? []
-      : [{ name: 'low-memory' as const, source: lowMemory.graph, vramGb: manifest.lowMemory?.vramGb ?? 0 }];
-  for (const { name, source: body, vramGb } of [...sources, ...low]) {
-    const source = await deps.loadGraph(body);
-    const faults = checkTemplate(manifest, source);
-    const missing = manifest.parameters.filter((parameter) => requested.parameters[parameter.name] === undefined);
-    for (const parameter of missing) faults.push(`parameter ${parameter.name} has no value`);
-    if (faults.length > 0) {
-      const reason = `template ${id} version ${version}: ${faults.join('; ')}`;
-      return { kind: 'RejectJob', class: 'invalid', reason };
-    }
-    const graph = compileGraph(manifest, source, requested.parameters);
-    variants.push({ name, graph, graphHash: graphHash(graph, manifest.outputs), vramGb });
+  const { manifest } = template;
+  const graph = await deps.loadGraph(template.graph);
+  const lowMemory = template.lowMemory === null ? undefined : await deps.loadGraph(template.lowMemory.graph);
+  const faults = checkTemplate(manifest, graph, lowMemory);
+  for (const { name, role } of manifest.parameters) {
+    if (requested.parameters[name] === undefined) faults.push(`parameter ${name} has no value`);
+    else if (role === 'image' && !requested.inputs.some(({ parameter }) => parameter === name))
+      faults.push(`parameter ${name} has no picture`);
   }
+  if (faults.length > 0) {
+    const reason = `template ${id} version ${version}: ${faults.join('; ')}`;
+    return { kind: 'RejectJob', class: 'invalid', reason };
+  }
+  const variants = compileVariants({ manifest, graph, lowMemory }, requested.parameters, requested.inputs);
   const least = Math.min(...variants.map(({ vramGb }) => vramGb));
   const largest = work.largestVramGb;
   if (largest !== undefined && largest < least) {

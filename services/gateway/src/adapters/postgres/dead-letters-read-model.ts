@@ -64,23 +64,33 @@ export class DeadLettersReadModel {
     return this.#page(VOIDS.name, page, [['kind = $', kind]]);
   }
 
-  /** @param limit how many of each kind are named */
+  /**
+   * All in one statement: the counts are those of what is named.
+   * @param limit how many of each kind are named
+   */
   async unsettled(limit: number): Promise<Unsettled> {
-    const [voids, counts, letters, open] = await Promise.all([
-      this.voids({ limit }),
-      this.#database.query<{ readonly kind: VoidRow['kind']; readonly count: string }>(
-        `select t.kind, count(*) as count from ${this.#database.table(VOIDS.name)} t group by t.kind`,
-      ),
-      this.list({ limit, state: WANTING }),
-      this.#database.query<{ readonly count: string }>(
-        `select count(*) as count from ${this.#database.table(DEAD_LETTERS.name)} t where t.state = any($1::text[])`,
-        [WANTING],
-      ),
-    ]);
-    const of = (kind: VoidRow['kind']): number => Number(counts.find((row) => row.kind === kind)?.count ?? 0);
+    const [voids, letters] = [this.#database.table(VOIDS.name), this.#database.table(DEAD_LETTERS.name)];
+    const newest = (table: string, where: string): string =>
+      `(select coalesce(json_agg(to_json(t) order by t.position desc), '[]') from
+        (select * from ${table} t where ${where} order by t.position desc limit $1) t)`;
+    const wanting = 't.state = any($2::text[])';
+    const [row] = await this.#database.query<{
+      readonly voids: readonly VoidRow[];
+      readonly void: string;
+      readonly fenced: string;
+      readonly letters: readonly DeadLetterRow[];
+      readonly wanting: string;
+    }>(
+      `select ${newest(voids, 'true')} as voids,
+        (select count(*) from ${voids} t where t.kind = 'void') as void,
+        (select count(*) from ${voids} t where t.kind = 'fenced') as fenced,
+        ${newest(letters, wanting)} as letters,
+        (select count(*) from ${letters} t where ${wanting}) as wanting`,
+      [limit, WANTING],
+    );
     return {
-      voids: { void: of('void'), fenced: of('fenced'), recent: voids.items },
-      deadLetters: { count: Number(open[0]?.count ?? 0), recent: letters.items },
+      voids: { void: Number(row?.void ?? 0), fenced: Number(row?.fenced ?? 0), recent: row?.voids ?? [] },
+      deadLetters: { count: Number(row?.wanting ?? 0), recent: row?.letters ?? [] },
     };
   }
 

@@ -18,12 +18,13 @@ export function decideWorkflow(
   command: WorkflowCommand,
   workflow: WorkflowState,
 ): Decision<typeof WorkflowRegisteredV2> {
-  const { slug, version, manifest, graphHash } = command.template;
+  const { slug, version, manifest, graphHash, lowMemory } = command.template;
   const known = workflow.versions[version];
   if (known === undefined) return decided(WorkflowRegisteredV2, command.template);
   const changed = [
     ...(sameJson(known.manifest, manifest) ? [] : ['manifest']),
     ...(known.graphHash === graphHash ? [] : ['graph']),
+    ...(known.lowMemoryHash === (lowMemory?.graphHash ?? null) ? [] : ['low-memory graph']),
   ];
   if (changed.length === 0) return NOTHING;
   return refused(
@@ -38,7 +39,7 @@ function newest(workflow: WorkflowState): number {
 }
 
 export const workflowDecider: Decider<WorkflowState, WorkflowCommand, WorkflowEvent> = {
-  foldVersion: 1,
+  foldVersion: 2,
   initial: NO_WORKFLOW,
   decide: decideWorkflow,
   evolve: evolveWorkflow,

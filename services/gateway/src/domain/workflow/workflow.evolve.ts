@@ -6,7 +6,9 @@ export type WorkflowEvent = EventOf<typeof WorkflowRegisteredV2>;
 
 /** Folds one event of a template. The first registration of a version stays. */
 export function evolveWorkflow(workflow: WorkflowState, event: WorkflowEvent): WorkflowState {
-  const { version, manifest, graphHash } = event.data;
+  const { version, manifest, graphHash, lowMemory } = event.data;
   if (workflow.versions[version] !== undefined) return workflow;
-  return { versions: { ...workflow.versions, [version]: { manifest, graphHash } } };
+  return {
+    versions: { ...workflow.versions, [version]: { manifest, graphHash, lowMemoryHash: lowMemory?.graphHash ?? null } },
+  };
 }

@@ -68,6 +68,14 @@ describe('the registration of a template', () => {
     );
   });
 
+  it('counts the graph that needs less memory as content', () => {
+    const lowMemory = { graph: template.graph, graphHash: 'c'.repeat(64) };
+    expect(register({ ...template, lowMemory })).toMatchObject({
+      kind: 'refused',
+      message: expect.stringMatching(/^the low-memory graph of text-to-image@1 changed/),
+    });
+  });
+
   it('keeps the first registration of a version', () => {
     const again = evolveWorkflow(known, registered({ ...template, graphHash: 'b'.repeat(64) }));
     expect(again.versions[1]?.graphHash).toBe(template.graphHash);

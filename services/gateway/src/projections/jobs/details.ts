@@ -42,7 +42,7 @@ export function detailChanges(event: JobEvent): readonly RowChange[] {
   switch (event.type) {
     case JobExecutedV2.type: {
       const { attempt, outputs } = event.data;
-      return outputs.map(({ node, index, kind, role, blob, size, mediaType, filename }) =>
+      return outputs.map(({ node, index, kind, role, blob, size, mediaType, filename, pixelSha256 }) =>
         put(JOB_OUTPUTS, {
           job_id,
           attempt,
@@ -54,6 +54,7 @@ export function detailChanges(event: JobEvent): readonly RowChange[] {
           size,
           media_type: mediaType,
           filename,
+          pixel_sha256: pixelSha256,
         }),
       );
     }

@@ -1,9 +1,14 @@
 import {
+  ExecutorDrainedV1,
+  ExecutorEnvironmentChangedV1,
   ExecutorLostV1,
+  ExecutorPausedV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
+  ExecutorResumedV1,
   JobAcceptedV3,
   JobAssignedV2,
+  JobAttemptFailedV2,
   JobCancelledV1,
   JobCancelRequestedV2,
   JobCompletedV1,
@@ -11,6 +16,7 @@ import {
   JobGatedV1,
   JobRejectedV1,
   JobRequestedV3,
+  JobRetryRequestedV1,
   JobRetryScheduledV2,
   SchedulerTermStartedV1,
   WorkflowRegisteredV2,
@@ -20,20 +26,21 @@ import { attemptOf, unknownAttempt, withEvent } from './attempt-state.js';
 import { put, ref } from '../changes.js';
 import { detailChanges, requestChange, timelineRow } from './details.js';
 import { JOBS_EVENTS, type JobEvent, type JobsEvent } from './events.js';
-import { decidedStatus, endedJob, hasEnded, requestedJob, withAttempt } from './job-state.js';
+import { applyToExecutor, executorRefs, faultChanges } from './executor-state.js';
+import { decidedStatus, endedJob, hasEnded, reopenedJob, requestedJob, withAttempt } from './job-state.js';
 import type { JobAttemptRow, JobRow } from './rows.js';
 import { EXECUTORS, JOB_ATTEMPTS, JOB_TIMELINE, JOBS, JOBS_TABLES, TERMS, WORKFLOWS } from './tables.js';
 
 /**
  * The `jobs` read-model: jobs with their attempts, outputs, scores, files and timeline; beside them what the gateway
- * shows of executors, templates and terms.
+ * shows of executors, their environments, templates and terms.
  *
  * Facts and decisions of a job may be stored in either order. A job's row is therefore a function of the decisions alone
  * and of the row of its current attempt; facts go into the row of their own attempt, current or not.
  */
 export const jobsProjection: Projection<JobsEvent> = {
   name: 'jobs',
-  version: 2,
+  version: 3,
   tables: JOBS_TABLES,
   events: JOBS_EVENTS,
 
@@ -41,9 +48,13 @@ export const jobsProjection: Projection<JobsEvent> = {
     const id = event.aggregateId;
     switch (event.type) {
       case ExecutorRegisteredV1.type:
+      case ExecutorEnvironmentChangedV1.type:
+      case ExecutorDrainedV1.type:
+      case ExecutorPausedV1.type:
+      case ExecutorResumedV1.type:
       case ExecutorLostV1.type:
       case ExecutorRecoveredV1.type:
-        return [ref(EXECUTORS, { id })];
+        return executorRefs(event);
       case WorkflowRegisteredV2.type:
         return [ref(WORKFLOWS, { id, version: event.data.version })];
       case SchedulerTermStartedV1.type:
@@ -51,7 +62,9 @@ export const jobsProjection: Projection<JobsEvent> = {
       default: {
         const attempt = shownAttempt(event);
         const refs = [ref(JOBS, { id }), ref(JOB_TIMELINE, { job_id: id, event_id: event.id })];
-        return attempt === undefined ? refs : [...refs, ref(JOB_ATTEMPTS, { job_id: id, attempt })];
+        if (attempt !== undefined) refs.push(ref(JOB_ATTEMPTS, { job_id: id, attempt }));
+        if (event.type === JobAttemptFailedV2.type) refs.push(ref(EXECUTORS, { id: event.data.executorId }));
+        return refs;
       }
     }
   },
@@ -59,20 +72,16 @@ export const jobsProjection: Projection<JobsEvent> = {
   apply(rows, event): readonly RowChange[] {
     const { aggregateId: id, time } = event;
     switch (event.type) {
-      case ExecutorRegisteredV1.type: {
-        if (rows.get(EXECUTORS, { id }) !== undefined) return [];
-        const { name, comfyuiVersion, simulator, devices } = event.data;
-        const known = { id, name, comfyui_version: comfyuiVersion, simulator, devices };
-        return [put(EXECUTORS, { ...known, registered_at: time, lost_at: null })];
-      }
+      case ExecutorRegisteredV1.type:
+      case ExecutorEnvironmentChangedV1.type:
+      case ExecutorDrainedV1.type:
+      case ExecutorPausedV1.type:
+      case ExecutorResumedV1.type:
       case ExecutorLostV1.type:
-      case ExecutorRecoveredV1.type: {
-        const executor = rows.get(EXECUTORS, { id });
-        if (executor === undefined) return [];
-        return [put(EXECUTORS, { ...executor, lost_at: event.type === ExecutorLostV1.type ? time : null })];
-      }
+      case ExecutorRecoveredV1.type:
+        return applyToExecutor(rows, event);
       case WorkflowRegisteredV2.type: {
-        const { version, slug, manifest, graph, graphHash, builtIn } = event.data;
+        const { version, slug, manifest, graph, graphHash, lowMemory, builtIn } = event.data;
         if (rows.get(WORKFLOWS, { id, version }) !== undefined) return [];
         const { kind, title } = manifest;
         return [
@@ -85,6 +94,7 @@ export const jobsProjection: Projection<JobsEvent> = {
             manifest,
             graph,
             graph_hash: graphHash,
+            low_memory: lowMemory,
             built_in: builtIn,
             registered_at: time,
           }),
@@ -116,7 +126,8 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
   if (attemptOf(event) !== undefined && number !== undefined) {
     const before = attempt ?? unknownAttempt(id, number);
     attempt = withEvent(before, event);
-    if (attempt !== before) changes.push(put(JOB_ATTEMPTS, attempt), ...detailChanges(event));
+    if (attempt !== before)
+      changes.push(put(JOB_ATTEMPTS, attempt), ...detailChanges(event), ...faultChanges(rows, event));
   }
   const job = rows.get(JOBS, { id });
   if (event.type === JobRequestedV3.type) {
@@ -135,6 +146,7 @@ function jobAfter(
   event: Exclude<JobEvent, { readonly type: typeof JobRequestedV3.type }>,
 ): JobRow {
   if (event.type === JobCancelRequestedV2.type) return { ...job, cancel_requested: true };
+  if (event.type === JobRetryRequestedV1.type) return reopenedJob(job);
   if (attemptOf(event) !== undefined && event.type !== JobAssignedV2.type && event.type !== JobGatedV1.type) {
     return attempt?.attempt === job.attempt ? withAttempt(job, attempt) : job;
   }
@@ -159,17 +171,20 @@ function jobAfter(
         attempt: event.data.attempt,
         executor_id: event.data.executorId,
         not_before: null,
+        retry: null,
       };
       return withAttempt(assigned, attempt);
     }
     case JobRetryScheduledV2.type: {
       if (event.data.attempt <= job.attempt) return job;
+      const { failedAttempt, variant, vramGb, freeMemory, avoid } = event.data;
       const waiting: JobRow = {
         ...job,
         status: 'queued',
         attempt: event.data.attempt,
         executor_id: null,
         not_before: event.data.notBefore,
+        retry: { failedAttempt, class: event.data.class, variant, vramGb, freeMemory, avoid },
         verdict: null,
       };
       return withAttempt(waiting, attempt);

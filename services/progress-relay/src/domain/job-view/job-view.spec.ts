@@ -9,6 +9,7 @@ import {
   JobFailedV1,
   JobRejectedV1,
   JobRequestedV3,
+  JobRetryRequestedV1,
   JobRetryScheduledV2,
   JobStartedV2,
 } from '@anime/contracts';
@@ -94,6 +95,7 @@ const retry = (attempt: number) =>
   });
 const completed = () => of(JobCompletedV1, { attempt: 1, verdict: 'passed' });
 const failed = () => of(JobFailedV1, { class: 'transient', message: 'm', attempts: 1 });
+const retryRequested = () => of(JobRetryRequestedV1, { reason: null });
 const cancelled = () => of(JobCancelledV1, { stage: 'assigned', attempt: 1 });
 const rejected = () => of(JobRejectedV1, { class: 'missing-model', message: 'm' });
 
@@ -127,6 +129,14 @@ describe('a job as its viewers see it', () => {
     const events = [requested(), end, accepted(), assigned(1), started(1), completed()];
     expect(seen(events)).toEqual([status, 0, 2]);
     expect(hasEnded(fold(events))).toBe(true);
+  });
+
+  it('that failed and is wanted again waits with its next attempt; one that ended otherwise stays as it is', () => {
+    const life = [requested(), accepted(), assigned(1), started(1), failed(), retryRequested()];
+    expect(seen(life)).toEqual(['queued', 2, 6]);
+    expect(hasEnded(fold(life))).toBe(false);
+    expect(seen([...life, executed(1), assigned(2), started(2)])).toEqual(['running', 2, 9]);
+    expect(seen([requested(), cancelled(), retryRequested()])).toEqual(['cancelled', 0, 2]);
   });
 
   it('no longer shows what a lost executor reports, before or after it was given up', () => {

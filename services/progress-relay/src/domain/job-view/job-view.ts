@@ -9,6 +9,7 @@ import {
   JobFailedV1,
   JobRejectedV1,
   JobRequestedV3,
+  JobRetryRequestedV1,
   JobRetryScheduledV2,
   JobStartedV2,
   type EventContract,
@@ -23,6 +24,7 @@ const SHOWN_CONTRACTS = [
   JobRejectedV1,
   JobAssignedV2,
   JobAttemptLostV1,
+  JobRetryRequestedV1,
   JobRetryScheduledV2,
   JobStartedV2,
   JobExecutedV2,
@@ -100,6 +102,9 @@ function withEvent(view: JobView, event: ShownEvent): JobView {
       return withReport(view, event.data.attempt, 'running');
     case 'job.executed':
       return withReport(view, event.data.attempt, 'executed');
+    case 'job.retry-requested':
+      // It has its next attempt before that is assigned: what is still reported of the one before is late.
+      return view.decided === 'failed' ? { ...view, decided: 'queued', attempt: view.attempt + 1 } : view;
     default:
       // The first end stays: there is one per request.
       return hasEnded(view) ? view : withDecision(view, event);
@@ -113,7 +118,7 @@ function withReport(view: JobView, attempt: number, report: 'running' | 'execute
 
 function withDecision(
   view: JobView,
-  event: Exclude<ShownEvent, { readonly type: 'job.started' | 'job.executed' }>,
+  event: Exclude<ShownEvent, { readonly type: 'job.started' | 'job.executed' | 'job.retry-requested' }>,
 ): JobView {
   switch (event.type) {
     case 'job.requested':
