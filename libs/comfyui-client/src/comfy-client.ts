@@ -13,7 +13,12 @@ import {
   type NodeErrors,
 } from './answers.js';
 import { ComfyHttp, isAnswer, type CallOptions, type ComfyHttpOptions } from './comfy-http.js';
-import { parseNodeDefinitions, type NodeDefinition, type NodeDefinitions } from './definitions/node-definition.js';
+import {
+  parseNodeDefinitions,
+  readNodeDefinitions,
+  type NodeDefinition,
+  type NodeDefinitions,
+} from './definitions/node-definition.js';
 import { downloadFile } from './download.js';
 import type { ServerFile } from './output-files.js';
 import {
@@ -165,7 +170,7 @@ export class ComfyClient {
 
   /** All node classes. 1.6 MB and 200 ms of the server's loop: once per start of the server, not in a loop (contract §3). */
   async objectInfo(options?: CallOptions): Promise<NodeDefinitions> {
-    return parseNodeDefinitions(this.#http.parse(ObjectInfoAnswer, await this.#http.get('/object_info', options)));
+    return readNodeDefinitions(this.#http.parse(ObjectInfoAnswer, await this.#http.get('/object_info', options)));
   }
 
   /** One node class, with the files and models that its combos list now; undefined when the server has none of that name. */

@@ -1,5 +1,12 @@
 export type { Counters } from './counters.js';
-export { parseFaults, type Faults, type LatencySpikes, type LostEvents, type NodeFailure, type TornFiles } from './faults.js';
+export {
+  parseFaults,
+  type Faults,
+  type LatencySpikes,
+  type LostEvents,
+  type NodeFailure,
+  type TornFiles,
+} from './faults.js';
 export type { Gpu, GpuMemory } from './gpu.js';
 export { readPngText } from './png-text.js';
 export {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
+import { inPieces } from '../in-pieces.js';
 import type { ComboSpec, ComboValue, InputSpec, ValueInputs } from './input-spec.js';
 import { nodeDefinitionJson, type NodeDefinition } from './node-definition.js';
 
@@ -57,6 +58,15 @@ export function canonicalDefinitions(nodes: Iterable<NodeDefinition>): string {
     [...nodes].map((node) => [node.classType, nodeDefinitionJson(withoutFolderLists(node))]),
   );
   return canonicalize(byClass) ?? '{}';
+}
+
+/** The same text piece by piece, as {@link canonicalDefinitions} of a whole server takes a tenth of a second. */
+export async function canonicalDefinitionsInPieces(nodes: Iterable<NodeDefinition>): Promise<string> {
+  const byClass = new Map<string, string>();
+  // One class alone is `{"<class>":{…}}`, and RFC 8785 sorts members by the code units of their names, as sort() does.
+  for await (const node of inPieces(nodes)) byClass.set(node.classType, canonicalDefinitions([node]).slice(1, -1));
+  const sorted = [...byClass.keys()].toSorted((a, b) => (a < b ? -1 : 1));
+  return `{${sorted.map((classType) => byClass.get(classType)).join(',')}}`;
 }
 
 /** SHA-256 in lower-case hex of {@link canonicalDefinitions}; the order of the nodes does not matter. */

@@ -3,9 +3,19 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { AnyJson, parseServerJson, type JsonValue } from '../server-json.js';
-import { canonicalDefinitions, definitionsHash, withoutFolderLists } from './definitions-hash.js';
+import {
+  canonicalDefinitions,
+  canonicalDefinitionsInPieces,
+  definitionsHash,
+  withoutFolderLists,
+} from './definitions-hash.js';
 import { parseInputSpec, type InputSpec } from './input-spec.js';
-import { nodeDefinitionJson, parseNodeDefinitions, type NodeDefinition } from './node-definition.js';
+import {
+  nodeDefinitionJson,
+  parseNodeDefinitions,
+  readNodeDefinitions,
+  type NodeDefinition,
+} from './node-definition.js';
 
 /** Classes of a real server: at least one for every form, option and type of option that its 938 classes use. */
 const file = new URL('../../fixtures/recorded-object-info.json', import.meta.url);
@@ -261,6 +271,16 @@ describe('the hash of definitions', () => {
     );
     expect(hashWith('VAELoader', 'vae_name', ['x.safetensors', 'taesd'])).toBe(definitionsHash([node('VAELoader')]));
     expect(canonicalDefinitions(classes.values())).not.toMatch(/example\.png|safetensors"/);
+  });
+
+  it('is of the same text when it is written piece by piece, in whatever order the classes come', async () => {
+    const read = await readNodeDefinitions(recorded);
+    expect([...read.classes]).toEqual([...classes]);
+    expect([...read.unreadable]).toEqual([...unreadable]);
+    const text = canonicalDefinitions(classes.values());
+    expect(await canonicalDefinitionsInPieces(classes.values())).toBe(text);
+    expect(await canonicalDefinitionsInPieces([...classes.values()].toReversed())).toBe(text);
+    expect(await canonicalDefinitionsInPieces([])).toBe(canonicalDefinitions([]));
   });
 
   it('changes with a sampler, a bound, a class, and not with their order', () => {

@@ -1,3 +1,4 @@
+import { inPieces } from '../in-pieces.js';
 import { AnyJson, type JsonValue } from '../server-json.js';
 import { z } from 'zod';
 import { inputsJson, parseInputs, type ValueInputs } from './input-spec.js';
@@ -84,14 +85,27 @@ type WireDefinition = z.infer<typeof WireDefinition>;
 
 /** Reads `/object_info` or `/object_info/{class}`. One class that cannot be read does not hide the others. */
 export function parseNodeDefinitions(answer: Readonly<Record<string, unknown>>): NodeDefinitions {
-  const classes = new Map<string, NodeDefinition>();
-  const unreadable = new Map<string, string>();
-  for (const [classType, wire] of Object.entries(answer)) {
+  const read = new DefinitionReader();
+  for (const entry of Object.entries(answer)) read.add(...entry);
+  return read;
+}
+
+/** The same piece by piece: a server's 938 classes take a quarter of a second, in which nothing else should have to wait. */
+export async function readNodeDefinitions(answer: Readonly<Record<string, unknown>>): Promise<NodeDefinitions> {
+  const read = new DefinitionReader();
+  for await (const entry of inPieces(Object.entries(answer))) read.add(...entry);
+  return read;
+}
+
+class DefinitionReader implements NodeDefinitions {
+  readonly classes = new Map<string, NodeDefinition>();
+  readonly unreadable = new Map<string, string>();
+
+  add(classType: string, wire: unknown): void {
     const parsed = WireDefinition.safeParse(wire);
-    if (parsed.success) classes.set(classType, definition(classType, parsed.data));
-    else unreadable.set(classType, z.prettifyError(parsed.error));
+    if (parsed.success) this.classes.set(classType, definition(classType, parsed.data));
+    else this.unreadable.set(classType, z.prettifyError(parsed.error));
   }
-  return { classes, unreadable };
 }
 
 function definition(classType: string, wire: WireDefinition): NodeDefinition {

@@ -21,6 +21,7 @@ import {
 import { neededBytes } from '../domain/attempt/memory.js';
 import { describeVanished } from '../domain/attempt/vanishing.js';
 import { isFullyCached, wantedOutputs } from '../domain/attempt/wanted-outputs.js';
+import type { ModelHashes } from '../environment/model-hashes.js';
 import type { Accepted, Assigned } from './attempt-journal.js';
 import { collectOutputs } from './collect-outputs.js';
 import type { Followed } from './prompt-follower.js';
@@ -36,9 +37,6 @@ export type End =
   | { readonly kind: 'dropped' }
   /** The service drains; the prompt goes on and is adopted at the next start. */
   | { readonly kind: 'left' };
-
-/** SHA-256 of model files by name; null, or left out, where nobody knows. */
-export type ModelHashes = (names: readonly string[]) => Promise<ReadonlyMap<string, string | null>>;
 
 /** An attempt whose prompt is no longer followed. */
 export interface RanAttempt {
@@ -56,7 +54,8 @@ export interface EndPlaces {
   readonly client: ComfyClient;
   readonly blobs: BlobStore;
   readonly server: ServerEntry;
-  readonly modelHashes: ModelHashes;
+  /** Without it, no content of a model is known. */
+  readonly modelHashes: Pick<ModelHashes, 'of'> | undefined;
   /** Whether somebody has ordered the attempt to stop, here or at another process. */
   readonly isTakenBack: () => Promise<boolean>;
   /** Outputs are being fetched. */
@@ -150,7 +149,7 @@ async function collect(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, s
     return failed(failure('transient', 'output-missing', message, { nodeId }));
   }
   const names = places.server.modelsOf(ran.graph);
-  const [outputs, hashes] = await Promise.all([collectOutputs(wanted, places, signal), places.modelHashes(names)]);
+  const [outputs, hashes] = await Promise.all([collectOutputs(wanted, places, signal), places.modelHashes?.of(names)]);
   if (outputs === undefined) return { kind: 'left' };
   if ('class' in outputs) return failed(outputs);
   const cached = cachedNodes(ended).filter((node) => node in ran.graph);
@@ -166,7 +165,7 @@ async function collect(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, s
       outputs: [...outputs],
       executionMs: executionMs(ended),
       cachedNodes: cached,
-      models: names.map((name) => ({ name, sha256: hashes.get(name) ?? null })),
+      models: names.map((name) => ({ name, sha256: hashes?.get(name) ?? null })),
       vramPeakBytes: ran.vramPeakBytes,
     },
   };

@@ -1,14 +1,19 @@
 import type { BlobStore } from '@anime/blob-store';
 import type { ComfyClient, ComfySocket } from '@anime/comfyui-client';
-import { ApiGraph, type FailureClass, type Progress } from '@anime/contracts';
+import { ApiGraph, type FailureClass, type Preview, type Progress } from '@anime/contracts';
 import { loadBody } from '@anime/event-store';
 import { isProblem } from '@anime/problem-details';
 import { graphHash, withSavePrefixes } from '@anime/workflow-engine';
 import { workerStopped, type Decline } from '../domain/attempt/decline.js';
 import { failure, type Failure } from '../domain/attempt/failure.js';
 import { neededBytes } from '../domain/attempt/memory.js';
-import { endOf, type End, type ModelHashes } from './attempt-end.js';
+import type { NodeDurations } from '../domain/attempt/node-durations.js';
+import { expectedMs, progressWeights } from '../domain/attempt/progress-weights.js';
+import type { EnvironmentWatch } from '../environment/environment-watch.js';
+import type { ModelHashes } from '../environment/model-hashes.js';
+import { endOf, type End } from './attempt-end.js';
 import type { Accepted, Assigned, AttemptJournal, Claimable } from './attempt-journal.js';
+import { PreviewPublisher } from './preview-publisher.js';
 import { ProgressPublisher } from './progress-publisher.js';
 import { PromptFollower } from './prompt-follower.js';
 import type { ServerEntry } from './server-entry.js';
@@ -40,9 +45,14 @@ export interface AttemptRunnerOptions {
   readonly server: ServerEntry;
   readonly publish: (progress: Progress) => void;
   readonly observer?: AttemptObserver | undefined;
-  /** The environment that the server is in, as the log names it; null when that is not known. */
-  readonly environment?: (() => string | null) | undefined;
-  readonly modelHashes?: ModelHashes | undefined;
+  /** Knows in what environment attempts run; without it they name none. */
+  readonly environment?: Pick<EnvironmentWatch, 'current' | 'expectNumber' | 'restarted'> | undefined;
+  /** What this server's nodes took in earlier attempts; progress is weighed by it. */
+  readonly durations?: NodeDurations | undefined;
+  /** Content of model files by name; null where it is not known. `prepare` begins with those that will be asked for. */
+  readonly modelHashes?: Pick<ModelHashes, 'of' | 'prepare'> | undefined;
+  /** Sends pictures of the running prompt to its viewers; without it none are asked for. */
+  readonly publishPreview?: ((preview: Preview) => void) | undefined;
   /** A GPU fault was recorded, with the id of the event. */
   readonly onGpuFault?: ((eventId: string) => void) | undefined;
 }
@@ -59,6 +69,8 @@ interface Plan {
 }
 
 const SOCKET_PATIENCE_MS = 1_000;
+/** Viewers get a picture a second. */
+const SHORTEST_PREVIEWED_MS = 2_000;
 /** An order that was found current so long ago is not looked up again before its claim; one that waited, or loaded its graph, is. */
 const MOMENT_MS = 50;
 
@@ -172,7 +184,9 @@ export class AttemptRun {
       // The job may be on its next attempt by now.
       if (!this.#cancelled.signal.aborted) this.#options.publish(progress);
     };
-    const progress = new ProgressPublisher({ jobId, attempt, graph, weights: accepted.progress, resumed, publish });
+    const { durations } = this.#options;
+    const weights = progressWeights(graph, accepted.progress, durations);
+    const progress = new ProgressPublisher({ jobId, attempt, graph, weights, resumed, publish, durations });
     return { accepted, graph, graphHash: hash, progress };
   }
 
@@ -181,6 +195,7 @@ export class AttemptRun {
     const { promptId } = this.#assigned.data;
     const { maxRunSeconds } = plan.accepted;
     const peak = new VramPeak(server.room);
+    using previews = this.#previews();
     using follower = new PromptFollower({
       client,
       socket,
@@ -188,6 +203,7 @@ export class AttemptRun {
       promptId,
       maxRunMs: maxRunSeconds === null ? null : maxRunSeconds * 1_000,
       onMessage: (message) => plan.progress.onMessage(message),
+      onPreview: previews?.onPreview,
       onLook: ({ state }) => {
         if (state === 'running') peak.look();
         plan.progress.enter(state === 'pending' || state === 'absent' ? 'waiting' : 'running');
@@ -199,12 +215,14 @@ export class AttemptRun {
     this.#submitted = true;
     const { boot } = server.memory;
     const leave = server.enter(promptId, plan.graph);
+    this.#options.modelHashes?.prepare(server.modelsOf(plan.graph));
     try {
       // A cancel may have come between the last look and the POST, also to another process.
       if (this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned))) follower.cancel();
       const beganMs = performance.now();
       const followed = await follower.follow(submitted === 'queued', this.#signal);
       leave();
+      if (followed?.kind === 'vanished') this.#options.environment?.restarted('it has forgotten a prompt');
       if (followed?.kind === 'ended') {
         server.memory.noteEnded(promptId);
         this.#options.observer?.prompted((performance.now() - beganMs) / 1_000);
@@ -214,7 +232,7 @@ export class AttemptRun {
         client,
         blobs,
         server,
-        modelHashes: this.#options.modelHashes ?? (async () => new Map<string, null>()),
+        modelHashes: this.#options.modelHashes,
         isTakenBack: async () => this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned)),
         onDownload: () => plan.progress.enter('downloading'),
       };
@@ -222,6 +240,21 @@ export class AttemptRun {
     } finally {
       leave();
     }
+  }
+
+  /** The server makes a picture after each step, which costs it time: not for a prompt that has ended before somebody looks. */
+  #wantsPreviews(graph: ApiGraph): boolean {
+    const { publishPreview, durations } = this.#options;
+    if (publishPreview === undefined) return false;
+    const expected = durations === undefined ? undefined : expectedMs(graph, durations);
+    return expected === undefined || expected >= SHORTEST_PREVIEWED_MS;
+  }
+
+  #previews(): PreviewPublisher | undefined {
+    const { publishPreview: publish } = this.#options;
+    if (publish === undefined) return undefined;
+    const { aggregateId: jobId, data } = this.#assigned;
+    return new PreviewPublisher({ jobId, attempt: data.attempt, publish, signal: this.#cancelled.signal });
   }
 
   /** Sees to it that the server can run it, claims it and POSTs it; of several attempts one after the other. */
@@ -261,12 +294,13 @@ export class AttemptRun {
     const { client, socket, journal, server, claim, environment } = this.#options;
     const { attempt, executorId, promptId } = this.#assigned.data;
     await socket.ready(SOCKET_PATIENCE_MS);
+    const found = (await environment?.current(this.#ending)) ?? null;
     // Time may have passed in the line for a slot, or at the door: the order may have been taken back.
     const atOnce = performance.now() - foundMs < MOMENT_MS;
     if (!atOnce && !(await journal.isCurrent(this.#assigned))) return { kind: 'dropped' };
     if (this.#cancelled.signal.aborted) return { kind: 'dropped' };
     if (this.#signal.aborted) return { kind: 'left' };
-    const by = { claim, environment: environment?.() ?? null };
+    const by = { claim, environment: found };
     const decision = await journal.claim(this.#assigned, by, claimable);
     if (decision.kind === 'over') return { kind: 'dropped' };
     if (decision.kind === 'adopt' || this.#posted.has(promptId)) return 'uncertain';
@@ -274,6 +308,7 @@ export class AttemptRun {
     this.#posted.add(promptId);
     this.#submitted = true;
     const expectStatus = socket.expectStatus();
+    const expectNumber = environment?.expectNumber();
     const { clientId } = socket;
     follower.sentAs(clientId);
     const submitted = await submitPrompt(client, {
@@ -281,10 +316,12 @@ export class AttemptRun {
       promptId,
       clientId,
       tags: { anime: { executorId, jobId: this.#assigned.aggregateId, attempt } },
+      previews: this.#wantsPreviews(plan.graph) ? 'latent2rgb' : 'none',
     });
     if (submitted.kind === 'queued') {
       expectStatus();
       server.memory.noteQueued(submitted.number);
+      expectNumber?.(submitted.number);
     }
     if (submitted.kind === 'failed') server.refused();
     return submitted.kind === 'failed' ? submitted : submitted.kind;

@@ -232,9 +232,12 @@ describe('the models of a job', () => {
     const sha256 = 'ab'.repeat(32);
     const asked: (readonly string[])[] = [];
     const life = harness.life(simulator.url, {
-      modelHashes: async (names) => {
-        asked.push(names);
-        return new Map([['simulated-anime-v1.safetensors', sha256]]);
+      modelHashes: {
+        prepare: () => undefined,
+        of: async (names) => {
+          asked.push([...names]);
+          return new Map([['simulated-anime-v1.safetensors', sha256]]);
+        },
       },
     });
     const jobId = await jobs.accept();

@@ -1,4 +1,11 @@
-import type { ComfyClient, ComfySocket, EndedPrompt, PromptLook, PromptMessage } from '@anime/comfyui-client';
+import type {
+  ComfyClient,
+  ComfySocket,
+  EndedPrompt,
+  OnPreview,
+  PromptLook,
+  PromptMessage,
+} from '@anime/comfyui-client';
 import { isProblem } from '@anime/problem-details';
 import { afterLook, hasVanished, type AbsentSince } from '../domain/attempt/vanishing.js';
 import { silenceLimit, silentWorker } from '../domain/attempt/worker.js';
@@ -34,6 +41,8 @@ export interface PromptFollowerOptions {
   readonly maxRunMs: number | null;
   readonly onMessage: (message: PromptMessage) => void;
   readonly onLook: (look: PromptLook) => void;
+  /** Given the newest picture of the prompt whenever the last one has been dealt with. */
+  readonly onPreview?: OnPreview | undefined;
 }
 
 /** Why the follower itself told the server to stop the prompt, and when (monotonic ms). */
@@ -62,12 +71,16 @@ export class PromptFollower implements Disposable {
 
   constructor(options: PromptFollowerOptions) {
     this.#options = options;
-    const { socket, health, promptId } = options;
+    const { socket, health, promptId, onPreview } = options;
     this.#unfollow = [
-      socket.follow(promptId, (hint) => {
-        if (hint.kind === 'message') this.#onMessage(hint.message);
-        else this.#wake.call();
-      }),
+      socket.follow(
+        promptId,
+        (hint) => {
+          if (hint.kind === 'message') this.#onMessage(hint.message);
+          else this.#wake.call();
+        },
+        onPreview === undefined ? {} : { onPreview },
+      ),
       health.onStopped(() => this.#wake.call()),
     ];
   }

@@ -1,4 +1,10 @@
-import { UnexpectedAnswerError, type ComfyClient, type NodeErrors, type PromptRefusal } from '@anime/comfyui-client';
+import {
+  UnexpectedAnswerError,
+  type ComfyClient,
+  type NodeErrors,
+  type PreviewMethod,
+  type PromptRefusal,
+} from '@anime/comfyui-client';
 import type { ApiGraph } from '@anime/contracts';
 import { isProblem } from '@anime/problem-details';
 import { failure, responseEvidence, type Failure } from '../domain/attempt/failure.js';
@@ -16,6 +22,7 @@ export interface Submission {
   readonly promptId: string;
   readonly clientId: string;
   readonly tags: Readonly<Record<string, unknown>>;
+  readonly previews?: PreviewMethod;
 }
 
 /** POSTs a prompt once and tells what came of it. */

@@ -1,12 +1,18 @@
 import type { BlobStore } from '@anime/blob-store';
 import { ComfyClient, ComfySocket, type QueuedPrompt } from '@anime/comfyui-client';
-import { ExecutorHeartbeatV1, Uuid, type ExecutorHeartbeat, type Progress } from '@anime/contracts';
+import {
+  ExecutorHeartbeatV1,
+  PreviewV1,
+  Uuid,
+  type ExecutorHeartbeat,
+  type Preview,
+  type Progress,
+} from '@anime/contracts';
 import { executorIdOf, LEASE_TTL_MS, LEASES_BUCKET, type JetStreamLog } from '@anime/event-store';
 import { KvLease, publishLive, publishProgress } from '@anime/messaging';
 import { isProblem, messageOf } from '@anime/problem-details';
 import type { Logger } from '@anime/service-runtime';
 import { z } from 'zod';
-import type { ModelHashes } from '../attempt/attempt-end.js';
 import { AttemptJournal } from '../attempt/attempt-journal.js';
 import type { AttemptObserver } from '../attempt/attempt-run.js';
 import { AttemptRunner } from '../attempt/attempt-runner.js';
@@ -14,7 +20,12 @@ import { ServerEntry } from '../attempt/server-entry.js';
 import { Slots } from '../attempt/slots.js';
 import type { ComfyServer } from '../config.js';
 import type { GpuMemory } from '../domain/attempt/memory.js';
+import { NodeDurations } from '../domain/attempt/node-durations.js';
 import type { WorkerLimits } from '../domain/attempt/worker.js';
+import { EnvironmentWatch } from '../environment/environment-watch.js';
+import type { ModelHashes } from '../environment/model-hashes.js';
+import { readEnvironment } from '../environment/read-environment.js';
+import { recordEnvironment } from '../environment/record-environment.js';
 import { registerExecutor } from './register-executor.js';
 import { ServerWatch, type ServerQueue } from './server-watch.js';
 import { WorkerWatch } from './worker-watch.js';
@@ -32,7 +43,10 @@ export interface ExecutorOptions {
   readonly onFigures?: (memory: GpuMemory) => void;
   /** When the server's worker counts as stopped; default {@link WORKER_LIMITS}. */
   readonly limits?: Partial<WorkerLimits> | undefined;
-  readonly modelHashes?: ModelHashes;
+  /** Whether viewers get pictures while a job runs. Default false. */
+  readonly previews?: boolean;
+  /** Of the models folder of this server; without it, no content of a model is known. */
+  readonly models?: ModelHashes | undefined;
 }
 
 /** One running and one waiting prompt: the server is never idle, and loses little when it restarts. */
@@ -59,6 +73,7 @@ export class Executor {
   readonly #server: ServerEntry;
   readonly #worker: WorkerWatch;
   readonly #watch: ServerWatch;
+  readonly #environment: EnvironmentWatch;
   readonly #lease: KvLease;
   readonly #leaving = new AbortController();
   #heartbeat: NodeJS.Timeout | undefined;
@@ -91,7 +106,13 @@ export class Executor {
       client,
       onAnswer: (queue) => this.#onAnswer(queue),
       onBack: () => this.#server.memory.noteBack(),
+      onAway: () => this.#environment.away(),
       onError: (error) => this.#note(error),
+    });
+    this.#environment = new EnvironmentWatch({
+      read: () => this.#readEnvironment(),
+      onError: (error) => this.#note(error),
+      onRestart: (how) => logger.info({ executor: this.name, how }, 'the server may have been restarted'),
     });
     this.runner = new AttemptRunner({
       claim,
@@ -103,7 +124,10 @@ export class Executor {
       server: this.#server,
       publish: (progress) => this.#publish(progress),
       observer: options.observer,
-      modelHashes: options.modelHashes,
+      environment: this.#environment,
+      durations: new NodeDurations(),
+      modelHashes: options.models,
+      publishPreview: options.previews === true ? (preview) => this.#publishPreview(preview) : undefined,
       onGpuFault: (eventId) => this.#worker.onGpuFault(eventId),
     });
   }
@@ -170,6 +194,7 @@ export class Executor {
   async #onAnswer({ running, pending }: ServerQueue): Promise<void> {
     if (!this.holds) return;
     if (!this.#registered) await this.#register();
+    this.#environment.answered();
     const ids = (prompts: readonly QueuedPrompt[]): string[] => prompts.map(({ promptId }) => promptId);
     const hasOrphan = running.some(
       ({ promptId, extraData }) => this.#tagsOf(extraData) !== undefined && !this.runner.isRunning(promptId),
@@ -203,6 +228,16 @@ export class Executor {
       this.#fault = messageOf(error);
       throw error;
     }
+  }
+
+  /** Reads what runs on the server, and has it in the log before an attempt names it. @returns the environment's name */
+  async #readEnvironment(): Promise<string> {
+    const { log, blobs, logger } = this.#options;
+    const found = await readEnvironment(this.#client, blobs);
+    const { environment, comfyuiVersion } = found;
+    const changed = await recordEnvironment(log, this.id, found);
+    if (changed) logger.info({ executor: this.name, environment, comfyuiVersion }, 'the environment is another one');
+    return environment;
   }
 
   /**
@@ -250,6 +285,15 @@ export class Executor {
     log
       .connected()
       .then((nc) => publishProgress(nc, progress))
+      .catch((error: unknown) => this.#note(error));
+  }
+
+  #publishPreview(preview: Preview): void {
+    const { log } = this.#options;
+    if (!log.state().connected) return;
+    log
+      .connected()
+      .then((nc) => publishLive(nc, PreviewV1, { jobId: preview.jobId }, preview))
       .catch((error: unknown) => this.#note(error));
   }
 

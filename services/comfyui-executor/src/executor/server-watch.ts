@@ -20,7 +20,9 @@ export interface ServerWatchOptions {
   readonly onAnswer: (queue: ServerQueue) => Promise<void>;
   /** Called before that when the server had not answered in between; again when it throws. */
   readonly onBack: () => Promise<void>;
-  /** Told what the two above throw. */
+  /** Called whenever the server did not answer. */
+  readonly onAway: () => void;
+  /** Told what `onAnswer` and `onBack` throw. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -82,6 +84,7 @@ export class ServerWatch {
       if (isProblem(error, 'comfyui-unavailable') && this.#askedAtMs !== undefined) {
         this.#state = { reachable: false, reason: error.message, queue: null };
         this.#wasAway = true;
+        this.#options.onAway();
       } else this.#options.onError(error);
     } finally {
       this.#askedAtMs = undefined;

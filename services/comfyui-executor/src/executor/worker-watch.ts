@@ -95,7 +95,7 @@ export class WorkerWatch {
 
   async #registerAnew(causeId: string): Promise<void> {
     const { log, client, server, executorId, name, logger } = this.#options;
-    await registerAnew(log, client, { executorId, name, causeId });
+    await registerAnew(log, client, executorId, name, causeId);
     server.health.recovered();
     this.#drained = null;
     this.#faulted = null;

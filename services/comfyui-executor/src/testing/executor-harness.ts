@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { EventContract, EventData, ExecutorHeartbeat } from '@anime/contracts';
-import { ExecutorHeartbeatV1 } from '@anime/contracts';
+import { ExecutorEnvironmentChangedV1, ExecutorHeartbeatV1 } from '@anime/contracts';
 import { isEvent } from '@anime/event-store';
 import type { WorkerLimits } from '../domain/attempt/worker.js';
 import { subscribeLive, type Outcome } from '@anime/messaging';
@@ -54,11 +54,12 @@ export class ExecutorLife implements AsyncDisposable {
     return this.executor.runner.onOrder(order, { signal: this.#drain.signal });
   }
 
-  /** Types of the executor's own events, in order. */
+  /** Types of the executor's own events, in order; its environments have tests of their own. */
   async trail(): Promise<string[]> {
     const types: string[] = [];
     for await (const entry of this.#harness.log.readAggregate('executor', this.executor.id))
-      if (entry.status === 'event') types.push(entry.event.type.replace('executor.', ''));
+      if (entry.status === 'event' && !isEvent(entry.event, ExecutorEnvironmentChangedV1))
+        types.push(entry.event.type.replace('executor.', ''));
     return types;
   }
 

@@ -9,7 +9,7 @@ import type { Progress } from '@anime/contracts';
 import { executorIdOf, openLog, provision, type EventLog } from '@anime/event-store';
 import type { Outcome } from '@anime/messaging';
 import { eventually, GARBAGE_HEADERS, publishRaw } from '@anime/testing';
-import type { ModelHashes } from '../attempt/attempt-end.js';
+import type { ModelHashes } from '../environment/model-hashes.js';
 import { AttemptJournal, type Order } from '../attempt/attempt-journal.js';
 import { AttemptRunner } from '../attempt/attempt-runner.js';
 import { ServerEntry } from '../attempt/server-entry.js';
@@ -24,7 +24,7 @@ export interface LifeOptions {
   readonly timeoutMs?: number;
   readonly limits?: Partial<WorkerLimits>;
   readonly freePatienceMs?: number;
-  readonly modelHashes?: ModelHashes;
+  readonly modelHashes?: Pick<ModelHashes, 'of' | 'prepare'>;
 }
 
 /** One life of an executor's process, as far as its attempts go. */

@@ -5,13 +5,16 @@ import {
   JobRequestedV3,
   JobRetryScheduledV2,
   JobStartedV2,
+  PreviewV1,
   PROGRESS_ROOT,
   ProgressV1,
   type EventContract,
   type EventData,
+  type Preview,
   type Progress,
 } from '@anime/contracts';
 import { openLog, provision, uuidv7, type JetStreamLog } from '@anime/event-store';
+import { publishLive } from '@anime/messaging';
 import { readConfig, runService, type RunningService } from '@anime/service-runtime';
 import { useNats, type TestNats } from '@anime/testing';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
@@ -21,6 +24,7 @@ import { composeProgressRelay } from '../app.module.js';
 import { ProgressRelayConfig } from '../config.js';
 import { LIMITS, type Limits } from '../viewers/limits.js';
 
+const AT = '2026-01-02T03:04:05.678Z';
 const EXECUTOR = '018f0000-0000-7000-8000-00000000000e';
 
 /** A provisioned server, a log to append to, and relays. */
@@ -31,6 +35,8 @@ export interface RelayStudio {
   relay(limits?: Partial<Limits>, natsUrl?: string, env?: Readonly<Record<string, string>>): Promise<RunningService>;
   /** Stores a progress message. @returns its seq */
   publish(jobId: string, given?: Partial<Progress>): Promise<number>;
+  /** Sends a picture; nobody may hear it. @param subject job that it is sent to the viewers of; default: that which it says */
+  preview(jobId: string, given?: Partial<Preview>, subject?: string): Promise<void>;
   append<C extends EventContract>(contract: C, jobId: string, data: EventData<C>): Promise<number>;
   /** @returns the position of its `job.requested` */
   request(jobId: string): Promise<number>;
@@ -114,6 +120,11 @@ export function useRelayStudio(): RelayStudio {
       return (
         await jetstream(connection).publish(`${PROGRESS_ROOT}.${jobId}`, JSON.stringify(data), { headers: header })
       ).seq;
+    },
+    preview: async (jobId, given = {}, subject = jobId) => {
+      const data: Preview = { jobId, attempt: 1, mediaType: 'image/jpeg', image: 'AAAA', at: AT, ...given };
+      publishLive(connection, PreviewV1, { jobId: subject }, data);
+      await connection.flush();
     },
     runningJob: async () => {
       const jobId = uuidv7();

@@ -55,7 +55,15 @@ beforeEach(async () => {
   log = new SlowLog();
   const draining = new AbortController();
   progress = new SlowStream(studio.log());
-  viewers = new Viewers({ progress, log, eventsBegun: async () => undefined, limits: LIMITS, logger: quiet, observer });
+  viewers = new Viewers({
+    progress,
+    previews: { open: () => nothing },
+    log,
+    eventsBegun: async () => undefined,
+    limits: LIMITS,
+    logger: quiet,
+    observer,
+  });
   const following = progress.run(viewers, draining.signal);
   const server = createServer();
   const local = localUser({ HOST: '127.0.0.1', ANIME_STUDIO: 'studio' });

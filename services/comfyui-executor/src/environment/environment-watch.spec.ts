@@ -1,0 +1,123 @@
+import { describe, expect, it } from '@jest/globals';
+import { EnvironmentWatch } from './environment-watch.js';
+
+const never = new AbortController().signal;
+
+/** A watch whose server is read when the test says so. */
+function watch() {
+  let nowMs = 0;
+  const reads: PromiseWithResolvers<string>[] = [];
+  const errors: unknown[] = [];
+  const environment = new EnvironmentWatch({
+    read: () => {
+      const read = Promise.withResolvers<string>();
+      reads.push(read);
+      return read.promise;
+    },
+    onError: (error) => errors.push(error),
+    clock: () => nowMs,
+  });
+  const pass = (ms: number): void => void (nowMs += ms);
+  const tell = async (name: string): Promise<void> => {
+    reads.at(-1)?.resolve(name);
+    await Promise.resolve();
+    await Promise.resolve();
+  };
+  return { environment, reads, errors, pass, tell };
+}
+
+describe('the environment of a server', () => {
+  it('is read once, however often the server answers', async () => {
+    const { environment, reads, tell, pass } = watch();
+    for (let n = 0; n < 3; n += 1) environment.answered();
+    await tell('one');
+    pass(1_000_000);
+    environment.answered();
+    expect(reads).toHaveLength(1);
+    expect(await environment.current(never)).toBe('one');
+  });
+
+  it('is waited for by an attempt that begins just after the server was met', async () => {
+    const { environment, tell } = watch();
+    const before = environment.current(never);
+    environment.answered();
+    const after = environment.current(never);
+    await tell('one');
+    expect([await before, await after]).toEqual(['one', 'one']);
+  });
+
+  it('is not waited for by attempts on a server that has had its time to tell, nor by one that is given up', async () => {
+    const { environment, pass } = watch();
+    environment.answered();
+    expect(await environment.current(AbortSignal.abort())).toBeNull();
+    const waiting = new AbortController();
+    const attempt = environment.current(waiting.signal);
+    waiting.abort();
+    expect(await attempt).toBeNull();
+    pass(5_000);
+    expect(await environment.current(never)).toBeNull();
+  });
+
+  it('is read again when the server was away, and is not known until then', async () => {
+    const { environment, reads, tell } = watch();
+    environment.away();
+    environment.answered();
+    expect(environment.boot).toBe(1);
+    await tell('one');
+    environment.away();
+    environment.away();
+    environment.answered();
+    expect([reads.length, environment.boot]).toEqual([2, 2]);
+    const attempt = environment.current(never);
+    await tell('two');
+    expect(await attempt).toBe('two');
+  });
+
+  it('is read again when the number of prompts has fallen, and not when answers come in another order', async () => {
+    const { environment, reads, tell } = watch();
+    environment.answered();
+    await tell('one');
+    const [first, second] = [environment.expectNumber(), environment.expectNumber()];
+    second(8);
+    first(7);
+    environment.expectNumber()(9);
+    environment.expectNumber()(null);
+    environment.answered();
+    expect(reads).toHaveLength(1);
+    const late = environment.expectNumber();
+    environment.expectNumber()(0);
+    late(10);
+    expect(environment.boot).toBe(2);
+    environment.answered();
+    expect(reads).toHaveLength(2);
+    await tell('two');
+    environment.expectNumber()(1);
+    expect([await environment.current(never), environment.boot]).toEqual(['two', 2]);
+  });
+
+  it('that was read while the server restarted does not count', async () => {
+    const { environment, reads, tell } = watch();
+    environment.answered();
+    environment.restarted('for the test');
+    await tell('of whichever start');
+    environment.answered();
+    expect(reads).toHaveLength(2);
+    const attempt = environment.current(never);
+    await tell('two');
+    expect(await attempt).toBe('two');
+  });
+
+  it('that cannot be read is asked for again after a while, and why is told', async () => {
+    const { environment, reads, errors, pass } = watch();
+    environment.answered();
+    const failure = new Error('it stalls');
+    reads[0]?.reject(failure);
+    await expect(reads[0]?.promise).rejects.toBe(failure);
+    await Promise.resolve();
+    environment.answered();
+    expect([reads.length, errors]).toEqual([1, [failure]]);
+    pass(10_000);
+    environment.answered();
+    expect(reads).toHaveLength(2);
+  });
+});
