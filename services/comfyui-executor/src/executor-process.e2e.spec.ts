@@ -12,7 +12,8 @@ import {
   JobExecutedV2,
   type ExecutorHeartbeat,
 } from '@anime/contracts';
-import { executorIdOf, isEvent, openLog, promptIdOf, provision, type JetStreamLog } from '@anime/event-store';
+import { executorIdOf, openLog, promptIdOf, provision, type JetStreamLog } from '@anime/event-store';
+import { eventsOf } from '@anime/event-store/testing';
 import { subscribeLive } from '@anime/messaging';
 import { eventually, freePort, spawnService, useNats, type ServiceProcess } from '@anime/testing';
 import { z } from 'zod';
@@ -101,10 +102,8 @@ describe('the comfyui-executor', () => {
       params: { executorId },
     });
     const service = await executor(name, server.url);
-    const registered = await log.lastOfAggregate('executor', executorId);
-    if (registered?.status !== 'event' || !isEvent(registered.event, ExecutorRegisteredV1))
-      throw new Error('not registered');
-    expect(registered.event.data).toMatchObject({ name, comfyuiVersion: '0.33.0', simulator: true });
+    const registered = await eventsOf(log, ExecutorRegisteredV1, executorId);
+    expect(registered).toMatchObject([{ data: { name, comfyuiVersion: '0.33.0', simulator: true } }]);
 
     const jobId = await jobs.accept();
     await jobs.assign(jobId);
@@ -115,7 +114,7 @@ describe('the comfyui-executor', () => {
     });
 
     await service.restart();
-    expect(await log.lastOfAggregate('executor', executorId)).toEqual(registered);
+    expect(await eventsOf(log, ExecutorRegisteredV1, executorId)).toEqual(registered);
   }, 60_000);
 
   it('killed in mid-sampling and started again: the job ends with attempt 1 and the server saw one POST', async () => {

@@ -1,6 +1,6 @@
 import type { EventData, FailureEvidence, JobDeclinedV1 } from '@anime/contracts';
-import type { MissingModel } from './refusal.js';
 import { responseEvidence } from './failure.js';
+import type { MissingModel } from './models.js';
 import { nearest } from './nearest.js';
 
 /** Why an attempt is handed back that was not begun, as `job.declined` records it. */

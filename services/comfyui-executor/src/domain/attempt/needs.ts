@@ -1,6 +1,5 @@
 import type { ApiGraph } from '@anime/contracts';
-import { isModelFile } from './models.js';
-import type { MissingModel } from './refusal.js';
+import { isModelFile, type MissingModel } from './models.js';
 
 /** An input of a node class that takes one of a list. */
 export interface Combo {

@@ -1,6 +1,6 @@
 import type { ApiGraph } from '@anime/contracts';
 import { missingModelMessage, missingNodeMessage } from './decline.js';
-import { isModelFile } from './models.js';
+import { isModelFile, type MissingModel } from './models.js';
 import { failure, responseEvidence, type Failure } from './failure.js';
 import { nearest } from './nearest.js';
 
@@ -27,16 +27,6 @@ export interface RefusedPrompt {
       }
     >
   >;
-}
-
-/** A model that the server does not have, and which input wanted it. */
-export interface MissingModel {
-  readonly node: string;
-  readonly classType: string;
-  readonly input: string;
-  readonly wanted: string;
-  /** The names that the server told with the error; null when the list was too long for it (more than 20). */
-  readonly available: readonly string[] | null;
 }
 
 const SUGGESTIONS = 5;
