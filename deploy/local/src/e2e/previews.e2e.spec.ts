@@ -9,6 +9,7 @@ describe('a viewer of a running job', () => {
   beforeAll(async () => {
     studio = await TestStudio.start({
       stepDelayMs: 20,
+      env: { ANIME_PREVIEWS: '1' },
       services: ['gateway', 'orchestrator', 'comfyui-executor', 'progress-relay'],
     });
   }, 120_000);

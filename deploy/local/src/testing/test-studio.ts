@@ -142,6 +142,8 @@ export class TestStudio implements AsyncDisposable {
         ANIME_KEYS_DIR: this.keysDir,
         ANIME_LIBRARY_DIR: this.libraryDir,
         COMFYUI_URLS: this.#simulators.map(({ url }) => url).join(','),
+        // Drawing a picture after each step makes the simulator slow; the test that is about them turns them on.
+        ANIME_PREVIEWS: '0',
         ...env,
       },
     });
