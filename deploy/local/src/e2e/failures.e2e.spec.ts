@@ -68,7 +68,7 @@ describe('a studio', () => {
     const waiting = await eventually(async () => (await studio.job(jobId)).waiting, {
       what: 'it is told why it waits',
     });
-    expect(waiting.message).toMatch(/GB/);
+    expect(waiting.last?.message).toMatch(/GB/);
     await faults({ reservedVramMb: 0 });
     expect(await studio.ended(jobId)).toMatchObject({ status: 'completed', failure: null });
   }, 180_000);
