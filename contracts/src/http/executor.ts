@@ -29,12 +29,13 @@ export const Executor = z
     drained: z
       .strictObject({
         since: Instant,
-        reason: z.enum([...ExecutorDrainedV1.data.shape.reason.options, 'gpu-fault']),
+        reason: ExecutorDrainedV1.data.shape.reason,
         message: z.string(),
       })
       .nullable()
       .meta({
-        description: 'its server runs nothing any more; over when that was started anew, or somebody resumes it',
+        description:
+          'its server runs nothing any more, or its GPU had a fault; over when that was started anew, or somebody resumes it',
       }),
     lost: z
       .strictObject({ since: Instant })

@@ -28,6 +28,8 @@ export interface ComfySocketOptions {
    * new connection costs the rest of the run's progress. Default 30 s.
    */
   readonly silenceMs?: number;
+  /** An open connection was cut; the next one is being made. */
+  readonly onDropped?: () => void;
   /** Told the number of running and waiting prompts at each change. */
   readonly onQueue?: (remaining: number) => void;
 }
@@ -206,9 +208,11 @@ export class ComfySocket {
 
   #onClose(socket: WebSocket): void {
     if (socket !== this.#socket) return;
+    const wasOpen = this.#open;
     this.#open = false;
     this.#stopTimers();
     if (this.#closed) return;
+    if (wasOpen) this.#options.onDropped?.();
     const delay = Math.min((this.#options.reconnectMs ?? 200) * 2 ** this.#attempt, LONGEST_RECONNECT_MS);
     this.#attempt += 1;
     this.#retry = setTimeout(() => this.#connect(), delay);

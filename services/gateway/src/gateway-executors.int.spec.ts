@@ -101,7 +101,9 @@ describe('an executor', () => {
   it('shows the gravest of several reasons why it gets no work, and the others beside it', async () => {
     const id = await register('three');
     await gateway.send('POST', `${EXECUTORS}/three/pause`);
-    await tell(testEvent(ExecutorDrainedV1, id, { reason: 'worker-stopped', message: 'it runs nothing' }));
+    await tell(
+      testEvent(ExecutorDrainedV1, id, { reason: 'worker-stopped', message: 'it runs nothing', promptId: null }),
+    );
     expect(await executor('three')).toMatchObject({ state: 'drained', drained: { reason: 'worker-stopped' } });
     await tell(testEvent(ExecutorLostV1, id, { silentMs: 30_000 }, { epoch: 1 }));
     expect(await executor('three')).toMatchObject({

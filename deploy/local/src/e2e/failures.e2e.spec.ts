@@ -33,6 +33,15 @@ describe('a studio', () => {
     const file = (await studio.ended(jobId)).files.find(({ role }) => role === 'output');
     return readFile(path.join(studio.libraryDir, file?.path ?? ''));
   };
+  /** What a server has is what it had when it was started. @returns when the studio knows what it has now */
+  const changeNodes = async (missingNodes: readonly string[]): Promise<void> => {
+    const environment = async (): Promise<string | null | undefined> =>
+      (await unwrap(studio.client.GET('/api/anime/executors'))).executors[0]?.environment;
+    const before = await environment();
+    await faults({ missingNodes });
+    await simulator('restart', { down_ms: 500 });
+    await eventually(async () => (await environment()) !== before, { what: 'the new environment is shown' });
+  };
   const classOfRetry = async (jobId: string): Promise<string> => {
     const retry = await studio.happened(jobId, JobRetryScheduledV2, 60_000);
     return (retry.data as { class: string }).class;
@@ -57,7 +66,8 @@ describe('a studio', () => {
     expect(made).not.toEqual(source);
     expect(readPngText(made)['prompt']).toContain(`"image": "${sha256}.png"`);
     const [attempt] = job.attempts;
-    expect(attempt).toMatchObject({ environment: expect.stringMatching(/^[0-9a-f]{64}$/), cachedNodes: [] });
+    // The checkpoint and the negative prompt are those of the picture before.
+    expect(attempt).toMatchObject({ environment: expect.stringMatching(/^[0-9a-f]{64}$/), cachedNodes: ['1', '3'] });
     expect(job.outputs[0]?.pixelSha256).toMatch(/^[0-9a-f]{64}$/);
   }, 120_000);
 
@@ -74,13 +84,13 @@ describe('a studio', () => {
   }, 180_000);
 
   it('fails a job whose node no server has, before anything runs; once it is there, the job can be tried again', async () => {
-    await faults({ missingNodes: ['VAEDecode'] });
+    await changeNodes(['VAEDecode']);
     const jobId = await studio.requestImage({ ...SMALL, seed: 12 });
     const failed = await studio.ended(jobId);
     expect(failed).toMatchObject({ status: 'failed', failure: { class: 'missing-node' } });
     expect(failed.failure?.message).toMatch(/VAEDecode/);
     expect(await studio.trail(jobId)).not.toContain('started');
-    await faults({ missingNodes: [] });
+    await changeNodes([]);
     await unwrap(studio.client.POST('/api/anime/jobs/{id}/retry', { params: { path: { id: jobId } } }));
     const done = await eventually(
       async () => (await studio.job(jobId)).status === 'completed' && (await studio.job(jobId)),

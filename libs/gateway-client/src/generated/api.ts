@@ -697,11 +697,14 @@ export interface components {
                 by: string;
                 reason: components["schemas"]["SealedText"] | null;
             } | null;
-            /** @description its server runs nothing any more; over when that was started anew, or somebody resumes it */
+            /** @description its server runs nothing any more, or its GPU had a fault; over when that was started anew, or somebody resumes it */
             drained: {
                 /** @description UTC instant with milliseconds */
                 since: string;
-                /** @enum {string} */
+                /**
+                 * @description `worker-stopped`: it runs nothing any more; `gpu-fault`: the CUDA context is broken, which comes before the `attempt-failed` of the prompt that met it
+                 * @enum {string}
+                 */
                 reason: "worker-stopped" | "gpu-fault";
                 message: string;
             } | null;

@@ -46,15 +46,15 @@ export interface AttemptRunnerOptions {
   readonly publish: (progress: Progress) => void;
   readonly observer?: AttemptObserver | undefined;
   /** Knows in what environment attempts run; without it they name none. */
-  readonly environment?: Pick<EnvironmentWatch, 'current' | 'expectNumber' | 'restarted'> | undefined;
+  readonly environment?: Pick<EnvironmentWatch, 'current'> | undefined;
   /** What this server's nodes took in earlier attempts; progress is weighed by it. */
   readonly durations?: NodeDurations | undefined;
   /** Content of model files by name; null where it is not known. `prepare` begins with those that will be asked for. */
   readonly modelHashes?: Pick<ModelHashes, 'of' | 'prepare'> | undefined;
   /** Sends pictures of the running prompt to its viewers; without it none are asked for. */
   readonly publishPreview?: ((preview: Preview) => void) | undefined;
-  /** A GPU fault was recorded, with the id of the event. */
-  readonly onGpuFault?: ((eventId: string) => void) | undefined;
+  /** A prompt has met a GPU fault; its attempt fails when this is done. */
+  readonly onGpuFault?: ((promptId: string, message: string) => Promise<void>) | undefined;
 }
 
 /** Whether the prompt was queued, or may have been; an End when it was not. */
@@ -222,7 +222,6 @@ export class AttemptRun {
       const beganMs = performance.now();
       const followed = await follower.follow(submitted === 'queued', this.#signal);
       leave();
-      if (followed?.kind === 'vanished') this.#options.environment?.restarted('it has forgotten a prompt');
       if (followed?.kind === 'ended') {
         server.memory.noteEnded(promptId);
         this.#options.observer?.prompted((performance.now() - beganMs) / 1_000);
@@ -308,7 +307,6 @@ export class AttemptRun {
     this.#posted.add(promptId);
     this.#submitted = true;
     const expectStatus = socket.expectStatus();
-    const expectNumber = environment?.expectNumber();
     const { clientId } = socket;
     follower.sentAs(clientId);
     const submitted = await submitPrompt(client, {
@@ -321,7 +319,6 @@ export class AttemptRun {
     if (submitted.kind === 'queued') {
       expectStatus();
       server.memory.noteQueued(submitted.number);
-      expectNumber?.(submitted.number);
     }
     if (submitted.kind === 'failed') server.refused();
     return submitted.kind === 'failed' ? submitted : submitted.kind;

@@ -120,9 +120,10 @@ export class AttemptRunner {
   }
 
   async #failed(order: Order, failed: Failure): Promise<void> {
-    const eventId = await this.#options.journal.failed(order, failed);
-    this.#options.observer?.failed(failed.class);
-    if (failed.class === 'gpu-fault') this.#options.onGpuFault?.(eventId);
+    const { journal, observer, onGpuFault } = this.#options;
+    if (failed.class === 'gpu-fault') await onGpuFault?.(order.data.promptId, failed.message);
+    await journal.failed(order, failed);
+    observer?.failed(failed.class);
   }
 
   /** Stops the prompt on the server and the run beside it. */

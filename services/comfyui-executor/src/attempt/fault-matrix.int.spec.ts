@@ -34,7 +34,7 @@ const OF_THE_SERVER = {
   'refuse-connections': always(WELL),
   'node-exception': always(failed('internal/execution-error')),
   'out-of-memory': always(failed('oom/execution-error')),
-  'gpu-fault': always(failed('gpu-fault/execution-error')),
+  'gpu-fault': always(`${failed('gpu-fault/execution-error')} + executor.drained`),
   // At the end nobody asks any more whether it was interrupted.
   interrupt: { ...always(failed('transient/interrupted')), end: WELL },
   'worker-death': always(`${failed('transient/worker-stopped')} + executor.drained`),

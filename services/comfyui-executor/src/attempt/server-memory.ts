@@ -7,7 +7,7 @@ const KEPT = 4;
 
 /**
  * What a server has shown since it was started, to see when it was started anew: queue, history and count live in its memory
- * only (contract of ComfyUI §6). What is kept per start (its node definitions, the inputs that were sent) asks for `boot`.
+ * only (contract of ComfyUI §6). What is kept per start (its node definitions, the inputs that were sent, its environment) asks for `boot`.
  */
 export class ServerMemory {
   readonly #client: ComfyClient;
@@ -16,6 +16,7 @@ export class ServerMemory {
   /** The last prompts that it has shown, the newest at the end. */
   #shown: readonly string[] = [];
   #evidence: RestartEvidence['kind'] | null = null;
+  readonly #listeners: ((evidence: RestartEvidence['kind'] | null) => void)[] = [];
 
   constructor(client: ComfyClient) {
     this.#client = client;
@@ -24,6 +25,11 @@ export class ServerMemory {
   /** Which start of the server this is, as far as it was noticed; from 1. */
   get boot(): number {
     return this.#boot;
+  }
+
+  /** Calls back when the server was restarted, or may have been: then without evidence. */
+  onRestart(listener: (evidence: RestartEvidence['kind'] | null) => void): void {
+    this.#listeners.push(listener);
   }
 
   /** The server has taken a prompt of ours and given it this number. */
@@ -43,7 +49,8 @@ export class ServerMemory {
    * @throws ProblemError `comfyui-unavailable`: it must be told again
    */
   async noteBack(): Promise<void> {
-    if (this.#shown.length === 0 || (await this.#hasForgotten(this.#shown))) this.#restarted('all-forgotten');
+    if (this.#shown.length === 0 || (await this.#hasForgotten(this.#shown)))
+      this.#restarted(this.#shown.length === 0 ? null : 'all-forgotten');
   }
 
   /**
@@ -53,7 +60,10 @@ export class ServerMemory {
   async afterVanished(promptId: string, boot: number): Promise<ServerSince> {
     if (this.#boot > boot) return this.#evidence;
     const others = this.#shown.filter((known) => known !== promptId);
-    if (others.length === 0) return null;
+    if (others.length === 0) {
+      this.#restarted(null);
+      return null;
+    }
     try {
       if (!(await this.#hasForgotten(others))) return 'others-known';
     } catch (error) {
@@ -64,11 +74,12 @@ export class ServerMemory {
     return 'all-forgotten';
   }
 
-  #restarted(kind: RestartEvidence['kind']): void {
+  #restarted(kind: RestartEvidence['kind'] | null): void {
     this.#boot += 1;
     this.#highestNumber = null;
     this.#shown = [];
     this.#evidence = kind;
+    for (const listener of this.#listeners) listener(kind);
   }
 
   async #hasForgotten(known: readonly string[]): Promise<boolean> {

@@ -11,7 +11,7 @@ import {
 } from '../domain/attempt/worker.js';
 
 /** Why a server's worker counts as stopped, and what would show that it works again. */
-interface Stopped {
+export interface Stopped {
   readonly message: string;
   /** The prompt that it hangs in; null when it runs none. */
   readonly promptId: string | null;
@@ -24,7 +24,7 @@ interface Stopped {
 export class WorkerHealth {
   readonly limits: WorkerLimits;
   readonly #isOurs: (promptId: string) => boolean;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(stopped: Stopped) => void>();
   /** Prompts of ours that did not stop when they were told to. */
   readonly #left = new Set<string>();
   #stopped: Stopped | null = null;
@@ -86,8 +86,8 @@ export class WorkerHealth {
   }
 
   /** Calls back once it stops, at once when it has. @returns how to be called no more */
-  onStopped(listener: () => void): () => void {
-    if (this.#stopped !== null) listener();
+  onStopped(listener: (stopped: Stopped) => void): () => void {
+    if (this.#stopped !== null) listener(this.#stopped);
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -101,6 +101,6 @@ export class WorkerHealth {
   #stop(stopped: Stopped): void {
     if (this.#stopped !== null) return;
     this.#stopped = stopped;
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener(stopped);
   }
 }

@@ -1,13 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { restartEvidence } from '@anime/comfyui-client';
 
 export interface EnvironmentWatchOptions {
   /** Reads what runs on the server and has it recorded. @returns the name of the environment */
   readonly read: () => Promise<string>;
   /** Told why it could not be read; it is tried again. */
   readonly onError: (error: unknown) => void;
-  /** Told that the server may have been restarted, and how that was noticed. */
-  readonly onRestart?: (how: string) => void;
   /** Monotonic ms. */
   readonly clock?: () => number;
 }
@@ -18,7 +15,7 @@ const RETRY_MS = 10_000;
 
 /**
  * Knows in what environment attempts run now. What runs on a server changes at its starts only, so it is read once for each:
- * at the first answer, and at the first one after the server was away or has forgotten what it knew.
+ * at the first answer, and at the first one after it is told of a restart.
  */
 export class EnvironmentWatch {
   readonly #options: EnvironmentWatchOptions;
@@ -29,28 +26,14 @@ export class EnvironmentWatch {
   #metAtMs: number | undefined;
   #triedAtMs = Number.NEGATIVE_INFINITY;
   #isReading = false;
-  #wasAway = false;
-  #highestNumber: number | null = null;
 
   constructor(options: EnvironmentWatchOptions) {
     this.#options = options;
     this.#clock = options.clock ?? (() => performance.now());
   }
 
-  /** How many starts of the server this process has seen. */
-  get boot(): number {
-    return this.#boot;
-  }
-
-  /** To be called when the server does not answer: it may be another one when it comes back. */
-  away(): void {
-    // Before it has told anything, nothing can have changed.
-    if (this.#metAtMs !== undefined) this.#wasAway = true;
-  }
-
   /** To be called when the server has answered. Reads in the background what is not known yet; returns at once. */
   answered(): void {
-    if (this.#wasAway) this.restarted('it was away');
     const now = this.#clock();
     this.#metAtMs ??= now;
     if (this.#name !== null || this.#isReading || now - this.#triedAtMs < RETRY_MS) return;
@@ -58,31 +41,13 @@ export class EnvironmentWatch {
     void this.#read();
   }
 
-  /**
-   * Call it before a POST, and what it returns with the number that the server gave to the prompt: the count only grows, so a
-   * number that is not above all that were told before the POST is one of another start.
-   */
-  expectNumber(): (number: number | null) => void {
-    const before = { highestNumber: this.#highestNumber, known: [] };
-    const boot = this.#boot;
-    return (number) => {
-      if (boot !== this.#boot) return;
-      const evidence = restartEvidence(before, { number });
-      if (evidence !== undefined) this.restarted(`the number of its prompts fell (${evidence.kind})`);
-      if (number !== null) this.#highestNumber = Math.max(number, this.#highestNumber ?? number);
-    };
-  }
-
   /** The server is, or may be, another one than before: what it is, is read again. */
-  restarted(how: string): void {
-    this.#wasAway = false;
+  restarted(): void {
     this.#boot += 1;
-    this.#highestNumber = null;
     this.#metAtMs = undefined;
     this.#triedAtMs = Number.NEGATIVE_INFINITY;
     if (this.#name !== null) this.#told = Promise.withResolvers();
     this.#name = null;
-    this.#options.onRestart?.(how);
   }
 
   /**

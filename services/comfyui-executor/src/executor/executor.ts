@@ -89,7 +89,8 @@ export class Executor {
     this.id = executorIdOf(studio, server.name);
     this.journal = new AttemptJournal(log);
     this.#client = new ComfyClient({ baseUrl: server.url });
-    this.#socket = new ComfySocket({ baseUrl: server.url });
+    // What cuts a connection may be a restart, too short to be seen from look to look.
+    this.#socket = new ComfySocket({ baseUrl: server.url, onDropped: () => this.#watch.doubt() });
     this.#lease = new KvLease({
       log,
       bucket: LEASES_BUCKET,
@@ -106,13 +107,15 @@ export class Executor {
       client,
       onAnswer: (queue) => this.#onAnswer(queue),
       onBack: () => this.#server.memory.noteBack(),
-      onAway: () => this.#environment.away(),
       onError: (error) => this.#note(error),
     });
     this.#environment = new EnvironmentWatch({
       read: () => this.#readEnvironment(),
       onError: (error) => this.#note(error),
-      onRestart: (how) => logger.info({ executor: this.name, how }, 'the server may have been restarted'),
+    });
+    this.#server.memory.onRestart((evidence) => {
+      logger.info({ executor: this.name, evidence }, 'the server may have been restarted');
+      this.#environment.restarted();
     });
     this.runner = new AttemptRunner({
       claim,
@@ -128,7 +131,7 @@ export class Executor {
       durations: new NodeDurations(),
       modelHashes: options.models,
       publishPreview: options.previews === true ? (preview) => this.#publishPreview(preview) : undefined,
-      onGpuFault: (eventId) => this.#worker.onGpuFault(eventId),
+      onGpuFault: (promptId, message) => this.#worker.onGpuFault(promptId, message),
     });
   }
 

@@ -18,10 +18,8 @@ export interface ServerWatchOptions {
   readonly client: ComfyClient;
   /** Called with the queue after each answer. */
   readonly onAnswer: (queue: ServerQueue) => Promise<void>;
-  /** Called before that when the server had not answered in between; again when it throws. */
+  /** Called before that when the server may have been restarted in between; again when it throws. */
   readonly onBack: () => Promise<void>;
-  /** Called whenever the server did not answer. */
-  readonly onAway: () => void;
   /** Told what `onAnswer` and `onBack` throw. */
   readonly onError: (error: unknown) => void;
 }
@@ -35,7 +33,7 @@ export class ServerWatch {
   readonly #options: ServerWatchOptions;
   #state: ServerState = { reachable: false, reason: 'it has not been asked yet', queue: null };
   #askedAtMs: number | undefined;
-  #wasAway = false;
+  #mayBeAnother = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ServerWatchOptions) {
@@ -62,6 +60,12 @@ export class ServerWatch {
     void this.#ask();
   }
 
+  /** The server may have been restarted: told as `onBack` at its next answer. */
+  doubt(): void {
+    this.#mayBeAnother = true;
+    this.lookNow();
+  }
+
   stop(): void {
     clearInterval(this.#timer);
   }
@@ -77,14 +81,13 @@ export class ServerWatch {
         queue: { running: queue.running.length, pending: queue.pending.length },
       };
       this.#askedAtMs = undefined;
-      if (this.#wasAway) await this.#options.onBack();
-      this.#wasAway = false;
+      if (this.#mayBeAnother) await this.#options.onBack();
+      this.#mayBeAnother = false;
       await this.#options.onAnswer(queue);
     } catch (error) {
       if (isProblem(error, 'comfyui-unavailable') && this.#askedAtMs !== undefined) {
         this.#state = { reachable: false, reason: error.message, queue: null };
-        this.#wasAway = true;
-        this.#options.onAway();
+        this.#mayBeAnother = true;
       } else this.#options.onError(error);
     } finally {
       this.#askedAtMs = undefined;

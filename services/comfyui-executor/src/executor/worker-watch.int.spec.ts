@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ExecutorDrainedV1, JobAttemptFailedV2, JobDeclinedV1 } from '@anime/contracts';
+import { isEvent } from '@anime/event-store';
 import { DONE } from '@anime/messaging';
 import { eventually, useNats } from '@anime/testing';
 import { ExecutorLife, type ExecutorLifeOptions } from '../testing/executor-harness.js';
@@ -36,7 +37,7 @@ describe('a server whose worker hangs in a prompt', () => {
     expect(await Promise.all(runs)).toEqual([DONE, DONE, DONE]);
     await untilTrail(life, ['registered', 'drained']);
 
-    const drained = await life.last(ExecutorDrainedV1);
+    const drained = (await life.last(ExecutorDrainedV1))?.data;
     expect(drained).toMatchObject({ reason: 'worker-stopped', message: expect.stringContaining('Restart ComfyUI') });
     for (const jobId of [hangs, waits]) {
       expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
@@ -120,17 +121,36 @@ describe('a worker that is only slow', () => {
 });
 
 describe('a GPU fault', () => {
-  it('makes the executor register anew once its server was restarted', async () => {
+  it('drains the executor before the attempt fails, until its server was restarted, be it for a moment', async () => {
     const simulator = await harness.simulator({ faults: { gpuFault: true } });
     await using life = await start(simulator.url);
     const { jobs } = life;
     const jobId = await jobs.accept();
     expect(await life.run(await jobs.assign(jobId))).toEqual(DONE);
-    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({ class: 'gpu-fault' });
-    expect(await life.trail()).toEqual(['registered']);
-    await simulator.restart({ downMs: 2_500 });
-    await untilTrail(life, ['registered', 'registered']);
+    const failed = (await jobs.facts(jobId)).find((event) => isEvent(event, JobAttemptFailedV2));
+    expect(failed?.data).toMatchObject({ class: 'gpu-fault' });
+    const drained = await life.last(ExecutorDrainedV1);
+    expect(drained?.data).toMatchObject({
+      reason: 'gpu-fault',
+      promptId: (await jobs.fact(JobAttemptFailedV2, jobId)).promptId,
+      message: expect.stringContaining('started again'),
+    });
+    expect(drained?.position).toBeLessThan(failed?.position ?? 0);
+    await simulator.restart();
+    await untilTrail(life, ['registered', 'drained', 'registered']);
     expect(await life.run(await jobs.assign(jobId, 2))).toEqual(DONE);
     expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed', 'started', 'executed']);
+  }, 60_000);
+
+  it('is known to the next life of the executor, which waits for a restart of the server, too', async () => {
+    const simulator = await harness.simulator({ faults: { gpuFault: true } });
+    const first = await start(simulator.url);
+    await first.run(await first.jobs.assign(await first.jobs.accept()));
+    await first[Symbol.asyncDispose]();
+    await using second = await start(simulator.url, { name: first.executor.name });
+    await eventually(() => second.executor.check().ok, { what: 'it has looked at its server' });
+    expect(await second.trail()).toEqual(['registered', 'drained']);
+    await simulator.restart();
+    await untilTrail(second, ['registered', 'drained', 'registered']);
   }, 60_000);
 });

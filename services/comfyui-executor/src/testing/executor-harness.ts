@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EventContract, EventData, ExecutorHeartbeat } from '@anime/contracts';
 import { ExecutorEnvironmentChangedV1, ExecutorHeartbeatV1 } from '@anime/contracts';
-import { isEvent } from '@anime/event-store';
+import { isEvent, type EventOf, type RecordedEvent } from '@anime/event-store';
 import type { WorkerLimits } from '../domain/attempt/worker.js';
 import { subscribeLive, type Outcome } from '@anime/messaging';
 import { createLogger } from '@anime/service-runtime';
@@ -63,12 +63,12 @@ export class ExecutorLife implements AsyncDisposable {
     return types;
   }
 
-  /** The data of its newest event of this contract. */
-  async last<C extends EventContract>(contract: C): Promise<EventData<C> | undefined> {
-    let data: EventData<C> | undefined;
+  /** Its newest event of this contract. */
+  async last<C extends EventContract>(contract: C): Promise<(EventOf<C> & RecordedEvent) | undefined> {
+    let last: (EventOf<C> & RecordedEvent) | undefined;
     for await (const entry of this.#harness.log.readAggregate('executor', this.executor.id))
-      if (entry.status === 'event' && isEvent(entry.event, contract)) data = entry.event.data as EventData<C>;
-    return data;
+      if (entry.status === 'event' && isEvent(entry.event, contract)) last = entry.event;
+    return last;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

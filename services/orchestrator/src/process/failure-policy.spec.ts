@@ -27,6 +27,10 @@ async function requested(): Promise<string> {
   await s.settle();
   return jobId;
 }
+async function faulted(jobId: string): Promise<void> {
+  await s.append(ExecutorDrainedV1, EXECUTOR, { reason: 'gpu-fault', message: 'm', promptId: null });
+  await s.failAttempt(jobId, 'gpu-fault');
+}
 const assignedTo = async (jobId: string): Promise<string | undefined> => (await s.assignment(jobId))?.executorId;
 const endOf = async (jobId: string): Promise<unknown> =>
   (await s.events(jobId)).find(({ type }) => type === JobFailedV1.type)?.data;
@@ -37,7 +41,7 @@ describe('an executor whose GPU is at fault', () => {
     ['it registers anew', () => s.register(EXECUTOR, 'small', 8)],
   ] as const)('is given nothing until %s', async (_what, mend) => {
     const jobId = await requested();
-    await s.failAttempt(jobId, 'gpu-fault');
+    await faulted(jobId);
     await s.settle();
     await s.pass(120);
     expect((await s.trail(jobId)).at(-1)).toBe('retry-scheduled');
@@ -49,7 +53,7 @@ describe('an executor whose GPU is at fault', () => {
   it('loses its job to another one', async () => {
     const jobId = await requested();
     await s.register(OTHER, 'other', 8);
-    await s.failAttempt(jobId, 'gpu-fault');
+    await faulted(jobId);
     await s.settle();
     await s.pass(60);
     expect(await assignedTo(jobId)).toBe(OTHER);
@@ -59,7 +63,10 @@ describe('an executor whose GPU is at fault', () => {
 describe('an executor that is paused, or whose server runs nothing', () => {
   it.each([
     ['paused', () => s.append(ExecutorPausedV1, EXECUTOR, { reason: null })],
-    ['drained', () => s.append(ExecutorDrainedV1, EXECUTOR, { reason: 'worker-stopped', message: 'm' })],
+    [
+      'drained',
+      () => s.append(ExecutorDrainedV1, EXECUTOR, { reason: 'worker-stopped', message: 'm', promptId: null }),
+    ],
   ] as const)('is given nothing while it is %s, and then what waits', async (_how, halt) => {
     await halt();
     await s.settle();

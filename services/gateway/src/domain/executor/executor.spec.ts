@@ -33,7 +33,11 @@ const registered = testEvent(ExecutorRegisteredV1, ID, {
 });
 const paused = testEvent(ExecutorPausedV1, ID, { reason: null });
 const resumed = testEvent(ExecutorResumedV1, ID, {});
-const drained = testEvent(ExecutorDrainedV1, ID, { reason: 'worker-stopped', message: 'it runs nothing' });
+const drained = testEvent(ExecutorDrainedV1, ID, {
+  reason: 'worker-stopped',
+  message: 'it runs nothing',
+  promptId: null,
+});
 const lost = testEvent(ExecutorLostV1, ID, { silentMs: 30_000 });
 
 describe('a pause', () => {

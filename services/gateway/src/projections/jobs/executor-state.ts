@@ -6,11 +6,10 @@ import {
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
   ExecutorResumedV1,
-  JobAttemptFailedV2,
 } from '@anime/contracts';
 import type { RowChange, RowRef, Rows } from '@anime/projections';
 import { put, ref } from '../changes.js';
-import type { ExecutorEvent, JobEvent } from './events.js';
+import type { ExecutorEvent } from './events.js';
 import type { ExecutorRow } from './rows.js';
 import { ENVIRONMENTS, EXECUTOR_TIMELINE, EXECUTORS } from './tables.js';
 
@@ -39,13 +38,6 @@ export function applyToExecutor(rows: Rows, event: ExecutorEvent): readonly RowC
   return changes;
 }
 
-/** A fault of the GPU drains the executor that had it: whatever it would run next would fail as well. */
-export function faultChanges(rows: Rows, event: JobEvent): readonly RowChange[] {
-  if (event.type !== JobAttemptFailedV2.type || event.data.class !== 'gpu-fault') return [];
-  const executor = rows.get(EXECUTORS, { id: event.data.executorId });
-  return executor === undefined ? [] : [put(EXECUTORS, drained(executor, event.time, 'gpu-fault', event.data.message))];
-}
-
 function executorAfter(executor: ExecutorRow | undefined, event: ExecutorEvent): ExecutorRow | undefined {
   const { time } = event;
   if (event.type === ExecutorRegisteredV1.type) {
@@ -65,7 +57,9 @@ function executorAfter(executor: ExecutorRow | undefined, event: ExecutorEvent):
       return { ...executor, ...told, environment, environment_since: time };
     }
     case ExecutorDrainedV1.type:
-      return drained(executor, time, event.data.reason, event.data.message);
+      // The first reason stays: what comes after it follows from it.
+      if (executor.drained_at !== null) return executor;
+      return { ...executor, drained_at: time, drain_reason: event.data.reason, drain_message: event.data.message };
     case ExecutorPausedV1.type:
       if (executor.paused_at !== null) return executor;
       return { ...executor, paused_at: time, paused_by: event.actor, pause_reason: event.data.reason };
@@ -76,17 +70,6 @@ function executorAfter(executor: ExecutorRow | undefined, event: ExecutorEvent):
     case ExecutorRecoveredV1.type:
       return { ...executor, lost_at: null };
   }
-}
-
-/** The first reason stays: what comes after it follows from it. */
-function drained(
-  executor: ExecutorRow,
-  time: string,
-  reason: NonNullable<ExecutorRow['drain_reason']>,
-  message: string,
-): ExecutorRow {
-  if (executor.drained_at !== null) return executor;
-  return { ...executor, drained_at: time, drain_reason: reason, drain_message: message };
 }
 
 /** The first executor that had an environment is told with it. */

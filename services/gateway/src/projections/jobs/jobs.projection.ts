@@ -26,7 +26,7 @@ import { attemptOf, unknownAttempt, withEvent } from './attempt-state.js';
 import { put, ref } from '../changes.js';
 import { detailChanges, requestChange, timelineRow } from './details.js';
 import { JOBS_EVENTS, type JobEvent, type JobsEvent } from './events.js';
-import { applyToExecutor, executorRefs, faultChanges } from './executor-state.js';
+import { applyToExecutor, executorRefs } from './executor-state.js';
 import { decidedStatus, endedJob, hasEnded, reopenedJob, requestedJob, withAttempt } from './job-state.js';
 import type { JobAttemptRow, JobRow } from './rows.js';
 import { EXECUTORS, JOB_ATTEMPTS, JOB_TIMELINE, JOBS, JOBS_TABLES, TERMS, WORKFLOWS } from './tables.js';
@@ -63,7 +63,6 @@ export const jobsProjection: Projection<JobsEvent> = {
         const attempt = shownAttempt(event);
         const refs = [ref(JOBS, { id }), ref(JOB_TIMELINE, { job_id: id, event_id: event.id })];
         if (attempt !== undefined) refs.push(ref(JOB_ATTEMPTS, { job_id: id, attempt }));
-        if (event.type === JobAttemptFailedV2.type) refs.push(ref(EXECUTORS, { id: event.data.executorId }));
         return refs;
       }
     }
@@ -126,8 +125,7 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
   if (attemptOf(event) !== undefined && number !== undefined) {
     const before = attempt ?? unknownAttempt(id, number);
     attempt = withEvent(before, event);
-    if (attempt !== before)
-      changes.push(put(JOB_ATTEMPTS, attempt), ...detailChanges(event), ...faultChanges(rows, event));
+    if (attempt !== before) changes.push(put(JOB_ATTEMPTS, attempt), ...detailChanges(event));
   }
   const job = rows.get(JOBS, { id });
   if (event.type === JobRequestedV3.type) {

@@ -294,13 +294,9 @@ export class OpenWork {
     return state;
   }
 
-  /** What an attempt shows of the GPU that it ran on, and of what such jobs need. */
+  /** What an attempt shows of what such jobs need. */
   #learn(event: JobEvent): void {
     const job = this.#jobs.get(event.aggregateId)?.state;
-    if (event.type === 'job.attempt-failed' && event.data.class === 'gpu-fault') {
-      const executor = this.#executors.get(event.data.executorId);
-      if (executor !== undefined) this.#executors.set(executor.executorId, { ...executor, drained: true });
-    }
     if (job?.requested === undefined) return;
     if (event.type === 'job.executed' && event.data.vramPeakBytes !== null && !event.data.cached)
       this.#learned.worked(footprintOf(job.requested, event.data.variant), event.data.vramPeakBytes);

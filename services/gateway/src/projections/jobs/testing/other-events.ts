@@ -61,7 +61,7 @@ export function otherEvents(name: string, epoch: number): NewEvent[] {
     sample(ExecutorLostV1, id, { silentMs: 30_000 }, 1),
     ...(epoch === 1 ? [] : [sample(ExecutorRecoveredV1, id, {}, 2)]),
     sample(ExecutorPausedV1, id, { reason: SEALED }, 3),
-    sample(ExecutorDrainedV1, id, { reason: 'worker-stopped', message: 'it runs nothing' }, 4),
+    sample(ExecutorDrainedV1, id, { reason: 'worker-stopped', message: 'it runs nothing', promptId: null }, 4),
     ...(epoch === 1 ? [] : [sample(ExecutorResumedV1, id, {}, 5)]),
     sample(
       WorkflowRegisteredV2,
