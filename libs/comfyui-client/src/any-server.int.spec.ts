@@ -1,10 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { startSimulator, type Simulator } from '@anime/comfyui-simulator';
 import type { ApiGraph } from '@anime/contracts';
 import { eventually } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -12,67 +8,37 @@ import { ComfyClient, type PromptLook, type SubmitResult } from './comfy-client.
 import { ComfySocket, type Hint } from './comfy-socket.js';
 import { FileMissingError } from './errors.js';
 import { filesOf } from './output-files.js';
+import {
+  ANY_SERVER_LIMIT_MS,
+  anyServer,
+  CHECKPOINT,
+  laboriousGraph,
+  plainGraph,
+  RUN,
+  samplingGraph,
+  SERVER_NAME,
+  type AnyServer,
+} from './testing/any-server.js';
 import { cachedNodes, verdictOf } from './verdict.js';
 
-/** `npm run test:comfyui` gives the address of a real server; without one the simulator has to do the same. */
-const given = (name: string): string | undefined => (process.env[name] === '' ? undefined : process.env[name]);
-const [GIVEN, CHECKPOINT] = [given('COMFYUI_URL'), given('COMFYUI_CHECKPOINT')];
-/** A busy machine without a GPU takes its time. */
+/** Of what the server is asked for. */
 const LIMIT = { timeoutMs: 120_000 };
-const TEST_LIMIT_MS = 180_000;
-/** Unlike every other run of this file: what a server knows already it would answer from its cache. */
-const RUN = randomUUID().slice(0, 8);
 
-let dir: string | undefined;
-let simulator: Simulator | undefined;
+let server: AnyServer;
 let client: ComfyClient;
 let socket: ComfySocket;
 
 beforeAll(async () => {
-  if (GIVEN === undefined) {
-    dir = await mkdtemp(path.join(tmpdir(), 'any-server-'));
-    simulator = await startSimulator({ dataDir: dir, stepDelayMs: 20 });
-  }
-  const baseUrl = GIVEN ?? simulator?.url ?? '';
-  client = new ComfyClient({ baseUrl });
-  socket = new ComfySocket({ baseUrl });
+  server = await anyServer();
+  client = new ComfyClient({ baseUrl: server.url });
+  socket = new ComfySocket({ baseUrl: server.url });
   expect(await socket.ready(10_000)).toBe(true);
 }, 60_000);
 afterAll(async () => {
   socket.close();
   await client.close();
-  await simulator?.close();
-  if (dir !== undefined) await rm(dir, { recursive: true, force: true });
+  await server[Symbol.asyncDispose]();
 });
-
-let colour = 0;
-/** A picture of one colour that no other graph of this run has. */
-function plain(prefix: string, size = 64): ApiGraph {
-  colour += 1;
-  const image = { width: size, height: size, batch_size: 1, color: (Number.parseInt(RUN, 16) + colour) % 0xffffff };
-  return {
-    '1': { class_type: 'EmptyImage', inputs: image },
-    '2': { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: prefix } },
-  };
-}
-
-/** Works for seconds without a model: large pictures are scaled again and again, each time by a node of its own. */
-function laborious(nodes = 80): ApiGraph {
-  const graph: ApiGraph = { '1': plain('anime-test')['1'] ?? { class_type: 'EmptyImage', inputs: {} } };
-  for (let n = 0; n < nodes; n += 1) {
-    const side = n % 2 === 0 ? 1_024 : 768;
-    const inputs = {
-      image: [String(n + 1), 0],
-      upscale_method: 'lanczos',
-      width: side,
-      height: side,
-      crop: 'disabled',
-    };
-    graph[String(n + 2)] = { class_type: 'ImageScale', inputs };
-  }
-  graph['999'] = { class_type: 'PreviewImage', inputs: { images: [String(nodes + 1), 0] } };
-  return graph;
-}
 
 interface Submitted {
   readonly promptId: string;
@@ -111,7 +77,7 @@ function sizeOf(png: Buffer): [number, number] {
   return [png.readUInt32BE(16), png.readUInt32BE(20)];
 }
 
-describe(`ComfyUI at ${GIVEN ?? 'hand: the simulator'}`, () => {
+describe(`ComfyUI at ${SERVER_NAME}`, () => {
   it('says what it is, and describes its nodes in forms that are all known', async () => {
     const { system, devices } = await client.systemStats();
     expect(system.comfyui_version).toMatch(/^\d+\.\d+/);
@@ -126,7 +92,7 @@ describe(`ComfyUI at ${GIVEN ?? 'hand: the simulator'}`, () => {
   it(
     'runs a prompt under the id that it is given, tells it over the websocket, and has its picture',
     async () => {
-      const { promptId, ended, hints } = await run(plain(`anime-test/${RUN}/picture`, 96));
+      const { promptId, ended, hints } = await run(plainGraph(`anime-test/${RUN}/picture`, 96));
       expect(verdictOf(ended)).toEqual({ kind: 'success' });
       const files = filesOf(ended, '2');
       expect(files).toMatchObject([{ subfolder: `anime-test/${RUN}`, type: 'output' }]);
@@ -143,30 +109,33 @@ describe(`ComfyUI at ${GIVEN ?? 'hand: the simulator'}`, () => {
         expect.arrayContaining(['execution_start', 'execution_cached', 'executing', 'executed', 'execution_success']),
       );
     },
-    TEST_LIMIT_MS,
+    ANY_SERVER_LIMIT_MS,
   );
 
   it(
     'answers the same graph from its cache, with the file of the run before',
     async () => {
-      const graph = plain(`anime-test/${RUN}/cached`);
+      const graph = plainGraph(`anime-test/${RUN}/cached`);
       const [first, again] = [await run(graph), await run(graph)];
       expect(cachedNodes(first.ended)).toEqual([]);
       expect([...cachedNodes(again.ended)].sort()).toEqual(['1', '2']);
       expect(filesOf(again.ended, '2')).toEqual(filesOf(first.ended, '2'));
     },
-    TEST_LIMIT_MS,
+    ANY_SERVER_LIMIT_MS,
   );
 
   it('refuses what it cannot run with the node and the reason, and keeps nothing of it', async () => {
-    const unknown = await submit({ ...plain('x'), '3': { class_type: 'NoSuchNode', inputs: {} } });
+    const unknown = await submit({ ...plainGraph('x'), '3': { class_type: 'NoSuchNode', inputs: {} } });
     expect(unknown.result).toMatchObject({ kind: 'refused', refusal: { error: { type: 'missing_node_type' } } });
     const incomplete = await submit({ '2': { class_type: 'SaveImage', inputs: { filename_prefix: 'x' } } });
     expect(incomplete.result).toMatchObject({
       kind: 'refused',
       refusal: { node_errors: { '2': { errors: [{ type: 'required_input_missing' }] } } },
     });
-    const half = await submit({ ...plain('x'), '4': { class_type: 'SaveImage', inputs: { filename_prefix: 'x' } } });
+    const half = await submit({
+      ...plainGraph('x'),
+      '4': { class_type: 'SaveImage', inputs: { filename_prefix: 'x' } },
+    });
     expect(half.result).toMatchObject({ kind: 'partly-refused', nodeErrors: { '4': {} } });
     await client.cancel(half.promptId);
     for (const { promptId } of [unknown, incomplete]) expect(await client.look(promptId)).toEqual({ state: 'absent' });
@@ -175,7 +144,7 @@ describe(`ComfyUI at ${GIVEN ?? 'hand: the simulator'}`, () => {
   it(
     'takes a picture under the name that it says, and gives it to a graph',
     async () => {
-      const { ended } = await run(plain(`anime-test/${RUN}/source`, 48));
+      const { ended } = await run(plainGraph(`anime-test/${RUN}/source`, 48));
       const [file] = filesOf(ended, '2');
       if (file === undefined) throw new Error('no picture was made');
       const bytes = await buffer(client.download(file));
@@ -194,16 +163,16 @@ describe(`ComfyUI at ${GIVEN ?? 'hand: the simulator'}`, () => {
       if (other === undefined) throw new Error('no picture was made');
       expect(sizeOf(await buffer(client.download(other)))).toEqual([48, 48]);
     },
-    TEST_LIMIT_MS,
+    ANY_SERVER_LIMIT_MS,
   );
 
   it(
     'stops a prompt that waits and one that runs, and no other',
     async () => {
       const [running, waiting, other] = [
-        await submit(laborious()),
-        await submit(laborious()),
-        await submit(plain('y')),
+        await submit(laboriousGraph('anime-test/laborious')),
+        await submit(laboriousGraph('anime-test/laborious')),
+        await submit(plainGraph('y')),
       ];
       await eventually(async () => (await client.look(running.promptId)).state === 'running', {
         what: 'it runs',
@@ -222,7 +191,7 @@ describe(`ComfyUI at ${GIVEN ?? 'hand: the simulator'}`, () => {
       expect(verdictOf((await whenEnded(running.promptId)).ended)).toEqual({ kind: 'interrupted' });
       expect(verdictOf((await whenEnded(other.promptId)).ended)).toEqual({ kind: 'success' });
     },
-    TEST_LIMIT_MS,
+    ANY_SERVER_LIMIT_MS,
   );
 
   it(
@@ -231,43 +200,22 @@ describe(`ComfyUI at ${GIVEN ?? 'hand: the simulator'}`, () => {
       expect(await client.look(randomUUID())).toEqual({ state: 'absent' });
       const missing = { filename: `${RUN}.png`, subfolder: '', type: 'output' };
       await expect(buffer(client.download(missing))).rejects.toThrow(FileMissingError);
-      const graph = plain(`anime-test/${RUN}/freed`);
+      const graph = plainGraph(`anime-test/${RUN}/freed`);
       await run(graph);
       await client.free({ unloadModels: true, freeMemory: true });
       const again = await run(graph);
       expect(verdictOf(again.ended)).toEqual({ kind: 'success' });
       expect(cachedNodes(again.ended)).toEqual([]);
     },
-    TEST_LIMIT_MS,
+    ANY_SERVER_LIMIT_MS,
   );
 
-  const sampling = CHECKPOINT ?? (GIVEN === undefined ? 'simulated-anime-v1.safetensors' : undefined);
-  if (sampling !== undefined)
+  const checkpoint = CHECKPOINT;
+  if (checkpoint !== undefined)
     it(
-      `samples with ${sampling}, step by step`,
+      `samples with ${checkpoint}, step by step`,
       async () => {
-        const { ended, hints } = await run({
-          '1': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: sampling } },
-          '2': { class_type: 'CLIPTextEncode', inputs: { text: `a lighthouse ${RUN}`, clip: ['1', 1] } },
-          '3': { class_type: 'EmptyLatentImage', inputs: { width: 64, height: 64, batch_size: 1 } },
-          '4': {
-            class_type: 'KSampler',
-            inputs: {
-              seed: 7,
-              steps: 4,
-              cfg: 5,
-              sampler_name: 'euler',
-              scheduler: 'normal',
-              denoise: 1,
-              model: ['1', 0],
-              positive: ['2', 0],
-              negative: ['2', 0],
-              latent_image: ['3', 0],
-            },
-          },
-          '5': { class_type: 'VAEDecode', inputs: { samples: ['4', 0], vae: ['1', 2] } },
-          '6': { class_type: 'SaveImage', inputs: { images: ['5', 0], filename_prefix: `anime-test/${RUN}/sampled` } },
-        });
+        const { ended, hints } = await run(samplingGraph(checkpoint, `anime-test/${RUN}/sampled`));
         expect(verdictOf(ended)).toEqual({ kind: 'success' });
         const [file] = filesOf(ended, '6');
         if (file === undefined) throw new Error('no picture was made');
@@ -278,6 +226,6 @@ describe(`ComfyUI at ${GIVEN ?? 'hand: the simulator'}`, () => {
         expect(steps).toEqual(steps.toSorted((one, other) => one - other));
         expect(steps.at(-1)).toBe(4);
       },
-      10 * TEST_LIMIT_MS,
+      10 * ANY_SERVER_LIMIT_MS,
     );
 });

@@ -88,7 +88,7 @@ async function soakOnce(context: BenchContext, jobs: number, faults: readonly Pl
     await trails.whenEnded(accepted.length - OPEN + 1, END_LIMIT_MS);
     accepted.push(await request(gateway, n));
   }
-  await restarts.cure();
+  if (faults.length > 0) await restarts.cure();
   context.step(`waiting for the last of ${jobs} jobs`);
   await trails.whenEnded(jobs, END_LIMIT_MS);
   const perSecond = (jobs / (performance.now() - began)) * 1_000;

@@ -102,6 +102,7 @@ describe('failureOfRefusal', () => {
     expect(failed).toMatchObject({
       class: 'invalid',
       message: "KSampler (node 3): Value not in list: sampler_name: 'bogus' not in (list of length 44)",
+      evidence: { nodeId: '3', nodeType: 'KSampler', httpStatus: 400 },
     });
   });
 

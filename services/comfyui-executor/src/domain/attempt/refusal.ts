@@ -83,7 +83,11 @@ export function failureOfRefusal(refused: RefusedPrompt, graph: ApiGraph, availa
       nodeType: model.classType,
     });
   }
-  return failure('invalid', 'submission-refused', describe(refused), evidence);
+  const [first] = Object.entries(refused.nodeErrors);
+  return failure('invalid', 'submission-refused', describe(refused), {
+    ...evidence,
+    ...(first === undefined ? {} : { nodeId: first[0], nodeType: first[1].class_type ?? graph[first[0]]?.class_type }),
+  });
 }
 
 function describe(refused: RefusedPrompt): string {
