@@ -19,7 +19,7 @@ import type {
 import { type ExecutionBlocker, isValue, type NodeInputs } from './nodes/values.js';
 import { ProgressReporter } from './progress.js';
 import { gpuFault, type PromptMoments, WorkerDeath } from './prompt-moments.js';
-import { tearFiles } from './torn-files.js';
+import { spoilFiles } from './spoil-files.js';
 
 /** What an execution shares with its server. */
 export interface ExecutionEnvironment extends NodeEnvironment {
@@ -154,7 +154,7 @@ export class Execution {
     }
     this.keep(id, outcome);
     if (outcome.ui !== undefined) {
-      await tearFiles(this.environment.faults, outcome.ui, this.environment.directories);
+      await spoilFiles(this.environment.faults, outcome.ui, this.environment.directories);
       this.report.output(id, outcome.ui);
     }
     this.report.executed.add(id);

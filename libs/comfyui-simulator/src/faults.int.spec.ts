@@ -240,6 +240,19 @@ describe('an output file', () => {
     );
   });
 
+  it('is as large as a long clip, and still a picture', async () => {
+    await withSimulator(
+      async (simulator) => {
+        await settledStatus(simulator, await submit(simulator, quick(1)));
+        const bytes = Buffer.from(await (await fetch(simulator.url + view)).arrayBuffer());
+        expect(bytes).toHaveLength(3_000_000);
+        expect(bytes.subarray(1, 4).toString()).toBe('PNG');
+        expect(bytes.at(-1)).toBe(0);
+      },
+      { faults: { fileBytes: 3_000_000 } },
+    );
+  });
+
   it('is whole and its download is cut', async () => {
     await withSimulator(
       async (simulator) => {

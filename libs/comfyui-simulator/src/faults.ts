@@ -67,6 +67,8 @@ export interface Faults {
   /** File names no list of choices offers. */
   missingModels: readonly string[];
   tornFiles: TornFiles | null;
+  /** Output files are filled with zeros up to this size, in bytes; 0: they are as they are. */
+  fileBytes: number;
   /** History says `success` of prompts that ended with `execution_error`. */
   statusLie: boolean;
   /** History entries hold a bare NaN in the outputs of each node. */
@@ -97,6 +99,7 @@ export const NO_FAULTS: Readonly<Faults> = {
   missingNodes: [],
   missingModels: [],
   tornFiles: null,
+  fileBytes: 0,
   statusLie: false,
   nanInHistory: false,
   cutPromptAnswers: 0,
@@ -216,6 +219,7 @@ const CHECKS: { readonly [K in keyof Faults]: Check<Faults[K]> } = {
     }),
     ['how', 'times'],
   ),
+  fileBytes: atLeastZero,
   statusLie: boolean,
   nanInHistory: boolean,
   cutPromptAnswers: atLeastZero,

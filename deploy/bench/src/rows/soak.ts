@@ -4,6 +4,7 @@ import { fetch } from 'undici';
 import { atMost } from '../figure.js';
 import type { BenchContext, BenchRow, Measured } from '../row.js';
 import { faultPlan, type PlannedFault } from '../soak/fault-plan.js';
+import { requestJob } from '../soak/request-job.js';
 import { judgeTrail } from '../soak/trail-verdict.js';
 import { Trails } from '../soak/trails.js';
 import { BenchStudio } from '../studio.js';
@@ -86,7 +87,7 @@ async function soakOnce(context: BenchContext, jobs: number, faults: readonly Pl
     if (fault !== undefined) await restarts.strike(fault);
     if (n % 20 === 0) context.step(`${n} of ${jobs} jobs, ${trails.ended} ended`);
     await trails.whenEnded(accepted.length - OPEN + 1, END_LIMIT_MS);
-    accepted.push(await request(gateway, n));
+    accepted.push(await requestJob(gateway, { seed: n, steps: 6, limits: { maxAttempts: 8 } }));
   }
   if (faults.length > 0) await restarts.cure();
   context.step(`waiting for the last of ${jobs} jobs`);
@@ -176,18 +177,6 @@ async function post(url: string, body: object): Promise<void> {
       await delay(250);
     }
   }
-}
-
-async function request(gateway: string, seed: number): Promise<string> {
-  const body = { prompt: 'a harbour at dusk', width: 64, height: 64, steps: 6, seed, limits: { maxAttempts: 8 } };
-  const response = await fetch(`${gateway}/api/anime/generate/image`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  const answer = (await response.json()) as { readonly jobId?: string };
-  if (answer.jobId === undefined) throw new Error(`POST answered ${response.status}: ${JSON.stringify(answer)}`);
-  return answer.jobId;
 }
 
 async function countersOf(servers: readonly string[]): Promise<{ runs: Map<string, number>; struck: string }> {

@@ -1,7 +1,8 @@
 import { ENDED_STATUSES } from '@anime/contracts';
 import { openLog, type RecordedEvent } from '@anime/event-store';
 
-const ENDS: ReadonlySet<string> = new Set(ENDED_STATUSES.map((status) => `job.${status}`));
+/** The types of the events after which nothing more happens to a job. */
+export const ENDS: ReadonlySet<string> = new Set(ENDED_STATUSES.map((status) => `job.${status}`));
 
 /** The events of jobs as the log has them, kept while somebody follows it. */
 export class Trails implements AsyncDisposable {
@@ -12,8 +13,12 @@ export class Trails implements AsyncDisposable {
   #onEnd: (() => void) | undefined;
   #ended = 0;
 
-  constructor(natsUrl: string) {
-    this.#log = openLog({ natsUrl, name: 'soak' });
+  readonly #ends: ReadonlySet<string>;
+
+  /** @param ends after which types of events a job counts as ended */
+  constructor(natsUrl: string, ends: ReadonlySet<string> = ENDS) {
+    this.#ends = ends;
+    this.#log = openLog({ natsUrl, name: 'trails' });
     this.#following = this.#log.follow({
       after: { position: 0, eventId: '' },
       signal: this.#stop.signal,
@@ -61,7 +66,7 @@ export class Trails implements AsyncDisposable {
   #note(event: RecordedEvent): void {
     const trail = this.#trails.get(event.aggregateId) ?? [];
     this.#trails.set(event.aggregateId, [...trail, event]);
-    if (!ENDS.has(event.type) || trail.some(({ type }) => ENDS.has(type))) return;
+    if (!this.#ends.has(event.type) || trail.some(({ type }) => this.#ends.has(type))) return;
     this.#ended += 1;
     this.#onEnd?.();
   }

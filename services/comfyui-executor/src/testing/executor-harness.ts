@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { EventContract, EventData, ExecutorHeartbeat } from '@anime/contracts';
+import type { EventContract, ExecutorHeartbeat } from '@anime/contracts';
 import { ExecutorEnvironmentChangedV1, ExecutorHeartbeatV1 } from '@anime/contracts';
 import { isEvent, type EventOf, type RecordedEvent } from '@anime/event-store';
 import type { WorkerLimits } from '../domain/attempt/worker.js';

@@ -8,7 +8,6 @@ import {
   ExecutorResumedV1,
   JobAcceptedV3,
   JobAssignedV2,
-  JobAttemptFailedV2,
   JobCancelledV1,
   JobCancelRequestedV2,
   JobCompletedV1,
@@ -29,7 +28,7 @@ import { JOBS_EVENTS, type JobEvent, type JobsEvent } from './events.js';
 import { applyToExecutor, executorRefs } from './executor-state.js';
 import { decidedStatus, endedJob, hasEnded, reopenedJob, requestedJob, withAttempt } from './job-state.js';
 import type { JobAttemptRow, JobRow } from './rows.js';
-import { EXECUTORS, JOB_ATTEMPTS, JOB_TIMELINE, JOBS, JOBS_TABLES, TERMS, WORKFLOWS } from './tables.js';
+import { JOB_ATTEMPTS, JOB_TIMELINE, JOBS, JOBS_TABLES, TERMS, WORKFLOWS } from './tables.js';
 
 /**
  * The `jobs` read-model: jobs with their attempts, outputs, scores, files and timeline; beside them what the gateway

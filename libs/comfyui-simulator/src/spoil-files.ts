@@ -4,8 +4,8 @@ import { type Faults, takeTear } from './faults.js';
 import { isRecord } from './graph.js';
 import type { Directories } from './nodes/node-kind.js';
 
-/** Damages the files that a node has just reported, as `Faults.tornFiles` wants it. */
-export async function tearFiles(
+/** Damages or enlarges the files that a node has just reported, as `Faults.tornFiles` and `Faults.fileBytes` want it. */
+export async function spoilFiles(
   faults: Faults,
   ui: Readonly<Record<string, readonly unknown[]>>,
   directories: Directories,
@@ -14,10 +14,12 @@ export async function tearFiles(
     if (!isRecord(item) || item['type'] !== 'output') continue;
     const { filename, subfolder } = item;
     if (typeof filename !== 'string' || typeof subfolder !== 'string') continue;
-    const how = takeTear(faults, (kind) => kind !== 'cut-download');
-    if (how === undefined) return;
     const path = join(directories.output, subfolder, filename);
+    const { size } = await stat(path);
+    if (size < faults.fileBytes) await truncate(path, faults.fileBytes);
+    const how = takeTear(faults, (kind) => kind !== 'cut-download');
+    if (how === undefined) continue;
     if (how === 'deleted') await rm(path);
-    else await truncate(path, how === 'empty' ? 0 : Math.floor((await stat(path)).size / 2));
+    else await truncate(path, how === 'empty' ? 0 : Math.floor(size / 2));
   }
 }
