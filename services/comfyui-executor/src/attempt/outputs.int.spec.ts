@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Simulator } from '@anime/comfyui-simulator';
@@ -33,6 +33,15 @@ const output = (
 
 /** Three frames, in the same colour. */
 const FRAMES = { class_type: 'EmptyImage', inputs: { width: 64, height: 48, batch_size: 3, color: 255 } };
+
+const MP4 = { frame_rate: 8, loop_count: 0, format: 'video/h264-mp4', pingpong: false, save_output: true };
+const WEBP = { fps: 8, lossless: true, quality: 80, method: 'default' };
+
+/** With other bytes in the middle of its pixels. */
+function damaged(png: Buffer): Buffer {
+  const middle = png.indexOf('IDAT') + 12;
+  return Buffer.concat([png.subarray(0, middle), Buffer.alloc(8, 0xff), png.subarray(middle + 8)]);
+}
 
 /** Runs a job that makes these outputs to its end. @returns its id */
 async function run(simulator: Simulator, graph: ApiGraph, outputs: Outputs): Promise<string> {
@@ -157,7 +166,7 @@ describe('outputs', () => {
   });
 
   it.each([
-    ['truncated', 'output-torn', /cannot be decoded/],
+    ['truncated', 'output-torn', /is cut off/],
     ['empty', 'output-torn', /is empty/],
     ['deleted', 'output-missing', /has no such file/],
   ] as const)(
@@ -170,6 +179,65 @@ describe('outputs', () => {
       expect(failed).toMatchObject({ class: 'transient', reason, evidence: { nodeId: '9' } });
       expect(failed.message).toMatch(message);
       expect(failed.message).toContain('9_00001_.png');
+    },
+  );
+
+  it.each([
+    ['video', 'video', /10_00001\.mp4 of node 10 is cut off/],
+    ['audio', 'audio', /10_00001_\.flac of node 10 is cut off/],
+    ['an animated WebP', 'animation', /10_00001_\.webp of node 10 is cut off/],
+  ] as const)('fail the attempt as well when it is cut off: %s', async (what, kind, message) => {
+    const simulator = await harness.simulator({ faults: { tornFiles: { how: 'truncated' } } });
+    const prefix = { filename_prefix: 'take' };
+    const graph: ApiGraph = {
+      '1': FRAMES,
+      '3': { class_type: 'EmptyAudio', inputs: { duration: 0.2, sample_rate: 8_000, channels: 1 } },
+      '10': {
+        video: { class_type: 'VHS_VideoCombine', inputs: { images: ['1', 0], ...prefix, ...MP4 } },
+        audio: { class_type: 'SaveAudio', inputs: { audio: ['3', 0], ...prefix } },
+        'an animated WebP': { class_type: 'SaveAnimatedWEBP', inputs: { images: ['1', 0], ...prefix, ...WEBP } },
+      }[what],
+    };
+    const jobId = await run(simulator, graph, [output('10', kind)]);
+    expect(await harness.jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
+    const failed = await harness.jobs.fact(JobAttemptFailedV2, jobId);
+    expect(failed).toMatchObject({ class: 'transient', reason: 'output-torn', evidence: { nodeId: '10' } });
+    expect(failed.message).toMatch(message);
+  });
+
+  it.each([
+    ['the first bytes of a PNG', 'image', (png) => png.subarray(0, 4), /is no picture/],
+    ['zeros', 'image', () => Buffer.alloc(500), /nothing but zeros/],
+    ['zeros', 'video', () => Buffer.alloc(500), /nothing but zeros/],
+    ['the page of a proxy', 'image', () => Buffer.from('<html>502 Bad Gateway</html>'), /is no picture, but text/],
+    ['the page of a proxy', 'audio', () => Buffer.from('<html>502 Bad Gateway</html>'), /is no audio, but text/],
+    ['the head of an MP4', 'image', () => Buffer.from('\0\0\0\x10ftypisom\0\0\0\0', 'latin1'), /has no moov box/],
+    ['a PNG without its end', 'image', (png) => png.subarray(0, -12), /is cut off before its IEND/],
+    ['a damaged PNG', 'animation', damaged, /cannot be decoded/],
+  ] satisfies readonly (readonly [string, Outputs[number]['kind'], (png: Buffer) => Buffer, RegExp])[])(
+    'that are %s are no output of kind %s',
+    async (_, kind, spoil, message) => {
+      const simulator = await harness.simulator();
+      const graph: ApiGraph = {
+        '1': FRAMES,
+        '9': { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: 'torn/take' } },
+      };
+      // The same files for all: a cached run names those of the run before.
+      const outputs = [output('9', kind, null)];
+      await run(simulator, graph, [output('9', 'image', null)]);
+      const folder = path.join(harness.dir, 'comfyui', 'output', 'torn');
+      for (const name of await readdir(folder)) {
+        const png = await sharp({ create: { width: 64, height: 48, channels: 3, background: 'red' } })
+          .png()
+          .toBuffer();
+        await writeFile(path.join(folder, name), spoil(png));
+      }
+      const jobId = await run(simulator, graph, outputs);
+      const failed = await harness.jobs.fact(JobAttemptFailedV2, jobId);
+      expect(failed).toMatchObject({ class: 'transient', reason: 'output-torn', evidence: { nodeId: '9' } });
+      expect(failed.message).toMatch(/take_0000\d_\.png of node 9/);
+      expect(failed.message).toMatch(message);
+      await rm(folder, { recursive: true });
     },
   );
 
