@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import ffmpeg from '@ffmpeg-installer/ffmpeg';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { walkThrough } from '../domain/attempt/container.js';
 
 let dir: string;
@@ -32,7 +32,7 @@ function flawOf(file: Uint8Array, chunkSize = file.length): string | undefined {
   return walk.end();
 }
 
-const noise = (): sharp.Sharp =>
+const noise = (): Sharp =>
   sharp({
     create: {
       width: 64,

@@ -21,7 +21,7 @@ import {
 import { neededBytes } from '../domain/attempt/memory.js';
 import { describeVanished } from '../domain/attempt/vanishing.js';
 import { isFullyCached, wantedOutputs } from '../domain/attempt/wanted-outputs.js';
-import type { ModelHashes } from '../environment/model-hashes.js';
+import type { ModelHashes, NotedModels } from '../environment/model-hashes.js';
 import type { Accepted, Assigned } from './attempt-journal.js';
 import { collectOutputs } from './collect-outputs.js';
 import type { Followed } from './prompt-follower.js';
@@ -46,6 +46,8 @@ export interface RanAttempt {
   readonly graphHash: string;
   /** Start of the server at which the prompt was sent or found. */
   readonly boot: number;
+  /** The files of its models when it was queued; undefined when an earlier life of the process did that. */
+  readonly models: NotedModels | undefined;
   /** In bytes; null when nobody looked. */
   readonly vramPeakBytes: number | null;
 }
@@ -55,7 +57,7 @@ export interface EndPlaces {
   readonly blobs: BlobStore;
   readonly server: ServerEntry;
   /** Without it, no content of a model is known. */
-  readonly modelHashes: Pick<ModelHashes, 'of'> | undefined;
+  readonly modelHashes: Pick<ModelHashes, 'ofRun'> | undefined;
   /** Whether somebody has ordered the attempt to stop, here or at another process. */
   readonly isTakenBack: () => Promise<boolean>;
   /** Outputs are being fetched. */
@@ -149,10 +151,13 @@ async function collect(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, s
     return failed(failure('transient', 'output-missing', message, { nodeId }));
   }
   const names = places.server.modelsOf(ran.graph);
-  const [outputs, hashes] = await Promise.all([collectOutputs(wanted, places, signal), places.modelHashes?.of(names)]);
+  const cached = cachedNodes(ended).filter((node) => node in ran.graph);
+  const [outputs, hashes] = await Promise.all([
+    collectOutputs(wanted, places, signal),
+    ran.models && places.modelHashes?.ofRun(ran.models, places.server.modelsLoaded(ran.graph, cached)),
+  ]);
   if (outputs === undefined) return { kind: 'left' };
   if ('class' in outputs) return failed(outputs);
-  const cached = cachedNodes(ended).filter((node) => node in ran.graph);
   return {
     kind: 'executed',
     data: {

@@ -10,7 +10,7 @@ import { neededBytes } from '../domain/attempt/memory.js';
 import type { NodeDurations } from '../domain/attempt/node-durations.js';
 import { expectedMs, progressWeights } from '../domain/attempt/progress-weights.js';
 import type { EnvironmentWatch } from '../environment/environment-watch.js';
-import type { ModelHashes } from '../environment/model-hashes.js';
+import type { ModelHashes, NotedModels } from '../environment/model-hashes.js';
 import { endOf, type End } from './attempt-end.js';
 import type { Accepted, Assigned, AttemptJournal, Claimable } from './attempt-journal.js';
 import { PreviewPublisher } from './preview-publisher.js';
@@ -49,8 +49,8 @@ export interface AttemptRunnerOptions {
   readonly environment?: Pick<EnvironmentWatch, 'current'> | undefined;
   /** What this server's nodes took in earlier attempts; progress is weighed by it. */
   readonly durations?: NodeDurations | undefined;
-  /** Content of model files by name; null where it is not known. `prepare` begins with those that will be asked for. */
-  readonly modelHashes?: Pick<ModelHashes, 'of' | 'prepare'> | undefined;
+  /** Content of the models that runs used. */
+  readonly modelHashes?: Pick<ModelHashes, 'note' | 'ofRun' | 'forget'> | undefined;
   /** Sends pictures of the running prompt to its viewers; without it none are asked for. */
   readonly publishPreview?: ((preview: Preview) => void) | undefined;
   /** A prompt has met a GPU fault; its attempt fails when this is done. */
@@ -82,6 +82,7 @@ export class AttemptRun {
   readonly #signal: AbortSignal;
   readonly #cancelled = new AbortController();
   #submitted = false;
+  #models: NotedModels | undefined;
 
   /**
    * @param posted prompts that this process has begun to POST; a claim of our own without a mark there was never sent
@@ -215,7 +216,7 @@ export class AttemptRun {
     this.#submitted = true;
     const { boot } = server.memory;
     const leave = server.enter(promptId, plan.graph);
-    this.#options.modelHashes?.prepare(server.modelsOf(plan.graph));
+    let end: End | undefined;
     try {
       // A cancel may have come between the last look and the POST, also to another process.
       if (this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned))) follower.cancel();
@@ -226,7 +227,7 @@ export class AttemptRun {
         server.memory.noteEnded(promptId);
         this.#options.observer?.prompted((performance.now() - beganMs) / 1_000);
       }
-      const ran = { ...plan, assigned: this.#assigned, boot, vramPeakBytes: peak.bytes };
+      const ran = { ...plan, assigned: this.#assigned, boot, models: this.#models, vramPeakBytes: peak.bytes };
       const places = {
         client,
         blobs,
@@ -235,8 +236,11 @@ export class AttemptRun {
         isTakenBack: async () => this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned)),
         onDownload: () => plan.progress.enter('downloading'),
       };
-      return await endOf(followed, ran, places, this.#signal);
+      end = await endOf(followed, ran, places, this.#signal);
+      return end;
     } finally {
+      if (end?.kind !== 'executed' || this.#models === undefined)
+        this.#options.modelHashes?.forget(server.modelsOf(plan.graph), this.#models);
       leave();
     }
   }
@@ -290,10 +294,13 @@ export class AttemptRun {
 
   /** @param foundMs when the order was found to be current (monotonic ms) */
   async #claimAndSubmit(plan: Plan, claimable: Claimable, foundMs: number, follower: PromptFollower): Promise<Posted> {
-    const { client, socket, journal, server, claim, environment } = this.#options;
+    const { client, socket, journal, server, claim, environment, modelHashes } = this.#options;
     const { attempt, executorId, promptId } = this.#assigned.data;
     await socket.ready(SOCKET_PATIENCE_MS);
-    const found = (await environment?.current(this.#ending)) ?? null;
+    const [found = null, models] = await Promise.all([
+      environment?.current(this.#ending),
+      modelHashes?.note(server.modelsOf(plan.graph)),
+    ]);
     // Time may have passed in the line for a slot, or at the door: the order may have been taken back.
     const atOnce = performance.now() - foundMs < MOMENT_MS;
     if (!atOnce && !(await journal.isCurrent(this.#assigned))) return { kind: 'dropped' };
@@ -304,6 +311,7 @@ export class AttemptRun {
     if (decision.kind === 'over') return { kind: 'dropped' };
     if (decision.kind === 'adopt' || this.#posted.has(promptId)) return 'uncertain';
     if (this.#cancelled.signal.aborted) return { kind: 'dropped' };
+    this.#models = models;
     this.#posted.add(promptId);
     this.#submitted = true;
     const expectStatus = socket.expectStatus();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Simulator } from '@anime/comfyui-simulator';
@@ -7,6 +7,7 @@ import { JobAttemptFailedV2, JobExecutedV2, type ApiGraph, type EventData, type 
 import { DONE } from '@anime/messaging';
 import { useNats } from '@anime/testing';
 import sharp from 'sharp';
+import { ModelHashes } from '../environment/model-hashes.js';
 import { imageGraph } from '../testing/graphs.js';
 import { runnerHarness, type RunnerHarness } from '../testing/runner-harness.js';
 
@@ -294,30 +295,45 @@ describe('a run that the server’s cache answered', () => {
 });
 
 describe('the models of a job', () => {
-  it('are named with their content where it is known', async () => {
-    const { jobs } = harness;
-    const simulator = await harness.simulator();
-    const sha256 = 'ab'.repeat(32);
-    const asked: (readonly string[])[] = [];
-    const life = harness.life(simulator.url, {
-      modelHashes: {
-        prepare: () => undefined,
-        of: async (names) => {
-          asked.push([...names]);
-          return new Map([['simulated-anime-v1.safetensors', sha256]]);
-        },
-      },
-    });
-    const jobId = await jobs.accept();
-    await life.run(await jobs.assign(jobId));
-    const models = [{ name: 'simulated-anime-v1.safetensors', sha256 }];
-    expect((await jobs.fact(JobExecutedV2, jobId)).models).toEqual(models);
-    expect(asked).toEqual([['simulated-anime-v1.safetensors']]);
+  const NAME = 'simulated-anime-v1.safetensors';
+  const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-    const unknown = await jobs.accept({ graph: imageGraph({ seed: 2 }) });
-    await harness.life(simulator.url).run(await jobs.assign(unknown));
-    expect((await jobs.fact(JobExecutedV2, unknown)).models).toEqual([
-      { name: 'simulated-anime-v1.safetensors', sha256: null },
-    ]);
+  it('are named with their content as the server loaded it, and without where that is not known', async () => {
+    const { jobs, dir } = harness;
+    const folder = path.join(dir, 'models');
+    await mkdir(folder);
+    const write = (text: string): Promise<void> => writeFile(path.join(folder, NAME), text);
+    await write('first');
+    const simulator = await harness.simulator();
+    // The file is replaced when the prompt of this seed has been sent.
+    let replaceAt = 0;
+    const gate = await harness.gate(simulator.url, async (call): Promise<'pass'> => {
+      if (call === 'POST /prompt' && seed === replaceAt) await write('replaced');
+      return 'pass';
+    });
+    const modelHashes = new ModelHashes({ folder, onError: () => undefined });
+    const life = harness.life(gate.url, { modelHashes });
+    let seed = 0;
+    const hashOf = async (runner = life): Promise<string | null | undefined> => {
+      seed += 1;
+      const jobId = await jobs.accept({ graph: imageGraph({ seed }) });
+      await runner.run(await jobs.assign(jobId));
+      const executed = await jobs.fact(JobExecutedV2, jobId);
+      expect(executed.models).toMatchObject([{ name: NAME }]);
+      expect(executed.cachedNodes.includes('4')).toBe(seed > 1);
+      return executed.models[0]?.sha256;
+    };
+    expect(await hashOf()).toBe(sha256('first'));
+    // The loader's result comes from the cache.
+    expect(await hashOf()).toBe(sha256('first'));
+    replaceAt = 3;
+    expect(await hashOf()).toBeNull();
+    expect(await hashOf()).toBeNull();
+    await write('first');
+    expect(await hashOf()).toBeNull();
+    expect(await hashOf(harness.life(simulator.url))).toBeNull();
+    expect(
+      await hashOf(harness.life(simulator.url, { modelHashes: new ModelHashes({ folder, onError: () => undefined }) })),
+    ).toBeNull();
   });
 });

@@ -24,7 +24,7 @@ export interface LifeOptions {
   readonly timeoutMs?: number;
   readonly limits?: Partial<WorkerLimits>;
   readonly freePatienceMs?: number;
-  readonly modelHashes?: Pick<ModelHashes, 'of' | 'prepare'>;
+  readonly modelHashes?: Pick<ModelHashes, 'note' | 'ofRun' | 'forget'>;
 }
 
 /** One life of an executor's process, as far as its attempts go. */
