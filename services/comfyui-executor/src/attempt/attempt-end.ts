@@ -12,6 +12,7 @@ import {
 import type { ApiGraph, EventData, JobExecutedV2, MemoryEvidence } from '@anime/contracts';
 import { isProblem } from '@anime/problem-details';
 import {
+  asLostInput,
   failure,
   failureOfException,
   withMemory,
@@ -115,8 +116,14 @@ async function endOfPrompt(ended: EndedPrompt, ran: RanAttempt, places: EndPlace
 }
 
 /** With the memory as the message tells it, else as the server does now: by then what the prompt held may be free again. */
-async function failureOfError(error: NodeException, { assigned }: RanAttempt, places: EndPlaces): Promise<Failure> {
-  const raised = failureOfException(error);
+async function failureOfError(
+  error: NodeException,
+  { assigned, accepted }: RanAttempt,
+  places: EndPlaces,
+): Promise<Failure> {
+  const inputs = accepted.inputs.map(({ name }) => name);
+  const raised = asLostInput(failureOfException(error), error, inputs);
+  if (raised.reason === 'input-missing') places.server.refused();
   if (raised.class !== 'oom' && raised.class !== 'gpu-fault') return raised;
   const told = memoryFiguresOf(error.exceptionMessage);
   const now = await places.server.room.look().catch((problem: unknown) => {

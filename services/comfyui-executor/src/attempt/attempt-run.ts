@@ -319,6 +319,7 @@ export class AttemptRun {
     follower.sentAs(clientId);
     const submitted = await submitPrompt(client, {
       graph: plan.graph,
+      inputs: plan.accepted.inputs.map(({ name }) => name),
       promptId,
       clientId,
       tags: { anime: { executorId, jobId: this.#assigned.aggregateId, attempt } },

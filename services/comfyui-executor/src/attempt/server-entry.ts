@@ -102,7 +102,7 @@ export class ServerEntry {
     };
   }
 
-  /** The server has refused a graph that it should have been able to run: what was known of it is asked for again. */
+  /** The server has refused a graph that it should have been able to run, or not found its input: what was known of it is asked for again. */
   refused(): void {
     this.catalogue.forget();
     this.#uploads.forget();
