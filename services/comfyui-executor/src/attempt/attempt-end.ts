@@ -21,7 +21,7 @@ import {
 } from '../domain/attempt/failure.js';
 import { neededBytes } from '../domain/attempt/memory.js';
 import { describeVanished } from '../domain/attempt/vanishing.js';
-import { isFullyCached, wantedOutputs } from '../domain/attempt/wanted-outputs.js';
+import { isFullyCached, unfitOutputs, wantedOutputs } from '../domain/attempt/wanted-outputs.js';
 import type { ModelHashes, NotedModels } from '../environment/model-hashes.js';
 import type { Accepted, Assigned } from './attempt-journal.js';
 import { collectOutputs } from './collect-outputs.js';
@@ -157,6 +157,8 @@ async function collect(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, s
     const message = `The prompt succeeded, but made nothing for ${nodes}`;
     return failed(failure('transient', 'output-missing', message, { nodeId }));
   }
+  const unfit = unfitOutputs(wanted);
+  if (unfit !== undefined) return failed(unfit);
   const names = places.server.modelsOf(ran.graph);
   const cached = cachedNodes(ended).filter((node) => node in ran.graph);
   const [outputs, hashes] = await Promise.all([

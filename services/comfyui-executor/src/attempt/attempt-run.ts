@@ -83,6 +83,7 @@ export class AttemptRun {
   readonly #cancelled = new AbortController();
   #submitted = false;
   #models: NotedModels | undefined;
+  #progress: ProgressPublisher | undefined;
 
   /**
    * @param posted prompts that this process has begun to POST; a claim of our own without a mark there was never sent
@@ -105,6 +106,11 @@ export class AttemptRun {
     this.#cancelled.abort();
   }
 
+  /** Its end stands in the log; before that, viewers are not told of it. */
+  tellEnded(executed: boolean): void {
+    this.#progress?.enter('ended', executed);
+  }
+
   /** @throws what log and blob store throw: then nothing is decided, and the next delivery adopts */
   async run(): Promise<End> {
     const { journal, claim } = this.#options;
@@ -119,15 +125,14 @@ export class AttemptRun {
       decision.kind === 'adopt' && (decision.claim !== claim || this.#posted.has(this.#assigned.data.promptId));
     const plan = await this.#plan(await accepting, mayBeThere);
     if ('class' in plan) return { kind: 'failed', failure: plan };
+    this.#progress = plan.progress;
     plan.progress.enter('waiting');
     const giveBack = await this.#takeSlot(mayBeThere);
     if (giveBack === undefined) return this.#cutShort(claimable);
     try {
       const submit = (follower: PromptFollower): Promise<Posted> =>
         mayBeThere ? Promise.resolve('uncertain') : this.#enterAndSubmit(plan, claimable, foundMs, follower);
-      const end = await this.#runOnServer(plan, submit);
-      if (end.kind === 'executed' || end.kind === 'failed') plan.progress.enter('ended', end.kind === 'executed');
-      return end;
+      return await this.#runOnServer(plan, submit);
     } finally {
       giveBack();
     }

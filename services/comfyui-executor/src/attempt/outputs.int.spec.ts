@@ -251,6 +251,24 @@ describe('outputs', () => {
   });
 });
 
+describe('a job that makes more than one event can name', () => {
+  it.each([
+    ['too many files', 501, 'take', /made 501 outputs, a job may make 500 at most/],
+    ['files with names too long', 500, '"'.repeat(220), /made 500 outputs, with names so long this is too much/],
+  ])('with %s fails with that as the reason', async (_, count, prefix, message) => {
+    const simulator = await harness.simulator();
+    const graph: ApiGraph = {
+      '1': { class_type: 'EmptyImage', inputs: { width: 8, height: 8, batch_size: count, color: 255 } },
+      '9': { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: prefix } },
+    };
+    const jobId = await run(simulator, graph, [output('9', 'image', null)]);
+    expect(await harness.jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
+    const failed = await harness.jobs.fact(JobAttemptFailedV2, jobId);
+    expect(failed).toMatchObject({ class: 'invalid', reason: 'too-many-outputs' });
+    expect(failed.message).toMatch(message);
+  });
+});
+
 describe('a run that the server’s cache answered', () => {
   const PREVIEW: ApiGraph = {
     '1': FRAMES,

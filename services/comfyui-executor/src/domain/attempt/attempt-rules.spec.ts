@@ -4,7 +4,7 @@ import { decideClaim, type AttemptFact } from './claim.js';
 import { mediaTypeOf } from './media-type.js';
 import { nearest } from './nearest.js';
 import { afterLook, hasVanished } from './vanishing.js';
-import { isFullyCached, wantedOutputs } from './wanted-outputs.js';
+import { isFullyCached, MOST_OUTPUTS, unfitOutputs, wantedOutputs } from './wanted-outputs.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 
@@ -100,6 +100,40 @@ describe('isFullyCached', () => {
     expect(isFullyCached(graph, [{ node: '2' }], ['1', '2'])).toBe(true);
     expect(isFullyCached(graph, [{ node: '2' }], ['1'])).toBe(false);
     expect(isFullyCached(graph, [], [])).toBe(false);
+  });
+});
+
+describe('unfitOutputs', () => {
+  const wanted = (...names: readonly string[]) => ({
+    files: names.map((filename, index) => ({
+      node: '9',
+      kind: 'image' as const,
+      role: 'main',
+      index,
+      file: { filename, subfolder: '', type: 'output' },
+    })),
+    texts: [],
+    missing: [],
+  });
+
+  it('takes as many as the log can hold, and says how many are too many', () => {
+    const names = Array.from({ length: MOST_OUTPUTS }, (_, n) => `${n}.png`);
+    expect(unfitOutputs(wanted(...names))).toBeUndefined();
+    expect(unfitOutputs(wanted(...names, 'one-more.png'))).toMatchObject({
+      class: 'invalid',
+      reason: 'too-many-outputs',
+      message: expect.stringContaining('made 501 outputs, a job may make 500 at most'),
+    });
+  });
+
+  it('names a file whose name is too long for the log', () => {
+    expect(unfitOutputs(wanted('x'.repeat(1024)))).toBeUndefined();
+    expect(unfitOutputs(wanted('a.png', `long-${'x'.repeat(1020)}`))).toMatchObject({
+      class: 'invalid',
+      reason: 'output-name-too-long',
+      message: expect.stringMatching(/^The name of a file of node 9 has 1025 characters, 1024 are possible: long-x+…$/),
+      evidence: { nodeId: '9' },
+    });
   });
 });
 
