@@ -82,6 +82,18 @@ describe('what a history entry tells', () => {
     ]);
   });
 
+  it('names a file once that stands under two keys', () => {
+    const file = (filename: string, subfolder = '') => ({ filename, subfolder, type: 'output', format: 'image/gif' });
+    const outputs = {
+      '9': { images: [file('a.gif'), file('b.gif')], gifs: [{ ...file('a.gif'), frame_rate: 8 }, file('a.gif', 's')] },
+    };
+    expect(filesOf({ outputs }, '9').map(({ subfolder, filename }) => subfolder + filename)).toEqual([
+      'a.gif',
+      'b.gif',
+      'sa.gif',
+    ]);
+  });
+
   it('takes no flag and no text for a file', () => {
     const outputs = {
       '9': { images: [{ filename: 'a.webp', subfolder: 's', type: 'output' }], animated: [true], text: ['64'] },

@@ -82,4 +82,18 @@ describe('COMFYUI_MODELS_DIR', () => {
       expect.stringMatching(/^ {2}COMFYUI_MODELS_DIR: expected/),
     ]);
   });
+
+  it('may name the servers of COMFYUI_URLS alone', () => {
+    const COMFYUI_URLS = 'gpu-a=http://a:1,http://b:1';
+    expect(refusalOf({ COMFYUI_URLS, COMFYUI_MODELS_DIR: 'gpu-a=/a,misspelt=/nowhere' })).toEqual([
+      expect.stringMatching(/^ {2}COMFYUI_MODELS_DIR: expected .*names of COMFYUI_URLS.*but it is .*misspelt/),
+    ]);
+    const COMFYUI_MODELS_DIR = 'gpu-a=/a,comfyui-2=/b';
+    expect(readConfig(ComfyuiExecutorConfig, { COMFYUI_URLS, COMFYUI_MODELS_DIR }).COMFYUI_MODELS_DIR).toEqual(
+      new Map([
+        ['gpu-a', '/a'],
+        ['comfyui-2', '/b'],
+      ]),
+    );
+  });
 });

@@ -58,6 +58,14 @@ export function parseModelsFolders(text: string): ModelsFolders | undefined {
   return byName;
 }
 
+/** A folder of a server that there is not would be read by nobody, and nobody would be told. */
+function isOfServers(folders: ModelsFolders | undefined, servers: readonly ComfyServer[]): boolean {
+  const names = servers.map(({ name }) => name);
+  return (
+    folders === undefined || typeof folders === 'string' || [...folders.keys()].every((name) => names.includes(name))
+  );
+}
+
 /** A relative one is meant from where the user called npm. */
 function folderAt(text: string): string {
   return path.resolve(process.env['INIT_CWD'] ?? '', text.trim());
@@ -81,14 +89,18 @@ const Models = z
   );
 
 /** What the comfyui-executor reads from the environment. */
-export const ComfyuiExecutorConfig = z.object({
-  ...baseConfig(8333),
-  ...blobsConfig,
-  COMFYUI_URLS: Servers,
-  COMFYUI_MODELS_DIR: Models,
-  ANIME_SILENCE_LIMIT_MS: wholeNumber(10_000)
-    .default(1_200_000)
-    .describe('milliseconds for which a running prompt may tell nothing before its server is taken for stopped'),
-  ANIME_PREVIEWS: Flag.default(true).describe('1 or 0: whether viewers get pictures while a job runs'),
-});
+export const ComfyuiExecutorConfig = z
+  .object({
+    ...baseConfig(8333),
+    ...blobsConfig,
+    COMFYUI_URLS: Servers,
+    COMFYUI_MODELS_DIR: Models,
+    ANIME_SILENCE_LIMIT_MS: wholeNumber(10_000)
+      .default(1_200_000)
+      .describe('milliseconds for which a running prompt may tell nothing before its server is taken for stopped'),
+    ANIME_PREVIEWS: Flag.default(true).describe('1 or 0: whether viewers get pictures while a job runs'),
+  })
+  .refine(({ COMFYUI_URLS: servers, COMFYUI_MODELS_DIR: folders }) => isOfServers(folders, servers), {
+    path: ['COMFYUI_MODELS_DIR'],
+  });
 export type ComfyuiExecutorConfig = Readonly<z.infer<typeof ComfyuiExecutorConfig>>;

@@ -122,7 +122,7 @@ describe('a picture that is sent', () => {
       ['a PNG without its end', png.subarray(0, -12), 'png', /cut off/],
       ['a damaged PNG', damaged, 'png', /decoded/],
       ['half a JPEG', jpeg.subarray(0, jpeg.length / 2), 'jpeg', /decoded/],
-      ['a JPEG without its end', jpeg.subarray(0, -2), 'jpeg', /decoded/],
+      ['a JPEG without its end', jpeg.subarray(0, -2), 'jpeg', /decoded|cut off/],
       ['half a WebP', webp.subarray(0, webp.length / 2), 'webp', /decoded/],
       ['a PNG that says that it is endless', head, 'png', /4294967295 × 4294967295 pixels are more than 100 million/],
       ['a PNG that is larger than a bound', headOf(10_001, 10_000), 'png', /10001 × 10000 pixels/],

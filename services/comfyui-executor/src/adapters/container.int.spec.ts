@@ -59,6 +59,7 @@ describe('a file', () => {
     ['MP3', () => made('a.mp3', AUDIO)],
     ['MP3 of a low rate', () => made('b.mp3', AUDIO, '-ar', '22050', '-b:a', '64k', '-id3v2_version', '0')],
     ['PNG', () => noise().png().toBuffer()],
+    ['JPEG', () => noise().jpeg().toBuffer()],
     ['GIF', () => noise().gif().toBuffer()],
     ['WebP', () => noise().webp().toBuffer()],
     ['AVIF', () => noise().avif().toBuffer()],

@@ -22,6 +22,7 @@ function* anyFile(): Walk {
 
 const WALKS: Readonly<Record<string, () => Walk>> = {
   'image/png': png,
+  'image/jpeg': jpeg,
   'image/gif': gif,
   'image/webp': riff,
   'image/avif': () => boxes(['meta', 'moov']),
@@ -44,6 +45,12 @@ function* png(): Walk {
     if (head.length < 8 || !(yield* skip(head.readUInt32BE(0) + 4))) return `${CUT} before its IEND`;
     if (head.toString('latin1', 4) === 'IEND') return undefined;
   }
+}
+
+/** Ends with EOI (ITU-T T.81, B.1.1.3), which decoders do not always miss; cameras may write something behind it. */
+function* jpeg(): Walk {
+  const end = yield* tail(64 * 1024);
+  return end.includes(Buffer.from([0xff, 0xd9])) ? undefined : `${CUT} before its end`;
 }
 
 /** Ends with a trailer (GIF89a, 27). Without it, frames may be missing that no decoder misses. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { cudaVersion, environmentFields, packsOf, withoutPaths } from './environment.js';
+import { cudaVersion, environmentFields, packsOf, withoutPersonal } from './environment.js';
 
 describe('the fields of an environment', () => {
   it('are what a server tells of itself, each in one form', () => {
@@ -56,19 +56,57 @@ describe('the arguments of a server', () => {
     [['--user-directory', 'comfy/../../name'], ['--user-directory']],
     [['--database-url', 'sqlite:////home/name/c.db'], ['--database-url']],
     [
-      ['--listen', '0.0.0.0,::', '--port', '8188', '--front-end-version', 'Comfy-Org/ComfyUI_frontend@latest'],
-      ['--listen', '0.0.0.0,::', '--port', '8188', '--front-end-version', 'Comfy-Org/ComfyUI_frontend@latest'],
+      ['--listen', '192.168.1.7,gpu.anna.local', '--port', '8188'],
+      ['--listen', '--port', '8188'],
+    ],
+    [
+      ['--user-directory', 'users/anna', '--default-hashing-function', 'anna'],
+      ['--user-directory', '--default-hashing-function'],
+    ],
+    [
+      ['--temp-directory', '$HOME/x', '--base-directory=%USERPROFILE%\\c'],
+      ['--temp-directory', '--base-directory'],
+    ],
+    [['--front-end-version', 'Anna/ComfyUI_frontend@latest', '-anna/x'], ['--front-end-version']],
+    [
+      [
+        '--preview-method=taesd',
+        '--reserve-vram',
+        '1.5',
+        '--fp8_e4m3fn-unet',
+        '--cache-lru=10',
+        '--use-sage-attention',
+      ],
+      [
+        '--preview-method=taesd',
+        '--reserve-vram',
+        '1.5',
+        '--fp8_e4m3fn-unet',
+        '--cache-lru=10',
+        '--use-sage-attention',
+      ],
     ],
   ])('%j become %j', (given, left) => {
-    expect(withoutPaths(['main.py', ...given])).toEqual(['main.py', ...left]);
+    expect(withoutPersonal(['main.py', ...given])).toEqual(['main.py', ...left]);
   });
 
-  it('hold no absolute path, whatever it is and however it is given', () => {
-    const root = fc.constantFrom('/home/', '~/', 'C:\\Users\\', 'D:/', '\\\\nas\\', '/');
+  it('hold nothing that a person chose, whatever it is and however it is given', () => {
+    const root = fc.constantFrom(
+      '/home/',
+      '~/',
+      'C:\\Users\\',
+      'D:/',
+      '\\\\nas\\',
+      '/',
+      '',
+      'users/',
+      '$HOME/',
+      '10.0.0.1,',
+    );
     const option = fc.constantFrom('', '--x=', '--some-dir=', 'a,', 'file://');
     fc.assert(
       fc.property(option, root, fc.stringMatching(/^[a-z]{1,8}(\/[a-z]{1,8})?$/), (prefix, start, rest) => {
-        const left = withoutPaths(['main.py', `${prefix}${start}secret-${rest}`]).join(' ');
+        const left = withoutPersonal(['main.py', `${prefix}${start}secret-${rest}`]).join(' ');
         expect(left).not.toContain('secret');
       }),
     );

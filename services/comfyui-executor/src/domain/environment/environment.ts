@@ -39,7 +39,7 @@ export function environmentFields(
     pytorchVersion: system.pytorch_version ?? null,
     cudaVersion: cudaVersion(system.pytorch_version),
     os: system.os ?? null,
-    arguments: withoutPaths(system.argv),
+    arguments: withoutPersonal(system.argv),
     devices: devices.map(({ name, type, vram_total: vram }) => ({ name, type: type ?? null, vramBytes: vram ?? 0 })),
     nodeDefinitions,
     packs,
@@ -61,20 +61,23 @@ function pythonVersion(line: string | undefined): string | null {
   return /^\d+\.\d+\S*/.exec(line)?.[0] ?? line;
 }
 
-/** Begins, or goes on after `=` or a separator, with a place of one machine: /x, ~, C:\x, \\host, a way up, or an address. */
-const PLACE = /(^|[=,;:"'])(~|\/|\\\\|[A-Za-z]:[\\/]|\.\.)|[\\/]\.\.|:\/\//;
+/** A switch, with or without its value. */
+const OPTION = /^(--?[A-Za-z][\w-]*)(?:=(.*))?$/s;
+/** Numbers, words for on and off, and the words that ComfyUI has for precisions, methods and modes: nothing that a person chose. */
+const HARMLESS =
+  /^(\d+(\.\d+)?|on|off|true|false|yes|no|auto|none|default|normal|latest|fp(8|16|32|64)(_\w{1,10})?|bf16|latent2rgb|taesd|cudaMallocAsync|native|DEBUG|INFO|WARNING|ERROR|CRITICAL)$/i;
 
 /**
- * The arguments of the server without places of its machine: a path may hold a person's name (law 11), also as its last part, so
- * such a value is left out whole. `--option=/path` keeps the option; of the script itself the base name stays.
+ * The arguments of the server without what its people chose: paths, names, addresses may tell of a person (law 11). Switches stay;
+ * of values only those that are numbers or known words, of the script itself the base name.
  */
-export function withoutPaths(argv: readonly string[]): string[] {
+export function withoutPersonal(argv: readonly string[]): string[] {
   const [script, ...options] = argv;
   if (script === undefined) return [];
   const bare = options.flatMap((argument) => {
-    if (!PLACE.test(argument)) return [argument];
-    const option = /^(--?[A-Za-z][\w-]*)=/.exec(argument)?.[1];
-    return option === undefined ? [] : [option];
+    const [, option, value] = OPTION.exec(argument) ?? [];
+    if (option === undefined) return HARMLESS.test(argument) ? [argument] : [];
+    return [value === undefined || HARMLESS.test(value) ? argument : option];
   });
   const name = script.split(/[\\/]/).at(-1) ?? '';
   return name === '' ? bare : [name, ...bare];
