@@ -70,6 +70,7 @@ export class Studio {
       maxAttempts: 3,
       executorWatch,
       executorLimitMs: 30_000,
+      serverLimitMs: 300_000,
     });
   }
 

@@ -157,7 +157,11 @@ function endedTrial(job: JobState): Trial | undefined {
   const { attempt, executorId, variant } = job.assignment;
   const trial = { attempt, executorId, variant, declined: null };
   if (job.lostAttempt === attempt)
-    return { ...trial, class: 'executor-lost', message: 'the executor was lost: nothing was heard of it any more' };
+    return {
+      ...trial,
+      class: 'executor-lost',
+      message: 'the executor was lost: nothing was heard of it, or of its ComfyUI, any more',
+    };
   const { failure, declined } = job.facts[attempt] ?? {};
   if (failure !== undefined) return { ...trial, ...failure };
   return declined && { ...trial, class: 'declined', declined: declined.reason, message: declined.message };
