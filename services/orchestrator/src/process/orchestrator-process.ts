@@ -272,7 +272,13 @@ export class OrchestratorProcess {
       case 'lose-attempt':
         return { kind: 'LoseAttempt' };
       case 'settle-failure':
-        return { kind: 'SettleFailure', now, chance: this.#deps.chance(), candidates: this.#work.executors() };
+        return {
+          kind: 'SettleFailure',
+          now,
+          chance: this.#deps.chance(),
+          gpuBytes: this.#work.gpuBytesTried(job),
+          candidates: this.#work.executors(),
+        };
       case 'gate':
         return { kind: 'GateOutputs', scorerAbsent: step.scorerAbsent };
       case 'complete':

@@ -75,3 +75,13 @@ it('a decline tells needed, free and total, in bytes and in words', () => {
   });
   expect(tooLittleMemory(memory, 8e9)).toBeUndefined();
 });
+
+it('takes a size that was told in GB for the very bytes that it was', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 2 ** 50 }), (bytes) => {
+      const memory = { total: bytes, free: bytes, own: null };
+      expect(tooLittleMemory(memory, neededBytes(bytes / 1e9))).toBeUndefined();
+    }),
+    { numRuns: 1_000 },
+  );
+});

@@ -33,9 +33,9 @@ export function gpuMemory(devices: readonly DeviceFigures[]): GpuMemory | undefi
     .toSorted((a, b) => b.total - a.total)[0];
 }
 
-/** What `vramGb` of an order asks for, in bytes; 0 when nobody knows. */
+/** What `vramGb` of an order asks for, in whole bytes: of a size that was told in GB, the very bytes that it was. 0 when nobody knows. */
 export function neededBytes(vramGb: number): number {
-  return vramGb * GB;
+  return Math.round(vramGb * GB);
 }
 
 /**

@@ -19,8 +19,18 @@ export interface ExecutorState {
 }
 
 /** Whether it may be given work. */
-export function isUsable({ lost, paused, drained }: ExecutorState): boolean {
+export function isUsable({ lost, paused, drained }: Pick<ExecutorState, 'lost' | 'paused' | 'drained'>): boolean {
   return !lost && !paused && !drained;
+}
+
+/** True when it will take work without anybody mending it: a paused one waits only for somebody's word. */
+export function isAble({ lost, drained }: Pick<ExecutorState, 'lost' | 'drained'>): boolean {
+  return !lost && !drained;
+}
+
+/** True when its largest GPU has so many bytes, or it did not tell how many it has. */
+export function fits({ vramBytes }: Pick<ExecutorState, 'vramBytes'>, gpuBytes: number): boolean {
+  return vramBytes === null || vramBytes >= gpuBytes;
 }
 
 /** What was heard of an executor while the orchestrator listened. Its own clock, milliseconds. */
