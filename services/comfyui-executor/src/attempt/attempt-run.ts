@@ -55,6 +55,8 @@ export interface AttemptRunnerOptions {
   readonly publishPreview?: ((preview: Preview) => void) | undefined;
   /** A prompt has met a GPU fault; its attempt fails when this is done. */
   readonly onGpuFault?: ((promptId: string, message: string) => Promise<void>) | undefined;
+  /** An order is to be handed back because the server runs nothing any more; it is when this is done. */
+  readonly onTurnedAway?: (() => Promise<void>) | undefined;
 }
 
 /** Whether the prompt was queued, or may have been; an End when it was not. */
@@ -278,9 +280,10 @@ export class AttemptRun {
 
   /** Hands the attempt back, unless it was claimed meanwhile: then it is looked for. */
   async #decline(decline: Decline, claimable: Claimable): Promise<Posted> {
-    const { journal, observer } = this.#options;
+    const { journal, observer, onTurnedAway } = this.#options;
     // What was taken back is nobody's to decline.
     if (!(await journal.isCurrent(this.#assigned))) return { kind: 'dropped' };
+    if (decline.reason === 'worker-stopped') await onTurnedAway?.();
     const decision = await journal.decline(this.#assigned, decline, claimable);
     if (decision.kind === 'over') return { kind: 'dropped' };
     if (decision.kind === 'adopt') return 'uncertain';

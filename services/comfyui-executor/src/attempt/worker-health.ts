@@ -10,7 +10,7 @@ import {
   type WorkerLimits,
 } from '../domain/attempt/worker.js';
 
-/** Why a server's worker counts as stopped, and what would show that it works again. */
+/** Why a server's worker counts as stopped. */
 export interface Stopped {
   readonly message: string;
   /** The prompt that it hangs in; null when it runs none. */
@@ -65,17 +65,6 @@ export class WorkerHealth {
     if (foreign === undefined || !look.pending.some(this.#isOurs)) this.#foreign = null;
     else if (this.#foreign?.promptId !== foreign) this.#foreign = { promptId: foreign, sinceMs: nowMs };
     else this.#judge(foreign, nowMs - this.#foreign.sinceMs);
-  }
-
-  /**
-   * Whether a worker that had stopped works again, by the queue: it has left the prompt that it hung in, or runs another.
-   * @param restarted the server was started anew since
-   */
-  worksAgain({ running, pending }: QueueLook, restarted: boolean): boolean {
-    if (this.#stopped === null) return false;
-    const { promptId } = this.#stopped;
-    if (promptId !== null) return !running.includes(promptId);
-    return running.length > 0 || (restarted && pending.length === 0);
   }
 
   recovered(): void {

@@ -52,6 +52,17 @@ export function isIdle(since: IdleSince, idleMs: number): boolean {
   return since !== null && since.looks >= LOOKS && since.lastMs - since.firstMs >= idleMs;
 }
 
+/**
+ * Whether a worker that had stopped works again, by the queue: it has left the prompt that it hung in; or it runs one, where it had
+ * run none.
+ * @param hungIn null when it ran none though prompts waited
+ * @param mayBeAnother the server may have been started anew since: then an empty queue tells nothing against it
+ */
+export function runsAgain({ running, pending }: QueueLook, hungIn: string | null, mayBeAnother: boolean): boolean {
+  if (hungIn !== null) return !running.includes(hungIn);
+  return running.length > 0 || (mayBeAnother && pending.length === 0);
+}
+
 const CURE = 'Restart ComfyUI: its only worker has ended or hangs, and nothing else cures that (its log says why)';
 
 /** What people are told, with what to do. */
