@@ -78,10 +78,9 @@ export async function endOf(
       return failed(failure('transient', 'vanished', describeVanished(followed.wasSeen, since)));
     }
     case 'timed-out': {
-      const limit = `${ran.accepted.maxRunSeconds ?? 0} s`;
-      return failed(
-        failure('timeout', 'timeout', `It ran longer than the ${limit} that an attempt may take, and was stopped`),
-      );
+      const limit = `It ran longer than the ${ran.accepted.maxRunSeconds ?? 0} s that an attempt may take`;
+      const stopped = followed.hasStopped ? 'and was stopped' : 'and is stopped as soon as its server can be told';
+      return failed(failure('timeout', 'timeout', `${limit}, ${stopped}`));
     }
     case 'silent': {
       const silent = `Nothing was heard of the prompt for ${Math.round(followed.silentMs / 1_000)} s, so it was stopped`;
