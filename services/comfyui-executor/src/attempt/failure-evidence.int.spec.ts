@@ -90,7 +90,7 @@ describe('an attempt that may take only so long', () => {
     const before = await jobs.accept({ graph: imageGraph({ steps: 500 }) });
     const running = life.run(await jobs.assign(before));
     await eventually(() => simulator.counters.samplerRuns === 1, { what: 'another runs' });
-    const jobId = await jobs.accept({ graph: imageGraph({ steps: 1_200, seed: 2 }), maxRunSeconds: 3 });
+    const jobId = await jobs.accept({ graph: imageGraph({ steps: 5_000, seed: 2 }), maxRunSeconds: 3 });
     const assigned = await jobs.assign(jobId);
     const left = life.run(assigned);
     await eventually(() => simulator.counters.promptsAccepted === 2, { what: 'it waits on the server' });
@@ -100,9 +100,15 @@ describe('an attempt that may take only so long', () => {
     const promptId = promptIdOf(jobId, 1);
     const runningMs = async (): Promise<number> => (await client.runningForMs(promptId)) ?? 0;
     await eventually(async () => (await runningMs()) >= 3_000, { what: 'its time is over while nobody follows it' });
+    const adoptedMs = Date.now();
     expect(await harness.life(simulator.url).run(assigned)).toEqual(DONE);
     expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
     expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({ class: 'timeout' });
+    // It did not get its three seconds anew.
+    const look = await client.look(promptId);
+    const stopped = look.state === 'ended' && look.ended.messages.find(([name]) => name === 'execution_interrupted');
+    expect(stopped && stopped[1]).toMatchObject({ timestamp: expect.any(Number) });
+    expect(Number(stopped && stopped[1]['timestamp']) - adoptedMs).toBeLessThan(3_000);
     await client.close();
   }, 30_000);
 
