@@ -46,8 +46,8 @@ export interface RanAttempt {
   readonly graphHash: string;
   /** Start of the server at which the prompt was sent or found. */
   readonly boot: number;
-  /** In bytes; null when nobody looked. */
-  readonly vramPeakBytes: number | null;
+  /** In bytes; null when the server does not tell. It is being looked at. */
+  readonly vramPeak: Promise<number | null>;
 }
 
 export interface EndPlaces {
@@ -148,7 +148,11 @@ async function collect(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, s
     return failed(failure('transient', 'output-missing', message, { nodeId }));
   }
   const names = places.server.modelsOf(ran.graph);
-  const [outputs, hashes] = await Promise.all([collectOutputs(wanted, places, signal), places.modelHashes?.of(names)]);
+  const [outputs, hashes, vramPeakBytes] = await Promise.all([
+    collectOutputs(wanted, places, signal),
+    places.modelHashes?.of(names),
+    ran.vramPeak,
+  ]);
   if (outputs === undefined) return { kind: 'left' };
   if ('class' in outputs) return failed(outputs);
   const cached = cachedNodes(ended).filter((node) => node in ran.graph);
@@ -165,7 +169,7 @@ async function collect(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, s
       executionMs: executionMs(ended),
       cachedNodes: cached,
       models: names.map((name) => ({ name, sha256: hashes?.get(name) ?? null })),
-      vramPeakBytes: ran.vramPeakBytes,
+      vramPeakBytes,
     },
   };
 }

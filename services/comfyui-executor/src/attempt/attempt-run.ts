@@ -196,7 +196,7 @@ export class AttemptRun {
     const { client, socket, server, journal, blobs } = this.#options;
     const { promptId } = this.#assigned.data;
     const { maxRunSeconds } = plan.accepted;
-    const peak = new VramPeak(server.room);
+    using peak = new VramPeak(server.room);
     using previews = this.#previews();
     using follower = new PromptFollower({
       client,
@@ -204,10 +204,13 @@ export class AttemptRun {
       health: server.health,
       promptId,
       maxRunMs: maxRunSeconds === null ? null : maxRunSeconds * 1_000,
-      onMessage: (message) => plan.progress.onMessage(message),
+      onMessage: (message) => {
+        if (message.type === 'executing' && message.data.node !== null) peak.changed();
+        plan.progress.onMessage(message);
+      },
       onPreview: previews?.onPreview,
       onLook: ({ state }) => {
-        if (state === 'running') peak.look();
+        if (state === 'running') peak.changed();
         plan.progress.enter(state === 'pending' || state === 'absent' ? 'waiting' : 'running');
       },
     });
@@ -223,12 +226,14 @@ export class AttemptRun {
       if (this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned))) follower.cancel();
       const beganMs = performance.now();
       const followed = await follower.follow(submitted === 'queued', this.#signal);
-      leave();
+      // Nobody has memory freed before it was looked at; the outputs are fetched meanwhile.
+      const vramPeak = followed?.kind === 'ended' ? peak.ended() : Promise.resolve(null);
+      void vramPeak.then(leave);
       if (followed?.kind === 'ended') {
         server.memory.noteEnded(promptId);
         this.#options.observer?.prompted((performance.now() - beganMs) / 1_000);
       }
-      const ran = { ...plan, assigned: this.#assigned, boot, vramPeakBytes: peak.bytes };
+      const ran = { ...plan, assigned: this.#assigned, boot, vramPeak };
       const places = {
         client,
         blobs,
