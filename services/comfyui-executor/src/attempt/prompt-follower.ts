@@ -70,6 +70,8 @@ export class PromptFollower implements Disposable {
   /** Whether the time that it may run is counted from its start on the server; one that this process sent is seen from there. */
   #isCounted = false;
   #isSeenRunning = false;
+  /** The connection was made anew as nothing was heard: from then on the prompt cannot be heard any more. */
+  #isRenewed = false;
   /** Since when the server has not answered; undefined while it does. */
   #awaySinceMs: number | undefined;
   #heardMs = performance.now();
@@ -150,17 +152,15 @@ export class PromptFollower implements Disposable {
 
   /** Judges a prompt that is running: it may run too long, or hang with its server. */
   #watchRun(nowMs: number): void {
-    const { health, promptId, maxRunMs, socket } = this.#options;
+    const { health, promptId, maxRunMs } = this.#options;
     if (!this.#isSeenRunning) this.#heardMs = nowMs;
     this.#isSeenRunning = true;
     this.#runsSinceMs ??= nowMs;
     const silentMs = nowMs - this.#heardMs;
     if (this.#overrun === undefined) {
-      const canHear = socket.connected && socket.clientId === this.#clientId;
       if (maxRunMs !== null && nowMs - this.#runsSinceMs >= maxRunMs)
         this.#overrun = { why: 'timed-out', atMs: nowMs, silentMs };
-      else if (silentMs > silenceLimit(health.limits, canHear))
-        this.#overrun = { why: 'silent', atMs: nowMs, silentMs };
+      else if (this.#isSilent(silentMs)) this.#overrun = { why: 'silent', atMs: nowMs, silentMs };
     } else if (
       this.#overrun.why === 'silent' &&
       nowMs - this.#overrun.atMs > health.limits.cancelMs &&
@@ -168,6 +168,21 @@ export class PromptFollower implements Disposable {
     ) {
       health.hangs(promptId, silentWorker(promptId, silentMs));
     }
+  }
+
+  /**
+   * What is not heard may have been lost on the way, or wait behind a reader that stalls (contract of ComfyUI §1.1, 3). So the
+   * connection is made anew before the prompt is judged: what that one hears of others tells whether the server speaks at all.
+   */
+  #isSilent(silentMs: number): boolean {
+    const { health, socket } = this.#options;
+    const isOurs = socket.connected && socket.clientId === this.#clientId;
+    if (!isOurs) return silentMs > silenceLimit(health.limits, this.#isRenewed && socket.hearsEvents ? 'anew' : 'not');
+    if (silentMs > silenceLimit(health.limits, 'well')) {
+      this.#isRenewed = true;
+      socket.renew();
+    }
+    return false;
   }
 
   /** A server that does not answer may be running it, or stay away for ever: its time passes all the same. */

@@ -172,7 +172,7 @@ describe('a server that ran nothing', () => {
 
 describe('a worker that is only slow', () => {
   it('in a node that blocks for longer than anything may be silent loses its prompt, not its place', async () => {
-    const stall = { kind: 'stall-worker' as const, at: 'start' as const, ms: 2_200 };
+    const stall = { kind: 'stall-worker' as const, at: 'start' as const, ms: 7_000 };
     const simulator = await harness.simulator({ faults: { atPrompt: [stall] } });
     await using life = await start(simulator.url, { limits: { ...QUICK, cancelMs: 60_000 } });
     const { jobs } = life;
@@ -183,6 +183,35 @@ describe('a worker that is only slow', () => {
     expect(await life.run(await jobs.assign(jobId, 2))).toEqual(DONE);
     expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed', 'started', 'executed']);
   }, 60_000);
+
+  it.each([
+    ['when no event of anybody is heard, as behind a reader that stalls, has thrice the time', true, ['executed']],
+    ['when others are heard has twice the time', false, ['attempt-failed']],
+  ])(
+    '%s',
+    async (_, stalledReader, end) => {
+      const stall = { kind: 'stall-worker' as const, at: 'middle' as const, ms: 5_300 };
+      const simulator = await harness.simulator({ faults: { stalledReader, atPrompt: [stall] } });
+      const life = harness.life(simulator.url, { limits: { silenceMs: 2_000 } });
+      const { jobs } = harness;
+      const jobId = await jobs.accept();
+      const run = life.run(await jobs.assign(jobId));
+      await eventually(() => simulator.counters.faultsStruck['stall-worker'] === 1, { what: 'it stalls' });
+      const first = life.socket.clientId;
+      await eventually(() => life.socket.connected && life.socket.clientId !== first, {
+        what: 'it is listened to anew',
+      });
+      expect(await jobs.trail(jobId)).toEqual(['started']);
+      const client = new ComfyClient({ baseUrl: simulator.url });
+      const promptId = randomUUID();
+      await client.submit({ promptId, clientId: randomUUID(), graph: imageGraph(), tags: {} });
+      await client.cancel(promptId);
+      expect(await run).toEqual(DONE);
+      await client.close();
+      expect(await jobs.trail(jobId)).toEqual(['started', ...end]);
+    },
+    60_000,
+  );
 
   it('and tells its progress runs for as long as it needs', async () => {
     const simulator = await harness.simulator();

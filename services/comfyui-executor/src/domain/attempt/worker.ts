@@ -15,12 +15,17 @@ export interface WorkerLimits {
   readonly idleMs: number;
 }
 
-/** A prompt whose messages cannot be heard (its socket is gone, or it is another's) may run so much longer. */
-const DEAF_FACTOR = 3;
+/**
+ * How a prompt that runs in silence is listened to. `well`: on a connection that hears it; `anew`: on another one, which hears of others, so
+ * that the first was not at fault; `not`: on one that hears nothing, or could not hear this prompt.
+ */
+export type Hearing = 'well' | 'anew' | 'not';
+
+const PATIENCE: Readonly<Record<Hearing, number>> = { well: 1, anew: 2, not: 3 };
 
 /** How long a prompt may run in silence. */
-export function silenceLimit({ silenceMs }: WorkerLimits, canHear: boolean): number {
-  return canHear ? silenceMs : silenceMs * DEAF_FACTOR;
+export function silenceLimit({ silenceMs }: WorkerLimits, hearing: Hearing): number {
+  return silenceMs * PATIENCE[hearing];
 }
 
 /** Looks at which a server was seen to do nothing, all alike; null when the last one was not so. */
