@@ -60,7 +60,7 @@ interface Overrun {
 export class PromptFollower implements Disposable {
   readonly #options: PromptFollowerOptions;
   readonly #wake = new Wake();
-  readonly #unfollow: readonly (() => void)[];
+  readonly #unfollow: (() => void)[];
   /** Of the connection on which the prompt was sent: only there its messages can be heard. */
   #clientId: string | undefined;
   #settling = false;
@@ -111,7 +111,10 @@ export class PromptFollower implements Disposable {
   async follow(justQueued: boolean, signal: AbortSignal): Promise<Followed | undefined> {
     // A look may take as long as a stalled server lets it; draining must not.
     const aborted = new Promise<undefined>((resolve) => {
-      signal.addEventListener('abort', () => resolve(undefined), { once: true });
+      // The signal lives as long as the service; what listens to it must not.
+      const onAbort = (): void => resolve(undefined);
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#unfollow.push(() => signal.removeEventListener('abort', onAbort));
     });
     let absentSince: AbsentSince = null;
     let wasSeen = justQueued;
