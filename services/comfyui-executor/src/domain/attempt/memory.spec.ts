@@ -90,3 +90,13 @@ it('what torch has reserved and no longer uses was in use at the peak', () => {
   expect(inUseAtPeak({ total: 8e9, free: 6e9, own: 2e9, unused: 3e9 })).toBe(5e9);
   expect(inUseAtPeak({ total: 8e9, free: 6e9, own: null, unused: 0 })).toBe(2e9);
 });
+
+it('takes a size that was told in GB for the very bytes that it was', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 2 ** 50 }), (bytes) => {
+      const memory = { total: bytes, free: bytes, own: null, unused: 0 };
+      expect(tooLittleMemory(memory, neededBytes(bytes / 1e9))).toBeUndefined();
+    }),
+    { numRuns: 1_000 },
+  );
+});

@@ -44,9 +44,9 @@ export function inUseAtPeak({ total, free, unused }: GpuMemory): number {
   return Math.min(total, total - free + unused);
 }
 
-/** What `vramGb` of an order asks for, in bytes; 0 when nobody knows. */
+/** What `vramGb` of an order asks for, in whole bytes: of a size that was told in GB, the very bytes that it was. 0 when nobody knows. */
 export function neededBytes(vramGb: number): number {
-  return vramGb * GB;
+  return Math.round(vramGb * GB);
 }
 
 /**
