@@ -71,6 +71,30 @@ function previewFrame(promptId: string, image: string): Buffer {
 }
 
 describe('a connection', () => {
+  it('that is made anew has another id, is no drop, and hears nothing until it is told something of somebody', async () => {
+    let drops = 0;
+    const { socket, all, peer } = await connected({ onDropped: () => (drops += 1) });
+    peer.socket.send(status(1));
+    await eventually(() => socket.hearsEvents, { what: 'it hears of the queue' });
+    const before = socket.clientId;
+    socket.renew();
+    expect(socket.connected).toBe(false);
+    await eventually(() => socket.connected, { what: 'it is connected again' });
+    const next = await eventually(() => all[1], { what: 'the server has another connection' });
+    expect(next.clientId).toBe(socket.clientId);
+    expect(socket.clientId).not.toBe(before);
+    await eventually(() => peer.socket.readyState === peer.socket.CLOSED, { what: 'the first is gone' });
+    const greeting = { type: 'status', data: { status: { exec_info: { queue_remaining: 0 } }, sid: socket.clientId } };
+    next.socket.send(JSON.stringify(greeting));
+    next.socket.send(JSON.stringify({ type: 'feature_flags', data: {} }));
+    await eventually(() => socket.features !== undefined, { what: 'both were heard' });
+    expect(socket.hearsEvents).toBe(false);
+    next.socket.send(JSON.stringify({ type: 'crystools.monitor', data: {} }));
+    await eventually(() => socket.hearsEvents, { what: 'it hears of somebody' });
+    expect(all).toHaveLength(2);
+    expect(drops).toBe(0);
+  });
+
   it('begins with what we can, under an id of its own, and hears what the server can', async () => {
     const { socket, peer } = await connected();
     await eventually(() => peer.received.length > 0, { what: 'the first message is there' });

@@ -65,6 +65,7 @@ export class ComfySocket {
   #clientId: string = randomUUID();
   #features: ServerFeatures | undefined;
   #heard = 0;
+  #hearsEvents = false;
   #open = false;
   #closed = false;
   #attempt = 0;
@@ -83,6 +84,14 @@ export class ComfySocket {
 
   get connected(): boolean {
     return this.#open;
+  }
+
+  /**
+   * Whether this connection has been told anything of anybody's: its greeting and the answer to our features come past the queue of
+   * events, in which one reader that stalls holds up those of all (contract §1.1, 3).
+   */
+  get hearsEvents(): boolean {
+    return this.#hearsEvents;
   }
 
   /** What the server says it can; undefined until it has answered, and on servers before 0.3.44. */
@@ -135,6 +144,16 @@ export class ComfySocket {
     };
   }
 
+  /** Gives an open connection up for a new one: for who has heard nothing on it for too long. That is no sign of a restart. */
+  renew(): void {
+    if (!this.#open) return;
+    const old = this.#socket;
+    this.#open = false;
+    this.#stopTimers();
+    this.#connect();
+    old?.terminate();
+  }
+
   close(): void {
     this.#closed = true;
     this.#open = false;
@@ -148,6 +167,7 @@ export class ComfySocket {
     if (this.#closed) return;
     this.#clientId = randomUUID();
     this.#features = undefined;
+    this.#hearsEvents = false;
     const url = new URL(`${this.#options.baseUrl.replace(/\/$/, '')}/ws`);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     url.searchParams.set('clientId', this.#clientId);
@@ -160,6 +180,7 @@ export class ComfySocket {
     this.#socket = socket;
     socket.on('open', () => this.#onOpen(socket));
     socket.on('message', (data: Buffer, binary: boolean) => {
+      if (socket !== this.#socket) return;
       this.#heard += 1;
       if (binary) this.#onBinary(data);
       else this.#onText(data.toString('utf8'));
@@ -187,6 +208,8 @@ export class ComfySocket {
 
   #onText(frame: string): void {
     const message = parseServerMessage(frame);
+    const isGreeting = message?.type === 'feature_flags' || (message?.type === 'status' && message.data.sid != null);
+    if (!isGreeting) this.#hearsEvents = true;
     if (message === undefined) return;
     if (isPromptMessage(message)) {
       const followers = this.#followers.get(message.data.prompt_id);
@@ -200,6 +223,7 @@ export class ComfySocket {
 
   /** Pictures without a prompt may be anybody's: prompts without a client id are told to all (contract §1.2, 7). */
   #onBinary(frame: Uint8Array): void {
+    this.#hearsEvents = true;
     const parsed = parseBinaryFrame(frame);
     if (parsed?.kind !== 'attributed-image') return;
     const { kind: _kind, ...preview } = parsed;
