@@ -118,6 +118,8 @@ export const INPUT_MEDIA_TYPES = ['image/png', 'image/jpeg', 'image/webp'] as co
 export type InputMediaType = (typeof INPUT_MEDIA_TYPES)[number];
 /** Largest picture that jobs take in, in bytes. */
 export const INPUT_LIMIT = 64 * 1024 * 1024;
+/** Of a picture that a job takes in, at most. */
+export const INPUT_PIXELS = 100_000_000;
 
 /** A picture that jobs can take in, in the blob store. */
 export const InputStored = z

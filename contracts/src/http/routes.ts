@@ -7,6 +7,7 @@ import {
   GenerateRequest,
   GenerateVideoRequest,
   INPUT_LIMIT,
+  INPUT_PIXELS,
   INPUT_MEDIA_TYPES,
   InputStored,
   JobAcknowledged,
@@ -111,7 +112,7 @@ export const ROUTES = {
     tag: 'inputs',
     summary: 'Store a picture that jobs take in',
     scope: 'jobs:write',
-    description: `The body is the picture itself, of ${INPUT_LIMIT / 1024 / 1024} MiB at most. The same picture again is the same input. Jobs name it by its \`sha256\`.`,
+    description: `The body is the picture itself, of ${INPUT_LIMIT / 1024 / 1024} MiB and ${INPUT_PIXELS / 1e6} megapixels at most; it is decoded once, and kept when that succeeds. The same picture again is the same input. Jobs name it by its \`sha256\`.`,
     file: { mediaTypes: INPUT_MEDIA_TYPES, limit: INPUT_LIMIT },
     answers: { 201: { description: 'It is in the blob store.', schema: InputStored } },
     problems: [

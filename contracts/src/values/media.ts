@@ -22,7 +22,8 @@ export const ExecutedOutput = z.strictObject({
   /**
    * Of a picture or an animation: SHA-256 of its decoded pixels, which two encodings of the same picture share. Over
    * `<width>x<height>x<channels>x<frames>\n` and then all frames, 8 bits a channel, interleaved, row by row. Null for
-   * everything else, and for what cannot be decoded here.
+   * everything else, and for what cannot be decoded here: formats that are not, animated PNG, more than 100 megapixels a frame, more
+   * than 512 MiB.
    */
   pixelSha256: Sha256.nullable(),
 });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import { JobRequestedV3 } from '@anime/contracts';
 import { INPUT_LIMIT } from '@anime/contracts/http';
 import { sha256Hex } from '@anime/event-store';
@@ -47,6 +48,15 @@ function* endless(head: Buffer, size: number): Generator<Uint8Array> {
   yield head;
   const rest = new Uint8Array(1024 * 1024);
   for (let sent = head.length; sent < size; sent += rest.length) yield rest;
+}
+
+/** The PNG with another size in its head. */
+function headOf(width: number, height: number): Buffer {
+  const changed = Buffer.from(png);
+  changed.writeUInt32BE(width, 16);
+  changed.writeUInt32BE(height, 20);
+  changed.writeUInt32BE(crc32(changed.subarray(12, 29)), 29);
+  return changed;
 }
 
 describe('a picture that is sent', () => {
@@ -97,6 +107,40 @@ describe('a picture that is sent', () => {
     for (const [body, type, status, code] of cases)
       expect({ type, ...(await send(body, type)) }).toMatchObject({ type, status, body: { code } });
     expect(await blobs()).toEqual(before);
+  });
+
+  it('must be whole and of a size that can be decoded, or nothing of it is kept, and why is told', async () => {
+    const before = await blobs();
+    const head = headOf(0xffffffff, 0xffffffff);
+    const damaged = Buffer.from(png);
+    damaged.fill(0xff, 60_000, 60_040);
+    const jpeg = await sharp(png).jpeg().toBuffer();
+    const webp = await sharp(png).webp({ lossless: true }).toBuffer();
+    const cases: readonly (readonly [string, Buffer, string, RegExp])[] = [
+      ['the head of a PNG', png.subarray(0, 24), 'png', /decoded/],
+      ['half a PNG', png.subarray(0, png.length / 2), 'png', /decoded/],
+      ['a PNG without its end', png.subarray(0, -12), 'png', /cut off/],
+      ['a damaged PNG', damaged, 'png', /decoded/],
+      ['half a JPEG', jpeg.subarray(0, jpeg.length / 2), 'jpeg', /decoded/],
+      ['a JPEG without its end', jpeg.subarray(0, -2), 'jpeg', /decoded/],
+      ['half a WebP', webp.subarray(0, webp.length / 2), 'webp', /decoded/],
+      ['a PNG that says that it is endless', head, 'png', /4294967295 × 4294967295 pixels are more than 100 million/],
+      ['a PNG that is larger than a bound', headOf(10_001, 10_000), 'png', /10001 × 10000 pixels/],
+    ];
+    for (const [what, body, type, why] of cases)
+      expect({ what, ...(await send(body, `image/${type}`)) }).toMatchObject({
+        what,
+        status: 422,
+        body: { code: 'input-invalid', errors: [{ path: '', message: expect.stringMatching(why) }] },
+      });
+    expect(await blobs()).toEqual(before);
+  });
+
+  it('is taken by its route alone, without a query', async () => {
+    expect(await send(png, 'image/png', `${INPUTS}?x=1`)).toMatchObject({
+      status: 400,
+      body: { code: 'validation-failed', errors: [{ path: 'query/x' }] },
+    });
   });
 
   it('may not be larger than the limit, announced or not, and nothing of it is kept', async () => {

@@ -66,7 +66,7 @@ export interface paths {
         put?: never;
         /**
          * Store a picture that jobs take in
-         * @description The body is the picture itself, of 64 MiB at most. The same picture again is the same input. Jobs name it by its `sha256`.
+         * @description The body is the picture itself, of 64 MiB and 100 megapixels at most; it is decoded once, and kept when that succeeds. The same picture again is the same input. Jobs name it by its `sha256`.
          */
         post: operations["storeInput"];
         delete?: never;

@@ -8,8 +8,12 @@ const BATCH_BYTES = 64 * 1024 * 1024;
 
 /** What the formats are called that are decoded here. */
 const DECODED: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/webp', 'image/gif', 'image/avif']);
-/** An encoded picture is held in memory whole; nothing larger is one that an artist waits for. */
+/** An encoded picture is held in memory whole, and so is a decoded one, in 4 bytes a pixel; `ExecutedOutput.pixelSha256` names the bound. */
 const LARGEST_BYTES = 512 * 1024 * 1024;
+const MOST_PIXELS = 100_000_000;
+
+// Each picture is read once: a cache would only hold memory.
+sharp.cache(false);
 
 export type PixelsHashed =
   | { readonly kind: 'hashed'; readonly sha256: string }
@@ -30,7 +34,9 @@ export async function hashPixels(
   if (!DECODED.has(file.mediaType) || file.size > LARGEST_BYTES) return { kind: 'not-decoded' };
   const input = await load();
   try {
-    const sha256 = await pixelSha256(input);
+    const { width, height, pages = 1 } = await sharp(input, { limitInputPixels: false }).metadata();
+    if (width * height > MOST_PIXELS) return { kind: 'not-decoded' };
+    const sha256 = await pixelSha256(input, { width, height, pages });
     return isAnimatedPng(input) ? { kind: 'not-decoded' } : { kind: 'hashed', sha256 };
   } catch (error) {
     const reason = messageOf(error).split('\n', 1)[0] ?? '';
@@ -47,8 +53,10 @@ function isAnimatedPng(input: Uint8Array): boolean {
   return mediaTypeOf(input) === 'image/png' && bytes.subarray(0, Math.max(pixels, 0)).includes('acTL');
 }
 
-async function pixelSha256(input: Uint8Array): Promise<string> {
-  const { width, height, pages = 1 } = await sharp(input, { limitInputPixels: false }).metadata();
+async function pixelSha256(
+  input: Uint8Array,
+  { width, height, pages }: { readonly width: number; readonly height: number; readonly pages: number },
+): Promise<string> {
   const batch = Math.max(1, Math.floor(BATCH_BYTES / (width * height * 4)));
   const hash = createHash('sha256');
   for (let page = 0; page < pages; page += batch) {

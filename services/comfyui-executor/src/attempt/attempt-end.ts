@@ -12,6 +12,7 @@ import {
 import type { ApiGraph, EventData, JobExecutedV2, MemoryEvidence } from '@anime/contracts';
 import { isProblem } from '@anime/problem-details';
 import {
+  asLostInput,
   failure,
   failureOfException,
   withMemory,
@@ -20,8 +21,8 @@ import {
 } from '../domain/attempt/failure.js';
 import { neededBytes } from '../domain/attempt/memory.js';
 import { describeVanished } from '../domain/attempt/vanishing.js';
-import { isFullyCached, wantedOutputs } from '../domain/attempt/wanted-outputs.js';
-import type { ModelHashes } from '../environment/model-hashes.js';
+import { isFullyCached, unfitOutputs, wantedOutputs } from '../domain/attempt/wanted-outputs.js';
+import type { ModelHashes, NotedModels } from '../environment/model-hashes.js';
 import type { Accepted, Assigned } from './attempt-journal.js';
 import { collectOutputs } from './collect-outputs.js';
 import type { Followed } from './prompt-follower.js';
@@ -46,6 +47,8 @@ export interface RanAttempt {
   readonly graphHash: string;
   /** Start of the server at which the prompt was sent or found. */
   readonly boot: number;
+  /** The files of its models when it was queued; undefined when an earlier life of the process did that. */
+  readonly models: NotedModels | undefined;
   /** In bytes; null when the server does not tell. It is being looked at. */
   readonly vramPeak: Promise<number | null>;
 }
@@ -55,7 +58,7 @@ export interface EndPlaces {
   readonly blobs: BlobStore;
   readonly server: ServerEntry;
   /** Without it, no content of a model is known. */
-  readonly modelHashes: Pick<ModelHashes, 'of'> | undefined;
+  readonly modelHashes: Pick<ModelHashes, 'ofRun'> | undefined;
   /** Whether somebody has ordered the attempt to stop, here or at another process. */
   readonly isTakenBack: () => Promise<boolean>;
   /** Outputs are being fetched. */
@@ -112,8 +115,14 @@ async function endOfPrompt(ended: EndedPrompt, ran: RanAttempt, places: EndPlace
 }
 
 /** With the memory as the message tells it, else as the server does now: by then what the prompt held may be free again. */
-async function failureOfError(error: NodeException, { assigned }: RanAttempt, places: EndPlaces): Promise<Failure> {
-  const raised = failureOfException(error);
+async function failureOfError(
+  error: NodeException,
+  { assigned, accepted }: RanAttempt,
+  places: EndPlaces,
+): Promise<Failure> {
+  const inputs = accepted.inputs.map(({ name }) => name);
+  const raised = asLostInput(failureOfException(error), error, inputs);
+  if (raised.reason === 'input-missing') places.server.refused();
   if (raised.class !== 'oom' && raised.class !== 'gpu-fault') return raised;
   const told = memoryFiguresOf(error.exceptionMessage);
   const now = await places.server.room.look().catch((problem: unknown) => {
@@ -147,15 +156,17 @@ async function collect(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, s
     const message = `The prompt succeeded, but made nothing for ${nodes}`;
     return failed(failure('transient', 'output-missing', message, { nodeId }));
   }
+  const unfit = unfitOutputs(wanted);
+  if (unfit !== undefined) return failed(unfit);
   const names = places.server.modelsOf(ran.graph);
+  const cached = cachedNodes(ended).filter((node) => node in ran.graph);
   const [outputs, hashes, vramPeakBytes] = await Promise.all([
     collectOutputs(wanted, places, signal),
-    places.modelHashes?.of(names),
+    ran.models && places.modelHashes?.ofRun(ran.models, places.server.modelsLoaded(ran.graph, cached)),
     ran.vramPeak,
   ]);
   if (outputs === undefined) return { kind: 'left' };
   if ('class' in outputs) return failed(outputs);
-  const cached = cachedNodes(ended).filter((node) => node in ran.graph);
   return {
     kind: 'executed',
     data: {

@@ -10,7 +10,7 @@ import { neededBytes } from '../domain/attempt/memory.js';
 import type { NodeDurations } from '../domain/attempt/node-durations.js';
 import { expectedMs, progressWeights } from '../domain/attempt/progress-weights.js';
 import type { EnvironmentWatch } from '../environment/environment-watch.js';
-import type { ModelHashes } from '../environment/model-hashes.js';
+import type { ModelHashes, NotedModels } from '../environment/model-hashes.js';
 import { endOf, type End } from './attempt-end.js';
 import type { Accepted, Assigned, AttemptJournal, Claimable } from './attempt-journal.js';
 import { PreviewPublisher } from './preview-publisher.js';
@@ -49,8 +49,8 @@ export interface AttemptRunnerOptions {
   readonly environment?: Pick<EnvironmentWatch, 'current'> | undefined;
   /** What this server's nodes took in earlier attempts; progress is weighed by it. */
   readonly durations?: NodeDurations | undefined;
-  /** Content of model files by name; null where it is not known. `prepare` begins with those that will be asked for. */
-  readonly modelHashes?: Pick<ModelHashes, 'of' | 'prepare'> | undefined;
+  /** Content of the models that runs used. */
+  readonly modelHashes?: Pick<ModelHashes, 'note' | 'ofRun' | 'forget'> | undefined;
   /** Sends pictures of the running prompt to its viewers; without it none are asked for. */
   readonly publishPreview?: ((preview: Preview) => void) | undefined;
   /** A prompt has met a GPU fault; its attempt fails when this is done. */
@@ -84,6 +84,8 @@ export class AttemptRun {
   readonly #signal: AbortSignal;
   readonly #cancelled = new AbortController();
   #submitted = false;
+  #models: NotedModels | undefined;
+  #progress: ProgressPublisher | undefined;
 
   /**
    * @param posted prompts that this process has begun to POST; a claim of our own without a mark there was never sent
@@ -106,6 +108,11 @@ export class AttemptRun {
     this.#cancelled.abort();
   }
 
+  /** Its end stands in the log; before that, viewers are not told of it. */
+  tellEnded(executed: boolean): void {
+    this.#progress?.enter('ended', executed);
+  }
+
   /** @throws what log and blob store throw: then nothing is decided, and the next delivery adopts */
   async run(): Promise<End> {
     const { journal, claim } = this.#options;
@@ -120,15 +127,14 @@ export class AttemptRun {
       decision.kind === 'adopt' && (decision.claim !== claim || this.#posted.has(this.#assigned.data.promptId));
     const plan = await this.#plan(await accepting, mayBeThere);
     if ('class' in plan) return { kind: 'failed', failure: plan };
+    this.#progress = plan.progress;
     plan.progress.enter('waiting');
     const giveBack = await this.#takeSlot(mayBeThere);
     if (giveBack === undefined) return this.#cutShort(claimable);
     try {
       const submit = (follower: PromptFollower): Promise<Posted> =>
         mayBeThere ? Promise.resolve('uncertain') : this.#enterAndSubmit(plan, claimable, foundMs, follower);
-      const end = await this.#runOnServer(plan, submit);
-      if (end.kind === 'executed' || end.kind === 'failed') plan.progress.enter('ended', end.kind === 'executed');
-      return end;
+      return await this.#runOnServer(plan, submit);
     } finally {
       giveBack();
     }
@@ -220,7 +226,7 @@ export class AttemptRun {
     this.#submitted = true;
     const { boot } = server.memory;
     const leave = server.enter(promptId, plan.graph);
-    this.#options.modelHashes?.prepare(server.modelsOf(plan.graph));
+    let end: End | undefined;
     try {
       // A cancel may have come between the last look and the POST, also to another process.
       if (this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned))) follower.cancel();
@@ -233,7 +239,7 @@ export class AttemptRun {
         server.memory.noteEnded(promptId);
         this.#options.observer?.prompted((performance.now() - beganMs) / 1_000);
       }
-      const ran = { ...plan, assigned: this.#assigned, boot, vramPeak };
+      const ran = { ...plan, assigned: this.#assigned, boot, models: this.#models, vramPeak };
       const places = {
         client,
         blobs,
@@ -242,8 +248,11 @@ export class AttemptRun {
         isTakenBack: async () => this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned)),
         onDownload: () => plan.progress.enter('downloading'),
       };
-      return await endOf(followed, ran, places, this.#signal);
+      end = await endOf(followed, ran, places, this.#signal);
+      return end;
     } finally {
+      if (end?.kind !== 'executed' || this.#models === undefined)
+        this.#options.modelHashes?.forget(server.modelsOf(plan.graph), this.#models);
       leave();
     }
   }
@@ -298,10 +307,13 @@ export class AttemptRun {
 
   /** @param foundMs when the order was found to be current (monotonic ms) */
   async #claimAndSubmit(plan: Plan, claimable: Claimable, foundMs: number, follower: PromptFollower): Promise<Posted> {
-    const { client, socket, journal, server, claim, environment } = this.#options;
+    const { client, socket, journal, server, claim, environment, modelHashes } = this.#options;
     const { attempt, executorId, promptId } = this.#assigned.data;
     await socket.ready(SOCKET_PATIENCE_MS);
-    const found = (await environment?.current(this.#ending)) ?? null;
+    const [found = null, models] = await Promise.all([
+      environment?.current(this.#ending),
+      modelHashes?.note(server.modelsOf(plan.graph)),
+    ]);
     // Time may have passed in the line for a slot, or at the door: the order may have been taken back.
     const atOnce = performance.now() - foundMs < MOMENT_MS;
     if (!atOnce && !(await journal.isCurrent(this.#assigned))) return { kind: 'dropped' };
@@ -312,6 +324,7 @@ export class AttemptRun {
     if (decision.kind === 'over') return { kind: 'dropped' };
     if (decision.kind === 'adopt' || this.#posted.has(promptId)) return 'uncertain';
     if (this.#cancelled.signal.aborted) return { kind: 'dropped' };
+    this.#models = models;
     this.#posted.add(promptId);
     this.#submitted = true;
     const expectStatus = socket.expectStatus();
@@ -319,6 +332,7 @@ export class AttemptRun {
     follower.sentAs(clientId);
     const submitted = await submitPrompt(client, {
       graph: plan.graph,
+      inputs: plan.accepted.inputs.map(({ name }) => name),
       promptId,
       clientId,
       tags: { anime: { executorId, jobId: this.#assigned.aggregateId, attempt } },

@@ -4,6 +4,7 @@ import { isEvent } from '@anime/event-store';
 import { DONE, type Outcome, type ReactorContext } from '@anime/messaging';
 import { isProblem, messageOf } from '@anime/problem-details';
 import { failure, type Failure } from '../domain/attempt/failure.js';
+import { tooManyOutputs } from '../domain/attempt/wanted-outputs.js';
 import type { Assigned, AttemptLost, CancelOrdered, Order } from './attempt-journal.js';
 import { AttemptRun, type AttemptRunnerOptions } from './attempt-run.js';
 
@@ -65,8 +66,11 @@ export class AttemptRunner {
     try {
       const end = await run.run();
       if (end.kind === 'left') return stopping();
-      if (end.kind === 'executed') await this.#executed(assigned, end.data);
-      if (end.kind === 'failed') await this.#failed(assigned, end.failure);
+      if (end.kind === 'executed') run.tellEnded(await this.#executed(assigned, end.data));
+      if (end.kind === 'failed') {
+        await this.#failed(assigned, end.failure);
+        run.tellEnded(false);
+      }
       running.recorded = end.kind !== 'dropped';
       this.#posted.delete(promptId);
       return DONE;
@@ -114,9 +118,17 @@ export class AttemptRunner {
     await this.#failed(order, failure('internal', 'parked', `Given up after ${deliveries} deliveries: ${reason}`));
   }
 
-  async #executed(assigned: Assigned, data: EventData<typeof JobExecutedV2>): Promise<void> {
-    await this.#options.journal.executed(assigned, data);
+  /** @returns false when it had to be recorded as a failure, as it is more than the log takes */
+  async #executed(assigned: Assigned, data: EventData<typeof JobExecutedV2>): Promise<boolean> {
+    try {
+      await this.#options.journal.executed(assigned, data);
+    } catch (error) {
+      if (!isProblem(error, 'event-too-large')) throw error;
+      await this.#failed(assigned, tooManyOutputs(data.outputs.length));
+      return false;
+    }
     this.#options.observer?.executed();
+    return true;
   }
 
   async #failed(order: Order, failed: Failure): Promise<void> {

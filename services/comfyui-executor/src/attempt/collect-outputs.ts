@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@anime/blob-store';
 import { FileMissingError, UnexpectedAnswerError, type ComfyClient } from '@anime/comfyui-client';
-import type { ExecutedOutput } from '@anime/contracts';
+import type { ExecutedOutput, OutputKind } from '@anime/contracts';
 import { isProblem } from '@anime/problem-details';
 import { hashPixels } from '../adapters/picture-pixels.js';
+import { walkThrough } from '../domain/attempt/container.js';
+import type { FileWalk } from '../domain/attempt/container-walk.js';
 import { failure, responseEvidence, type Failure } from '../domain/attempt/failure.js';
 import { mediaTypeOf, SNIFF_LENGTH } from '../domain/attempt/media-type.js';
 import type { WantedFile, WantedOutputs, WantedText } from '../domain/attempt/wanted-outputs.js';
@@ -21,7 +23,8 @@ export interface OutputPlaces {
 
 /**
  * Puts texts and files into the blob store, one after the other. Files are streamed from the server in flat memory; their names
- * are the hashes of what came. Pictures are decoded, so that one that is cut off fails here. Waits for a server that is away.
+ * are the hashes of what came. On the way each is checked against its own structure, and pictures are decoded then, so that what is
+ * cut off, or is not what was asked for, fails here. Waits for a server that is away.
  * @returns the outputs, texts first; or why one cannot be had; undefined when `signal` aborted
  * @throws ProblemError `storage-failed` of the blob store
  */
@@ -55,8 +58,12 @@ async function fetchFile(
   for (let tries = 1, pauseMs = FIRST_PAUSE_MS; !signal.aborted; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     try {
       const head: number[] = [];
-      const { sha256, size } = await blobs.put(keepingHead(client.download(file), head, signal));
-      return await outputOf(wanted, { sha256, size, mediaType: mediaTypeOf(Uint8Array.from(head)) }, blobs);
+      const walk = walkThrough();
+      const { sha256, size } = await blobs.put(watching(client.download(file), head, walk, signal));
+      const mediaType = mediaTypeOf(Uint8Array.from(head));
+      const flaw = size === 0 ? 'is empty' : (walk.end() ?? flawOfKind(wanted.kind, mediaType));
+      if (flaw !== undefined) return torn(wanted, flaw);
+      return await outputOf(wanted, { sha256, size, mediaType }, blobs);
     } catch (error) {
       if (signal.aborted) return undefined;
       if (error instanceof FileMissingError) {
@@ -79,12 +86,17 @@ async function outputOf(
 ): Promise<ExecutedOutput | Failure> {
   const { node, index, kind, role, file } = wanted;
   const { sha256: blob, size, mediaType } = stored;
-  if (size === 0) return torn(wanted, 'is empty');
-  const isPicture = kind === 'image' || kind === 'animation';
-  const pixels = isPicture ? await hashPixels(stored, () => blobs.get(blob)) : undefined;
-  if (pixels?.kind === 'torn') return torn(wanted, `cannot be decoded: ${pixels.reason}`);
-  const pixelSha256 = pixels?.kind === 'hashed' ? pixels.sha256 : null;
+  const pixels = await hashPixels(stored, () => blobs.get(blob));
+  if (pixels.kind === 'torn') return torn(wanted, `cannot be decoded: ${pixels.reason}`);
+  const pixelSha256 = pixels.kind === 'hashed' ? pixels.sha256 : null;
   return { node, index, kind, role, blob, size, mediaType, filename: file.filename, pixelSha256 };
+}
+
+/** What a node of this kind cannot have made, e.g. the page of a proxy in place of a picture. */
+function flawOfKind(kind: OutputKind, mediaType: string): string | undefined {
+  const isPicture = mediaType.startsWith('image/');
+  if ((kind === 'image' || kind === 'animation') && !isPicture) return `is no picture, but ${mediaType}`;
+  return kind !== 'text' && mediaType === 'text/plain' ? `is no ${kind}, but text` : undefined;
 }
 
 function torn({ node, file }: WantedFile, how: string): Failure {
@@ -102,15 +114,17 @@ function unreadable(wanted: WantedFile, error: Error): Failure {
   });
 }
 
-/** Passes the chunks on and keeps the first bytes; stops in mid-stream when the service drains. */
-async function* keepingHead(
+/** Passes the chunks on, keeps the first bytes and leads the walk; stops in mid-stream when the service drains. */
+async function* watching(
   chunks: AsyncIterable<Uint8Array>,
   head: number[],
+  walk: FileWalk,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
     signal.throwIfAborted();
     if (head.length < SNIFF_LENGTH) head.push(...chunk.subarray(0, SNIFF_LENGTH - head.length));
+    walk.push(chunk);
     yield chunk;
   }
 }

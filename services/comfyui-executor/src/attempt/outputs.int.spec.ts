@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Simulator } from '@anime/comfyui-simulator';
@@ -7,6 +7,7 @@ import { JobAttemptFailedV2, JobExecutedV2, type ApiGraph, type EventData, type 
 import { DONE } from '@anime/messaging';
 import { useNats } from '@anime/testing';
 import sharp from 'sharp';
+import { ModelHashes } from '../environment/model-hashes.js';
 import { imageGraph } from '../testing/graphs.js';
 import { runnerHarness, type RunnerHarness } from '../testing/runner-harness.js';
 
@@ -33,6 +34,15 @@ const output = (
 
 /** Three frames, in the same colour. */
 const FRAMES = { class_type: 'EmptyImage', inputs: { width: 64, height: 48, batch_size: 3, color: 255 } };
+
+const MP4 = { frame_rate: 8, loop_count: 0, format: 'video/h264-mp4', pingpong: false, save_output: true };
+const WEBP = { fps: 8, lossless: true, quality: 80, method: 'default' };
+
+/** With other bytes in the middle of its pixels. */
+function damaged(png: Buffer): Buffer {
+  const middle = png.indexOf('IDAT') + 12;
+  return Buffer.concat([png.subarray(0, middle), Buffer.alloc(8, 0xff), png.subarray(middle + 8)]);
+}
 
 /** Runs a job that makes these outputs to its end. @returns its id */
 async function run(simulator: Simulator, graph: ApiGraph, outputs: Outputs): Promise<string> {
@@ -157,7 +167,7 @@ describe('outputs', () => {
   });
 
   it.each([
-    ['truncated', 'output-torn', /cannot be decoded/],
+    ['truncated', 'output-torn', /is cut off/],
     ['empty', 'output-torn', /is empty/],
     ['deleted', 'output-missing', /has no such file/],
   ] as const)(
@@ -173,12 +183,89 @@ describe('outputs', () => {
     },
   );
 
+  it.each([
+    ['video', 'video', /10_00001\.mp4 of node 10 is cut off/],
+    ['audio', 'audio', /10_00001_\.flac of node 10 is cut off/],
+    ['an animated WebP', 'animation', /10_00001_\.webp of node 10 is cut off/],
+  ] as const)('fail the attempt as well when it is cut off: %s', async (what, kind, message) => {
+    const simulator = await harness.simulator({ faults: { tornFiles: { how: 'truncated' } } });
+    const prefix = { filename_prefix: 'take' };
+    const graph: ApiGraph = {
+      '1': FRAMES,
+      '3': { class_type: 'EmptyAudio', inputs: { duration: 0.2, sample_rate: 8_000, channels: 1 } },
+      '10': {
+        video: { class_type: 'VHS_VideoCombine', inputs: { images: ['1', 0], ...prefix, ...MP4 } },
+        audio: { class_type: 'SaveAudio', inputs: { audio: ['3', 0], ...prefix } },
+        'an animated WebP': { class_type: 'SaveAnimatedWEBP', inputs: { images: ['1', 0], ...prefix, ...WEBP } },
+      }[what],
+    };
+    const jobId = await run(simulator, graph, [output('10', kind)]);
+    expect(await harness.jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
+    const failed = await harness.jobs.fact(JobAttemptFailedV2, jobId);
+    expect(failed).toMatchObject({ class: 'transient', reason: 'output-torn', evidence: { nodeId: '10' } });
+    expect(failed.message).toMatch(message);
+  });
+
+  it.each([
+    ['the first bytes of a PNG', 'image', (png) => png.subarray(0, 4), /is no picture/],
+    ['zeros', 'image', () => Buffer.alloc(500), /nothing but zeros/],
+    ['zeros', 'video', () => Buffer.alloc(500), /nothing but zeros/],
+    ['the page of a proxy', 'image', () => Buffer.from('<html>502 Bad Gateway</html>'), /is no picture, but text/],
+    ['the page of a proxy', 'audio', () => Buffer.from('<html>502 Bad Gateway</html>'), /is no audio, but text/],
+    ['the head of an MP4', 'image', () => Buffer.from('\0\0\0\x10ftypisom\0\0\0\0', 'latin1'), /has no moov box/],
+    ['a PNG without its end', 'image', (png) => png.subarray(0, -12), /is cut off before its IEND/],
+    ['a damaged PNG', 'animation', damaged, /cannot be decoded/],
+  ] satisfies readonly (readonly [string, Outputs[number]['kind'], (png: Buffer) => Buffer, RegExp])[])(
+    'that are %s are no output of kind %s',
+    async (_, kind, spoil, message) => {
+      const simulator = await harness.simulator();
+      const graph: ApiGraph = {
+        '1': FRAMES,
+        '9': { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: 'torn/take' } },
+      };
+      // The same files for all: a cached run names those of the run before.
+      const outputs = [output('9', kind, null)];
+      await run(simulator, graph, [output('9', 'image', null)]);
+      const folder = path.join(harness.dir, 'comfyui', 'output', 'torn');
+      for (const name of await readdir(folder)) {
+        const png = await sharp({ create: { width: 64, height: 48, channels: 3, background: 'red' } })
+          .png()
+          .toBuffer();
+        await writeFile(path.join(folder, name), spoil(png));
+      }
+      const jobId = await run(simulator, graph, outputs);
+      const failed = await harness.jobs.fact(JobAttemptFailedV2, jobId);
+      expect(failed).toMatchObject({ class: 'transient', reason: 'output-torn', evidence: { nodeId: '9' } });
+      expect(failed.message).toMatch(/take_0000\d_\.png of node 9/);
+      expect(failed.message).toMatch(message);
+      await rm(folder, { recursive: true });
+    },
+  );
+
   it('whose download is cut are fetched on from where it was cut', async () => {
     const simulator = await harness.simulator({ faults: { tornFiles: { how: 'cut-download', times: 1 } } });
     const jobId = await run(simulator, imageGraph(), [output('9', 'image')]);
     expect(await harness.jobs.trail(jobId)).toEqual(['started', 'executed']);
     const [made] = (await harness.jobs.fact(JobExecutedV2, jobId)).outputs;
     expect((await sharp(await harness.blobs.get(made?.blob ?? '')).stats()).isOpaque).toBe(true);
+  });
+});
+
+describe('a job that makes more than one event can name', () => {
+  it.each([
+    ['too many files', 501, 'take', /made 501 outputs, a job may make 500 at most/],
+    ['files with names too long', 500, '"'.repeat(220), /made 500 outputs, with names so long this is too much/],
+  ])('with %s fails with that as the reason', async (_, count, prefix, message) => {
+    const simulator = await harness.simulator();
+    const graph: ApiGraph = {
+      '1': { class_type: 'EmptyImage', inputs: { width: 8, height: 8, batch_size: count, color: 255 } },
+      '9': { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: prefix } },
+    };
+    const jobId = await run(simulator, graph, [output('9', 'image', null)]);
+    expect(await harness.jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
+    const failed = await harness.jobs.fact(JobAttemptFailedV2, jobId);
+    expect(failed).toMatchObject({ class: 'invalid', reason: 'too-many-outputs' });
+    expect(failed.message).toMatch(message);
   });
 });
 
@@ -226,30 +313,45 @@ describe('a run that the server’s cache answered', () => {
 });
 
 describe('the models of a job', () => {
-  it('are named with their content where it is known', async () => {
-    const { jobs } = harness;
-    const simulator = await harness.simulator();
-    const sha256 = 'ab'.repeat(32);
-    const asked: (readonly string[])[] = [];
-    const life = harness.life(simulator.url, {
-      modelHashes: {
-        prepare: () => undefined,
-        of: async (names) => {
-          asked.push([...names]);
-          return new Map([['simulated-anime-v1.safetensors', sha256]]);
-        },
-      },
-    });
-    const jobId = await jobs.accept();
-    await life.run(await jobs.assign(jobId));
-    const models = [{ name: 'simulated-anime-v1.safetensors', sha256 }];
-    expect((await jobs.fact(JobExecutedV2, jobId)).models).toEqual(models);
-    expect(asked).toEqual([['simulated-anime-v1.safetensors']]);
+  const NAME = 'simulated-anime-v1.safetensors';
+  const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-    const unknown = await jobs.accept({ graph: imageGraph({ seed: 2 }) });
-    await harness.life(simulator.url).run(await jobs.assign(unknown));
-    expect((await jobs.fact(JobExecutedV2, unknown)).models).toEqual([
-      { name: 'simulated-anime-v1.safetensors', sha256: null },
-    ]);
+  it('are named with their content as the server loaded it, and without where that is not known', async () => {
+    const { jobs, dir } = harness;
+    const folder = path.join(dir, 'models');
+    await mkdir(folder);
+    const write = (text: string): Promise<void> => writeFile(path.join(folder, NAME), text);
+    await write('first');
+    const simulator = await harness.simulator();
+    // The file is replaced when the prompt of this seed has been sent.
+    let replaceAt = 0;
+    const gate = await harness.gate(simulator.url, async (call): Promise<'pass'> => {
+      if (call === 'POST /prompt' && seed === replaceAt) await write('replaced');
+      return 'pass';
+    });
+    const modelHashes = new ModelHashes({ folder, onError: () => undefined });
+    const life = harness.life(gate.url, { modelHashes });
+    let seed = 0;
+    const hashOf = async (runner = life): Promise<string | null | undefined> => {
+      seed += 1;
+      const jobId = await jobs.accept({ graph: imageGraph({ seed }) });
+      await runner.run(await jobs.assign(jobId));
+      const executed = await jobs.fact(JobExecutedV2, jobId);
+      expect(executed.models).toMatchObject([{ name: NAME }]);
+      expect(executed.cachedNodes.includes('4')).toBe(seed > 1);
+      return executed.models[0]?.sha256;
+    };
+    expect(await hashOf()).toBe(sha256('first'));
+    // The loader's result comes from the cache.
+    expect(await hashOf()).toBe(sha256('first'));
+    replaceAt = 3;
+    expect(await hashOf()).toBeNull();
+    expect(await hashOf()).toBeNull();
+    await write('first');
+    expect(await hashOf()).toBeNull();
+    expect(await hashOf(harness.life(simulator.url))).toBeNull();
+    expect(
+      await hashOf(harness.life(simulator.url, { modelHashes: new ModelHashes({ folder, onError: () => undefined }) })),
+    ).toBeNull();
   });
 });

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { JobAttemptFailedV2, JobDeclinedV1, JobExecutedV2, type ApiGraph } from '@anime/contracts';
-import { DONE } from '@anime/messaging';
+import { DONE, type Outcome } from '@anime/messaging';
 import { eventually, useNats } from '@anime/testing';
 import sharp from 'sharp';
 import { imageGraph } from '../testing/graphs.js';
@@ -229,6 +229,29 @@ describe('what a job takes in', () => {
       await life.run(await jobs.assign(jobId));
       expect(await jobs.trail(jobId)).toEqual(['started', 'executed']);
     }
+    expect(gate.count()).toBe(2);
+  });
+
+  it('and was deleted there is no fault of the job: the next attempt sends it again', async () => {
+    const { jobs, dir } = harness;
+    const simulator = await harness.simulator();
+    const gate = await counting(simulator.url, 'POST /upload/image');
+    const life = harness.life(gate.url);
+    const { input } = await picture();
+    const remove = (): Promise<void> => rm(path.join(dir, 'comfyui', 'input', input.name));
+    const run = async (jobId: string, attempt: number): Promise<Outcome> => life.run(await jobs.assign(jobId, attempt));
+    await run(await jobs.accept({ graph: invertGraph(input.name, 32), inputs: [input] }), 1);
+    await remove();
+    const jobId = await jobs.accept({ graph: invertGraph(input.name, 48), inputs: [input] });
+    await run(jobId, 1);
+    await run(jobId, 2);
+    expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed', 'started', 'executed']);
+    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({
+      class: 'transient',
+      reason: 'input-missing',
+      message: expect.stringContaining(`The input ${input.name} is not on the server any more`),
+      evidence: { nodeId: '1', nodeType: 'LoadImage' },
+    });
     expect(gate.count()).toBe(2);
   });
 

@@ -39,11 +39,11 @@ const message: fc.Arbitrary<PromptMessage> = fc.oneof(
   of('execution_interrupted', {}),
 );
 
-function publisher(durations = new NodeDurations()) {
+function publisher(durations = new NodeDurations(), resumed = false) {
   const published: Progress[] = [];
   const weights = progressWeights(GRAPH, {}, durations);
   const publish = (progress: Progress): void => void published.push(progress);
-  const base = { jobId: 'job', attempt: 1, graph: GRAPH, weights, resumed: false, durations, publish };
+  const base = { jobId: 'job', attempt: 1, graph: GRAPH, weights, resumed, durations, publish };
   return { published, weights, publisher: new ProgressPublisher(base) };
 }
 
@@ -61,6 +61,21 @@ describe('the progress that viewers are told', () => {
         expect(fractions.slice(0, -1).every((fraction) => fraction < 1)).toBe(true);
         expect(published.at(-1)).toMatchObject({ phase: 'ended' });
         expect(fractions.at(-1) === 1).toBe(executed);
+      }),
+    );
+  });
+
+  it('is, of an attempt that an earlier life of the process began, only what is beyond all that this can have told', () => {
+    fc.assert(
+      fc.property(fc.array(message, { maxLength: 60 }), fc.boolean(), (messages, executed) => {
+        const { published, publisher: told } = publisher(new NodeDurations(), true);
+        told.enter('waiting');
+        for (const each of messages) told.onMessage(each);
+        told.enter('running');
+        told.enter('downloading');
+        told.enter('ended', executed);
+        for (const { fraction } of published) expect(fraction).toBeGreaterThanOrEqual(0.99);
+        if (executed) expect(published.at(-1)).toMatchObject({ phase: 'ended', fraction: 1 });
       }),
     );
   });

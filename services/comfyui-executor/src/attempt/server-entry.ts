@@ -6,7 +6,7 @@ import { isProblem } from '@anime/problem-details';
 import { workerStopped, type Decline } from '../domain/attempt/decline.js';
 import type { Failure } from '../domain/attempt/failure.js';
 import type { GpuMemory } from '../domain/attempt/memory.js';
-import { modelsOf } from '../domain/attempt/needs.js';
+import { modelsLoaded, modelUses } from '../domain/attempt/needs.js';
 import type { WorkerLimits } from '../domain/attempt/worker.js';
 import { GpuRoom } from './gpu-room.js';
 import { InputUploads } from './input-uploads.js';
@@ -84,7 +84,12 @@ export class ServerEntry {
 
   /** The models that a graph names, as far as the classes of its nodes are known. */
   modelsOf(graph: ApiGraph): readonly string[] {
-    return modelsOf(graph, this.catalogue.known);
+    return [...modelUses(graph, this.catalogue.known).keys()];
+  }
+
+  /** Of these, the ones that a run loaded which was answered from the cache for these nodes. */
+  modelsLoaded(graph: ApiGraph, cached: readonly string[]): ReadonlySet<string> {
+    return modelsLoaded(graph, this.catalogue.known, new Set(cached));
   }
 
   /** A prompt of ours is on the server from now on. @returns what to call when it no longer is */
@@ -97,7 +102,7 @@ export class ServerEntry {
     };
   }
 
-  /** The server has refused a graph that it should have been able to run: what was known of it is asked for again. */
+  /** The server has refused a graph that it should have been able to run, or not found its input: what was known of it is asked for again. */
   refused(): void {
     this.catalogue.forget();
     this.#uploads.forget();

@@ -19,6 +19,8 @@ export type Submitted =
 
 export interface Submission {
   readonly graph: ApiGraph;
+  /** The names of its input files on the server. */
+  readonly inputs: readonly string[];
   readonly promptId: string;
   readonly clientId: string;
   readonly tags: Readonly<Record<string, unknown>>;
@@ -35,17 +37,11 @@ export async function submitPrompt(client: ComfyClient, submission: Submission):
       case 'partly-refused':
         // It was queued without the outputs that failed; without them the job is worth nothing.
         await client.cancel(submission.promptId);
-        return { kind: 'failed', failure: await explained(client, submission.graph, 200, null, result.nodeErrors) };
+        return { kind: 'failed', failure: await explained(client, submission, 200, null, result.nodeErrors) };
       case 'refused':
         return {
           kind: 'failed',
-          failure: await explained(
-            client,
-            submission.graph,
-            result.status,
-            result.refusal.error,
-            result.refusal.node_errors,
-          ),
+          failure: await explained(client, submission, result.status, result.refusal.error, result.refusal.node_errors),
         };
     }
   } catch (error) {
@@ -75,13 +71,13 @@ async function afterUnexpectedAnswer(
 
 async function explained(
   client: ComfyClient,
-  graph: ApiGraph,
+  { graph, inputs }: Submission,
   status: number,
   error: PromptRefusal['error'] | null,
   nodeErrors: NodeErrors,
 ): Promise<Failure> {
   const refused: RefusedPrompt = { status, error, nodeErrors };
-  return failureOfRefusal(refused, graph, await availableNames(client, refused, graph));
+  return failureOfRefusal(refused, graph, inputs, await availableNames(client, refused, graph));
 }
 
 /** The names that a message about something missing can suggest; empty when the server does not tell. */

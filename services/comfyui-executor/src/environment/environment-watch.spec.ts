@@ -6,6 +6,7 @@ const never = new AbortController().signal;
 /** A watch whose server is read when the test says so. */
 function watch() {
   let nowMs = 0;
+  let isInDoubt = false;
   const reads: PromiseWithResolvers<string>[] = [];
   const errors: unknown[] = [];
   const environment = new EnvironmentWatch({
@@ -15,6 +16,7 @@ function watch() {
       return read.promise;
     },
     onError: (error) => errors.push(error),
+    isInDoubt: () => isInDoubt,
     clock: () => nowMs,
   });
   const pass = (ms: number): void => void (nowMs += ms);
@@ -23,7 +25,8 @@ function watch() {
     await Promise.resolve();
     await Promise.resolve();
   };
-  return { environment, reads, errors, pass, tell };
+  const doubt = (now: boolean): void => void (isInDoubt = now);
+  return { environment, reads, errors, pass, tell, doubt };
 }
 
 describe('the environment of a server', () => {
@@ -69,6 +72,31 @@ describe('the environment of a server', () => {
     const attempt = environment.current(never);
     await tell('two');
     expect(await attempt).toBe('two');
+  });
+
+  it('is not known from when the server may be another one until it has answered, as the same or as another', async () => {
+    const { environment, tell, doubt, pass } = watch();
+    environment.answered();
+    await tell('one');
+    pass(1_000_000);
+    doubt(true);
+    const attempt = environment.current(never);
+    const other = environment.current(never);
+    doubt(false);
+    environment.answered();
+    expect([await attempt, await other]).toEqual(['one', 'one']);
+    doubt(true);
+    const next = environment.current(never);
+    doubt(false);
+    environment.restarted();
+    environment.answered();
+    await tell('two');
+    expect(await next).toBe('two');
+    doubt(true);
+    const waiting = new AbortController();
+    const given = environment.current(waiting.signal);
+    waiting.abort();
+    expect(await given).toBeNull();
   });
 
   it('that was read while the server restarted does not count', async () => {

@@ -5,6 +5,8 @@ export interface EnvironmentWatchOptions {
   readonly read: () => Promise<string>;
   /** Told why it could not be read; it is tried again. */
   readonly onError: (error: unknown) => void;
+  /** True while the server may be another one than before and has not answered since: then nobody knows in what environment it is. */
+  readonly isInDoubt: () => boolean;
   /** Monotonic ms. */
   readonly clock?: () => number;
 }
@@ -32,10 +34,11 @@ export class EnvironmentWatch {
     this.#clock = options.clock ?? (() => performance.now());
   }
 
-  /** To be called when the server has answered. Reads in the background what is not known yet; returns at once. */
+  /** To be called when the server has answered, and no doubt is left. Reads in the background what is not known yet; returns at once. */
   answered(): void {
     const now = this.#clock();
     this.#metAtMs ??= now;
+    if (this.#name !== null) this.#tell();
     if (this.#name !== null || this.#isReading || now - this.#triedAtMs < RETRY_MS) return;
     this.#triedAtMs = now;
     void this.#read();
@@ -46,26 +49,39 @@ export class EnvironmentWatch {
     this.#boot += 1;
     this.#metAtMs = undefined;
     this.#triedAtMs = Number.NEGATIVE_INFINITY;
-    if (this.#name !== null) this.#told = Promise.withResolvers();
     this.#name = null;
   }
 
   /**
-   * The name of the environment that an attempt runs in which begins now. Waits some seconds when the server has just been met;
-   * one that does not tell makes only the first attempts wait.
+   * The name of the environment that an attempt runs in which begins now. Waits some seconds when the server has just been met, or
+   * may have been restarted; one that does not tell makes only the first attempts wait.
    * @returns null when the server has not told, or `signal` has aborted
    */
   async current(signal: AbortSignal): Promise<string | null> {
     const now = this.#clock();
-    const leftMs = (this.#metAtMs ?? now) + PATIENCE_MS - now;
-    if (this.#name !== null || leftMs <= 0 || signal.aborted) return this.#name;
+    const metAtMs = this.#options.isInDoubt() ? now : (this.#metAtMs ?? now);
+    const leftMs = metAtMs + PATIENCE_MS - now;
+    if (this.#known !== null || leftMs <= 0 || signal.aborted) return this.#known;
     const enough = new AbortController();
-    const patience = delay(leftMs, undefined, { signal: AbortSignal.any([signal, enough.signal]) }).catch(
-      () => undefined,
+    const patience = delay(leftMs, undefined, { signal: AbortSignal.any([signal, enough.signal]) }).then(
+      () => false,
+      () => false,
     );
-    await Promise.race([this.#told.promise, patience]);
+    const isTold = (): Promise<boolean> => Promise.race([this.#told.promise.then(() => true), patience]);
+    // What was told may be in doubt again by now.
+    while (this.#known === null && (await isTold()));
     enough.abort();
-    return this.#name;
+    return this.#known;
+  }
+
+  get #known(): string | null {
+    return this.#options.isInDoubt() ? null : this.#name;
+  }
+
+  /** Whoever waits looks again. */
+  #tell(): void {
+    this.#told.resolve();
+    this.#told = Promise.withResolvers();
   }
 
   async #read(): Promise<void> {
@@ -76,7 +92,7 @@ export class EnvironmentWatch {
       // What was read while it restarted may be of either start.
       if (boot !== this.#boot) return;
       this.#name = name;
-      this.#told.resolve();
+      this.#tell();
     } catch (error) {
       this.#options.onError(error);
     } finally {

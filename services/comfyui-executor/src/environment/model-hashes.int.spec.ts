@@ -24,14 +24,22 @@ async function model(name: string, content: string, below = folder): Promise<str
   await writeFile(file, content);
   return file;
 }
-const hashOf = async (name: string): Promise<string | null | undefined> => (await hashes.of([name])).get(name);
+/** Of runs that loaded all that they name. */
+async function of(names: readonly string[], patienceMs?: number): Promise<readonly (string | null)[]> {
+  const found = await hashes.ofRun(await hashes.note(names), new Set(names), patienceMs);
+  return names.map((name) => found.get(name) ?? null);
+}
+const hashOf = async (name: string): Promise<string | null> => (await of([name]))[0] ?? null;
+/** Of a run that found it in the server's cache. */
+const cachedHashOf = async (name: string): Promise<string | null> =>
+  (await hashes.ofRun(await hashes.note([name]), new Set())).get(name) ?? null;
 
 describe('the hash of a model', () => {
   it('is that of the file of its name in any sub-folder, with the sub-folders that its name has', async () => {
     await model('checkpoints/sd15/a.safetensors', 'a');
     await model('loras/b.safetensors', 'b');
     const names = ['a.safetensors', 'sd15/a.safetensors', String.raw`sd15\a.safetensors`, 'b.safetensors'];
-    expect([...(await hashes.of(names))]).toEqual(names.map((name, i) => [name, sha256(i < 3 ? 'a' : 'b')]));
+    expect(await of(names)).toEqual(names.map((_, i) => sha256(i < 3 ? 'a' : 'b')));
     expect(await hashOf('checkpoints/sd15/a.safetensors')).toBe(sha256('a'));
   });
 
@@ -64,7 +72,7 @@ describe('the hash of a model', () => {
     await symlink(outside, path.join(folder, 'link.safetensors'));
     await symlink(path.dirname(outside), path.join(folder, 'folder'));
     await symlink(inside, path.join(folder, 'alias.safetensors'));
-    expect([...(await hashes.of(['link.safetensors', 'secret.safetensors', 'alias.safetensors'])).values()]).toEqual([
+    expect(await of(['link.safetensors', 'secret.safetensors', 'alias.safetensors'])).toEqual([
       null,
       null,
       sha256('a'),
@@ -84,12 +92,39 @@ describe('the hash of a model', () => {
     expect(await hashOf('a.safetensors')).toBe(sha256('two!'));
   });
 
-  it('is unknown as long as the file is being read, and known when it was prepared', async () => {
+  it('is unknown as long as the file is being read, which begins when it is noted', async () => {
     const text = 'x'.repeat(8_000_000);
     await model('large.safetensors', text);
-    expect((await hashes.of(['large.safetensors'], 0)).get('large.safetensors')).toBeNull();
-    hashes.prepare(['large.safetensors']);
-    expect((await hashes.of(['large.safetensors'])).get('large.safetensors')).toBe(sha256(text));
+    expect(await of(['large.safetensors'], 0)).toEqual([null]);
+    expect(await of(['large.safetensors'])).toEqual([sha256(text)]);
+  });
+
+  it('is unknown when the file is another one at the end of the run than when its prompt was queued', async () => {
+    const names = ['a.safetensors'];
+    const loaded = new Set(names);
+    const file = await model('a.safetensors', 'one');
+    const noted = await hashes.note(names);
+    await writeFile(file, 'another');
+    expect((await hashes.ofRun(noted, loaded)).get('a.safetensors')).toBeUndefined();
+    // The server may have loaded either.
+    expect(await cachedHashOf('a.safetensors')).toBeNull();
+    expect(await hashOf('a.safetensors')).toBe(sha256('another'));
+  });
+
+  it('is, of a model in the server’s cache, known as long as the file is that which was loaded', async () => {
+    const file = await model('a.safetensors', 'one');
+    expect(await cachedHashOf('a.safetensors')).toBeNull();
+    expect(await hashOf('a.safetensors')).toBe(sha256('one'));
+    expect(await cachedHashOf('a.safetensors')).toBe(sha256('one'));
+    const failed = await hashes.note(['a.safetensors']);
+    hashes.forget(['a.safetensors'], failed);
+    expect(await cachedHashOf('a.safetensors')).toBe(sha256('one'));
+    await writeFile(file, 'another');
+    expect(await cachedHashOf('a.safetensors')).toBeNull();
+    expect(await hashOf('a.safetensors')).toBe(sha256('another'));
+    expect(await cachedHashOf('a.safetensors')).toBe(sha256('another'));
+    hashes.forget(['a.safetensors'], undefined);
+    expect(await cachedHashOf('a.safetensors')).toBeNull();
   });
 
   it('is unknown without the folder, which is told', async () => {

@@ -116,6 +116,7 @@ export class Executor {
     });
     this.#environment = new EnvironmentWatch({
       read: () => this.#readEnvironment(),
+      isInDoubt: () => this.#watch.isInDoubt,
       onError: (error) => this.#note(error),
     });
     this.#server.memory.onRestart((evidence) => {

@@ -35,7 +35,9 @@ export class ServerWatch {
   readonly #options: ServerWatchOptions;
   #state: ServerState = { reachable: false, reason: 'it has not been asked yet', queue: null };
   #askedAtMs: number | undefined;
-  #mayBeAnother = false;
+  /** How often there was reason to think that it was restarted, and how many of these an answer has settled. */
+  #doubts = 0;
+  #settled = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ServerWatchOptions) {
@@ -52,6 +54,11 @@ export class ServerWatch {
     };
   }
 
+  /** True from when the server may have been restarted until its next answer has shown what it is. */
+  get isInDoubt(): boolean {
+    return this.#doubts > this.#settled;
+  }
+
   start(): void {
     this.#timer ??= setInterval(() => this.lookNow(), INTERVAL_MS);
     this.lookNow();
@@ -64,7 +71,7 @@ export class ServerWatch {
 
   /** The server may have been restarted: told as `onBack` at its next answer. */
   doubt(): void {
-    this.#mayBeAnother = true;
+    this.#doubts += 1;
     this.lookNow();
   }
 
@@ -75,6 +82,8 @@ export class ServerWatch {
   async #ask(): Promise<void> {
     if (this.#askedAtMs !== undefined) return;
     this.#askedAtMs = performance.now();
+    // What was asked before a doubt may have been answered before it, too.
+    const doubts = this.#doubts;
     try {
       const queue = await this.#options.client.queue();
       this.#state = {
@@ -83,17 +92,18 @@ export class ServerWatch {
         queue: { running: queue.running.length, pending: queue.pending.length },
       };
       this.#askedAtMs = undefined;
-      if (this.#mayBeAnother) await this.#options.onBack();
-      this.#mayBeAnother = false;
+      if (doubts > this.#settled) await this.#options.onBack();
+      this.#settled = doubts;
       await this.#options.onAnswer(queue);
     } catch (error) {
       if (isProblem(error, 'comfyui-unavailable') && this.#askedAtMs !== undefined) {
         this.#state = { reachable: false, reason: error.message, queue: null };
-        this.#mayBeAnother = true;
+        this.#doubts += 1;
         this.#options.onAway();
       } else this.#options.onError(error);
     } finally {
       this.#askedAtMs = undefined;
     }
+    if (this.#state.reachable && this.#doubts > doubts) this.lookNow();
   }
 }

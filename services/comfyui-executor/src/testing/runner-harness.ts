@@ -27,7 +27,7 @@ export interface LifeOptions {
   readonly freePatienceMs?: number;
   /** Told the memory of the GPU whenever it is read. */
   readonly onFigures?: (memory: GpuMemory) => void;
-  readonly modelHashes?: Pick<ModelHashes, 'of' | 'prepare'>;
+  readonly modelHashes?: Pick<ModelHashes, 'note' | 'ofRun' | 'forget'>;
 }
 
 /** One life of an executor's process, as far as its attempts go. */

@@ -1,5 +1,5 @@
 import type { BlobStore } from '@anime/blob-store';
-import { INPUT_LIMIT, type InputStored } from '@anime/contracts/http';
+import { INPUT_LIMIT, INPUT_PIXELS, type InputStored } from '@anime/contracts/http';
 import { ProblemError } from '@anime/problem-details';
 import { readPictureHead, type PictureHead } from '../domain/picture/picture-head.js';
 
@@ -11,6 +11,13 @@ export interface SentFile {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
+/** Passes a picture on; throws what `refuse` makes, behind the last chunk, when that is not all of one. */
+export type WholePicture = (
+  chunks: AsyncIterable<Uint8Array>,
+  mediaType: string,
+  refuse: (why: string) => Error,
+) => AsyncIterable<Uint8Array>;
+
 /** The size of a JPEG may stand behind what cameras write of themselves, but not farther in than this. */
 const HEAD_LIMIT = 4 * 1024 * 1024;
 
@@ -18,7 +25,11 @@ const HEAD_LIMIT = 4 * 1024 * 1024;
  * Stores a picture that jobs take in, in flat memory. Nothing of one that is refused stays behind.
  * @throws ProblemError `body-too-large`, `input-invalid`, `storage-failed`
  */
-export async function storeInput(blobs: Pick<BlobStore, 'put'>, file: SentFile): Promise<InputStored> {
+export async function storeInput(
+  blobs: Pick<BlobStore, 'put'>,
+  wholePicture: WholePicture,
+  file: SentFile,
+): Promise<InputStored> {
   if ((file.length ?? 0) > INPUT_LIMIT) throw tooLarge();
   const chunks = upTo(INPUT_LIMIT, file.chunks);
   try {
@@ -27,7 +38,9 @@ export async function storeInput(blobs: Pick<BlobStore, 'put'>, file: SentFile):
       throw invalid(read.length === 0 ? 'it is empty' : 'it is neither a PNG nor a JPEG nor a WebP picture');
     if (head.mediaType !== file.mediaType)
       throw invalid(`it is ${head.mediaType}, and its content-type says ${file.mediaType}`);
-    const { sha256, size } = await blobs.put(joined(read, chunks));
+    if (head.width * head.height > INPUT_PIXELS)
+      throw invalid(`its ${head.width} × ${head.height} pixels are more than ${INPUT_PIXELS / 1e6} million`);
+    const { sha256, size } = await blobs.put(wholePicture(joined(read, chunks), head.mediaType, invalid));
     return { sha256, size, ...head };
   } finally {
     await chunks.return(undefined);
@@ -68,5 +81,7 @@ function tooLarge(): ProblemError {
 }
 
 function invalid(why: string): ProblemError {
-  return new ProblemError('input-invalid', `the body is no picture that a job can take in: ${why}`);
+  return new ProblemError('input-invalid', `the body is no picture that a job can take in: ${why}`, {
+    errors: [{ path: '', message: why }],
+  });
 }

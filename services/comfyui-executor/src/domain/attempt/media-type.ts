@@ -1,17 +1,28 @@
 /** How many bytes of a file `mediaTypeOf` looks at. */
-export const SNIFF_LENGTH = 64;
+export const SNIFF_LENGTH = 512;
 
 /** Brands of ISO base media files (ISO 14496-12) that are not plainly MP4. */
 const BRANDS: Readonly<Record<string, string>> = {
   avif: 'image/avif',
   avis: 'image/avif',
+  heic: 'image/heic',
   'M4A ': 'audio/mp4',
   'qt  ': 'video/quicktime',
 };
 
+/** Pictures that studios work with and that are not decoded here. */
+const PICTURES: readonly (readonly [RegExp, string])[] = [
+  [/^\x76\x2f\x31\x01/, 'image/x-exr'],
+  [/^(II\*\0|MM\0\*)/, 'image/tiff'],
+  [/^8BPS/, 'image/vnd.adobe.photoshop'],
+  [/^#\?(RADIANCE|RGBE)/, 'image/vnd.radiance'],
+  [/^BM.{4}\0{4}/s, 'image/bmp'],
+  [/^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<svg[\s>]/s, 'image/svg+xml'],
+];
+
 /**
  * The media type by the first bytes of the content, never by the name: a server may call anything `.png`. Signatures
- * as in the WHATWG MIME Sniffing Standard, and of Matroska, FLAC and glTF by their own; `text/plain` for UTF-8 without
+ * as in the WHATWG MIME Sniffing Standard, and of others by their own; `text/plain` for UTF-8 without
  * control characters, `application/octet-stream` when nothing fits.
  */
 export function mediaTypeOf(head: Uint8Array): string {
@@ -29,6 +40,8 @@ export function mediaTypeOf(head: Uint8Array): string {
   if (text.startsWith('OggS')) return 'audio/ogg';
   if (text.startsWith('ID3') || isMpegAudioFrame(bytes)) return 'audio/mpeg';
   if (text.startsWith('glTF')) return 'model/gltf-binary';
+  const picture = PICTURES.find(([signature]) => signature.test(text));
+  if (picture !== undefined) return picture[1];
   return isText(bytes) ? 'text/plain' : 'application/octet-stream';
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ApiGraph } from '@anime/contracts';
-import { missingModelIn, missingNodeIn, modelsOf, type KnownClass } from './needs.js';
+import { missingModelIn, missingNodeIn, modelsLoaded, modelUses, type KnownClass } from './needs.js';
 
 const CLASSES: Readonly<Record<string, KnownClass>> = {
   Loader: {
@@ -53,11 +53,31 @@ describe('missingModelIn', () => {
   });
 });
 
-it('modelsOf takes what is called as a model or listed among models, each once', () => {
+it('the models of a graph are what is called as a model or listed among models, each once', () => {
   const given: ApiGraph = {
     ...graph({ ckpt_name: 'a.safetensors', lora: 'l.safetensors' }),
     '3': { class_type: 'Loader', inputs: { ckpt_name: 'folder/b' } },
     '4': { class_type: 'Sampler', inputs: { sampler_name: 'euler', ckpt: 'a.safetensors' } },
   };
-  expect(modelsOf(given, definitions)).toEqual(['a.safetensors', 'l.safetensors', 'folder/b']);
+  const uses = [...modelUses(given, definitions)].map(([name, nodes]) => [name, [...nodes]]);
+  expect(uses).toEqual([
+    ['a.safetensors', ['1', '4']],
+    ['l.safetensors', ['1']],
+    ['folder/b', ['3']],
+  ]);
+});
+
+it('a run loads the models of the nodes that it ran: of none that was cached, nor of what only such a node needs', () => {
+  const given: ApiGraph = {
+    '1': { class_type: 'Loader', inputs: { ckpt_name: 'a.safetensors' } },
+    '2': { class_type: 'Sampler', inputs: { model: ['1', 0], lora: 'l.safetensors' } },
+    '3': { class_type: 'Save', inputs: { images: ['2', 0], vae: 'v.safetensors' } },
+    '4': { class_type: 'Loader', inputs: { ckpt_name: 'unneeded.safetensors' } },
+    '5': { class_type: 'Save', inputs: { lora: 'l.safetensors' } },
+  };
+  const loaded = (...cached: string[]): readonly string[] => [...modelsLoaded(given, definitions, new Set(cached))];
+  expect(loaded()).toEqual(['a.safetensors', 'l.safetensors', 'v.safetensors']);
+  expect(loaded('1')).toEqual(['l.safetensors', 'v.safetensors']);
+  expect(loaded('2')).toEqual(['v.safetensors']);
+  expect(loaded('5')).toEqual(['a.safetensors', 'v.safetensors']);
 });

@@ -44,26 +44,40 @@ export function missingModelIn(graph: ApiGraph, definitions: Definitions): Missi
 }
 
 /**
- * The models that a graph names, each once, in the order of its nodes: values that are called as models are, and values of
+ * The models that a graph names, each once, with the nodes that name it: values that are called as models are, and values of
  * inputs whose list has models.
  */
-export function modelsOf(graph: ApiGraph, definitions: Definitions): readonly string[] {
-  const listed = [...comboValues(graph, definitions)]
-    .filter(({ combo }) => !combo.isUpload && combo.values?.some(isModelFile) === true)
-    .map(({ value }) => value);
-  const called = Object.values(graph)
-    .flatMap(({ inputs }) => Object.values(inputs))
-    .filter((value) => typeof value === 'string')
-    .filter(isModelFile);
-  return [...new Set([...called, ...listed])];
+export function modelUses(graph: ApiGraph, definitions: Definitions): ReadonlyMap<string, ReadonlySet<string>> {
+  const uses = new Map<string, Set<string>>();
+  const use = (name: string, node: string): void => void uses.set(name, (uses.get(name) ?? new Set()).add(node));
+  for (const [node, { inputs }] of Object.entries(graph))
+    for (const value of Object.values(inputs)) if (typeof value === 'string' && isModelFile(value)) use(value, node);
+  for (const { node, value, combo } of comboValues(graph, definitions))
+    if (!combo.isUpload && combo.values?.some(isModelFile) === true) use(value, node);
+  return uses;
 }
 
-/** The nodes that these outputs need, themselves included. */
-export function neededBy(graph: ApiGraph, isOutput: (classType: string, node: string) => boolean): ReadonlySet<string> {
+/** Of the models that a graph names, those that this run loaded: no node that names them was answered from the cache, or not needed. */
+export function modelsLoaded(
+  graph: ApiGraph,
+  definitions: Definitions,
+  cached: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const ran = neededBy(graph, (classType) => definitions(classType)?.isOutputNode === true, cached);
+  const loaded = [...modelUses(graph, definitions)].filter(([, nodes]) => [...nodes].every((node) => ran.has(node)));
+  return new Set(loaded.map(([name]) => name));
+}
+
+/** The nodes that these outputs need, themselves included; without `cached` ones and what only these need. */
+export function neededBy(
+  graph: ApiGraph,
+  isOutput: (classType: string, node: string) => boolean,
+  cached: ReadonlySet<string> = new Set(),
+): ReadonlySet<string> {
   const needed = new Set<string>();
   const visit = (node: string): void => {
     const entry = graph[node];
-    if (entry === undefined || needed.has(node)) return;
+    if (entry === undefined || needed.has(node) || cached.has(node)) return;
     needed.add(node);
     for (const value of Object.values(entry.inputs)) {
       if (Array.isArray(value) && value.length === 2 && typeof value[0] === 'string') visit(value[0]);

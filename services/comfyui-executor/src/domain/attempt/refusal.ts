@@ -55,11 +55,34 @@ export function missingModelOf(refused: RefusedPrompt, graph: ApiGraph): Missing
   return undefined;
 }
 
+/** The input of the job that a node does not find on the server, where it was put before. */
+function missingInputOf(
+  refused: RefusedPrompt,
+  graph: ApiGraph,
+  inputs: readonly string[],
+): { readonly node: string; readonly classType: string; readonly name: string } | undefined {
+  for (const [node, { errors, class_type: classType }] of Object.entries(refused.nodeErrors)) {
+    for (const { extra_info: info } of errors) {
+      const name = graph[node]?.inputs[String(info?.['input_name'])];
+      if (typeof name !== 'string' || !inputs.includes(name)) continue;
+      return { node, classType: classType ?? graph[node]?.class_type ?? 'unknown', name };
+    }
+  }
+  return undefined;
+}
+
 /**
- * A refused submission as a failure.
+ * A refused submission as a failure. When it names an input of the job, that was deleted on the server, and is sent again for the
+ * next attempt.
+ * @param inputs the names of the job's inputs on the server
  * @param available names that the server has, of nodes or of models as the refusal needs; empty when they are unknown
  */
-export function failureOfRefusal(refused: RefusedPrompt, graph: ApiGraph, available: readonly string[]): Failure {
+export function failureOfRefusal(
+  refused: RefusedPrompt,
+  graph: ApiGraph,
+  inputs: readonly string[],
+  available: readonly string[],
+): Failure {
   const evidence = {
     httpStatus: refused.status,
     response: responseEvidence({ error: refused.error, node_errors: refused.nodeErrors }),
@@ -81,6 +104,15 @@ export function failureOfRefusal(refused: RefusedPrompt, graph: ApiGraph, availa
       ...evidence,
       nodeId: model.node,
       nodeType: model.classType,
+    });
+  }
+  const input = missingInputOf(refused, graph, inputs);
+  if (input !== undefined) {
+    const message = `The input ${input.name} is not on the server any more: ${describe(refused)}`;
+    return failure('transient', 'input-missing', message, {
+      ...evidence,
+      nodeId: input.node,
+      nodeType: input.classType,
     });
   }
   const [first] = Object.entries(refused.nodeErrors);

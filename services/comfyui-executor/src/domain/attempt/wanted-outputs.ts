@@ -1,4 +1,5 @@
 import type { ApiGraph, OutputKind } from '@anime/contracts';
+import { clip, failure, type Failure } from './failure.js';
 import { neededBy } from './needs.js';
 
 /** An output that the job was accepted with. */
@@ -61,6 +62,29 @@ export function wantedOutputs(
     texts: perNode.flatMap(({ texts }) => texts),
     missing: perNode.filter(({ files, texts }) => files.length + texts.length === 0).map(({ node }) => node),
   };
+}
+
+/** So many files and texts an attempt may make at most: each takes some hundred bytes of `job.executed`. */
+export const MOST_OUTPUTS = 500;
+/** As `ExecutedOutput` has it. */
+const LONGEST_NAME = 1024;
+
+/** Why these outputs cannot be recorded; undefined when they can. The same graph would make the same again. */
+export function unfitOutputs({ files, texts }: WantedOutputs): Failure | undefined {
+  const long = files.find(({ file }) => file.filename.length > LONGEST_NAME);
+  if (long !== undefined) {
+    const { node, file } = long;
+    const message = `The name of a file of node ${node} has ${file.filename.length} characters, ${LONGEST_NAME} are possible: ${clip(file.filename, 200)}`;
+    return failure('invalid', 'output-name-too-long', message, { nodeId: node });
+  }
+  const count = files.length + texts.length;
+  return count > MOST_OUTPUTS ? tooManyOutputs(count) : undefined;
+}
+
+/** More than the log takes in one event. */
+export function tooManyOutputs(count: number): Failure {
+  const most = count > MOST_OUTPUTS ? `a job may make ${MOST_OUTPUTS} at most` : 'with names so long this is too much';
+  return failure('invalid', 'too-many-outputs', `The prompt made ${count} outputs, ${most}: make fewer in one job`);
 }
 
 /**

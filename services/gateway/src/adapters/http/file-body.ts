@@ -4,7 +4,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Readable } from 'node:stream';
 import type { SentFile } from '../../commands/store-input.js';
-import { nestPath } from './read-request.js';
+import { nestPath, readRequest } from './read-request.js';
 
 const FILE_ROUTES = Object.values<Route>(ROUTES).filter(({ file }) => file !== undefined);
 const PATHS: ReadonlySet<string | undefined> = new Set(FILE_ROUTES.map(nestPath));
@@ -23,6 +23,8 @@ export function acceptFiles(app: NestFastifyApplication): void {
 
 /** The parts of a request that are used of a file. */
 interface FileRequest {
+  readonly params?: unknown;
+  readonly query?: unknown;
   readonly body?: unknown;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
@@ -63,7 +65,17 @@ async function* chunksOf(body: Readable): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** The file that a route takes, as a controller's parameter. */
-export const FileOf = createParamDecorator((route: Route, context: ExecutionContext) =>
-  sentFile(route.file?.mediaTypes ?? [], context.switchToHttp().getRequest<FileRequest>()),
-);
+/**
+ * The file that a route takes, as a controller's parameter. What else the request has is checked as of any other; of a request that is
+ * refused the body is thrown away, or whoever still sends it would not get the answer.
+ */
+export const FileOf = createParamDecorator((route: Route, context: ExecutionContext) => {
+  const { params, query, body, headers } = context.switchToHttp().getRequest<FileRequest>();
+  try {
+    readRequest(route, { params, query });
+    return sentFile(route.file?.mediaTypes ?? [], { body, headers });
+  } catch (error) {
+    if (body instanceof Readable) body.resume();
+    throw error;
+  }
+});
