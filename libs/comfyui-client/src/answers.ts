@@ -38,8 +38,8 @@ export const JobAnswer = z.looseObject({
   execution_status: ExecutionStatus.nullish(),
 });
 
-/** 404 of the job; a 404 without this shape is the router's, on servers before 0.5.1. */
-export const JobNotFound = z.looseObject({ error: z.string() });
+/** 404 of the job. Any other 404 is the router's, on servers before 0.5.1, or a proxy's, and says nothing of the job. */
+export const JobNotFound = z.looseObject({ error: z.literal('Job not found') });
 
 export const CancelAnswer = z.looseObject({ cancelled: z.boolean() });
 

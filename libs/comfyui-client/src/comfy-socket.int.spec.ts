@@ -25,9 +25,9 @@ interface Peer {
 }
 
 /** A websocket server that says what the test says. */
-async function peers(): Promise<{ readonly url: string; readonly all: Peer[] }> {
+async function peers({ autoPong = true } = {}): Promise<{ readonly url: string; readonly all: Peer[] }> {
   const http = createServer();
-  const wss = new WebSocketServer({ server: http });
+  const wss = new WebSocketServer({ server: http, autoPong });
   const all: Peer[] = [];
   wss.on('connection', (socket, request) => {
     const { searchParams } = new URL(request.url ?? '/', 'http://server');
@@ -47,8 +47,9 @@ async function peers(): Promise<{ readonly url: string; readonly all: Peer[] }> 
 
 async function connected(
   options: Partial<ComfySocketOptions> = {},
+  server: { readonly autoPong?: boolean } = {},
 ): Promise<{ readonly socket: ComfySocket; readonly all: Peer[]; readonly peer: Peer }> {
-  const { url, all } = await peers();
+  const { url, all } = await peers(server);
   const socket = new ComfySocket({ baseUrl: url, reconnectMs: 10, ...options });
   closing.push(() => socket.close());
   const peer = await eventually(() => all[0], { what: 'it connects' });
@@ -71,7 +72,7 @@ function previewFrame(promptId: string, image: string): Buffer {
 }
 
 describe('a connection', () => {
-  it('begins with what we can, under an id of its own, and hears what the server can', async () => {
+  it('begins with what we can, under an id of its own', async () => {
     const { socket, peer } = await connected();
     await eventually(() => peer.received.length > 0, { what: 'the first message is there' });
     expect(JSON.parse(peer.received[0] ?? '')).toEqual({
@@ -79,9 +80,6 @@ describe('a connection', () => {
       data: { supports_preview_metadata: true },
     });
     expect(peer.clientId).toBe(socket.clientId);
-    peer.socket.send('{"type":"feature_flags","data":{"max_upload_size":7,"assets":false}}');
-    await eventually(() => socket.features, { what: 'the answer is read' });
-    expect(socket.features).toMatchObject({ max_upload_size: 7 });
   });
 
   it('tells the length of the queue, and passes over what is not for a prompt', async () => {
@@ -132,6 +130,22 @@ describe('a connection', () => {
     const { socket: silent, all: others } = await connected({ silenceMs: 50 });
     silent.expectStatus()();
     await eventually(() => others.length === 2, { what: 'the silent one is replaced' });
+    expect(all).toHaveLength(1);
+    expect(socket.connected).toBe(true);
+  });
+
+  it('that answers no ping is replaced: nothing else would tell that its other end is gone', async () => {
+    const dropped = Promise.withResolvers<void>();
+    const { socket, all } = await connected({ pingIntervalMs: 20, onDropped: dropped.resolve }, { autoPong: false });
+    await dropped.promise;
+    await eventually(() => all.length >= 2 && socket.connected, { what: 'there is a new connection' });
+  });
+
+  it('that answers its pings is kept', async () => {
+    const { socket, all, peer } = await connected({ pingIntervalMs: 20 });
+    let pings = 0;
+    peer.socket.on('ping', () => (pings += 1));
+    await eventually(() => pings >= 5, { what: 'it was asked some times' });
     expect(all).toHaveLength(1);
     expect(socket.connected).toBe(true);
   });
@@ -189,7 +203,6 @@ describe('previews', () => {
     const socket = new ComfySocket({ baseUrl: simulator.url });
     closing.push(() => socket.close());
     await socket.ready(5_000);
-    await eventually(() => socket.features, { what: 'the flags are settled' });
     const previews: Preview[] = [];
     const run = async (seed: number, asked: boolean): Promise<string> => {
       const promptId = randomUUID();

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { parseBinaryFrame } from './binary-frame.js';
 import { LatestPreview, type OnPreview } from './latest-preview.js';
-import type { ServerFeatures } from './server-answers.js';
 import { isPromptMessage, parseServerMessage, type PromptMessage } from './server-message.js';
 
 /** The websocket never decides anything: each hint only says that it is worth looking over HTTP now. */
@@ -63,7 +62,6 @@ export class ComfySocket {
   readonly #silence = new Set<NodeJS.Timeout>();
   #socket: WebSocket | undefined;
   #clientId: string = randomUUID();
-  #features: ServerFeatures | undefined;
   #heard = 0;
   #open = false;
   #closed = false;
@@ -83,11 +81,6 @@ export class ComfySocket {
 
   get connected(): boolean {
     return this.#open;
-  }
-
-  /** What the server says it can; undefined until it has answered, and on servers before 0.3.44. */
-  get features(): ServerFeatures | undefined {
-    return this.#features;
   }
 
   /** Waits until connected, or `timeoutMs` have passed. @returns whether it is connected */
@@ -129,7 +122,7 @@ export class ComfySocket {
       if (!this.#open || socket !== this.#socket || this.#heard !== heardBefore) return;
       const timer = setTimeout(() => {
         this.#silence.delete(timer);
-        if (socket === this.#socket && this.#heard === heardBefore) socket?.terminate();
+        if (this.#heard === heardBefore) socket?.terminate();
       }, this.#options.silenceMs ?? 30_000);
       this.#silence.add(timer);
     };
@@ -147,7 +140,6 @@ export class ComfySocket {
   #connect(): void {
     if (this.#closed) return;
     this.#clientId = randomUUID();
-    this.#features = undefined;
     const url = new URL(`${this.#options.baseUrl.replace(/\/$/, '')}/ws`);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     url.searchParams.set('clientId', this.#clientId);
@@ -166,7 +158,8 @@ export class ComfySocket {
     });
     // 'close' follows every 'error', which would be thrown if nobody listened.
     socket.on('error', () => undefined);
-    socket.on('close', () => this.#onClose(socket));
+    // The next connection is only made after this: there is never a second one.
+    socket.on('close', () => this.#onClose());
   }
 
   #onOpen(socket: WebSocket): void {
@@ -193,8 +186,6 @@ export class ComfySocket {
       if (followers !== undefined) for (const { onHint } of followers) onHint({ kind: 'message', message });
     } else if (message.type === 'status') {
       this.#options.onQueue?.(message.data.status.exec_info.queue_remaining);
-    } else if (message.type === 'feature_flags') {
-      this.#features = message.data;
     }
   }
 
@@ -206,8 +197,7 @@ export class ComfySocket {
     for (const { previews } of this.#followers.get(preview.promptId) ?? []) previews?.offer(preview);
   }
 
-  #onClose(socket: WebSocket): void {
-    if (socket !== this.#socket) return;
+  #onClose(): void {
     const wasOpen = this.#open;
     this.#open = false;
     this.#stopTimers();
