@@ -23,9 +23,12 @@ describe('JSON as Python writes it', () => {
     );
   });
 
-  it.each(['', '{', '{"a":}', '[1,]', '01', '1 2', '"a\nb"', '"a', '"a\\\\\\"', 'nul', '{"a" 1}', '+1'])('is not %j', (text) => {
-    expect(() => parsePythonJson(text)).toThrow(SyntaxError);
-  });
+  it.each(['', '{', '{"a":}', '[1,]', '01', '1 2', '"a\nb"', '"a', '"a\\\\\\"', 'nul', '{"a" 1}', '+1'])(
+    'is not %j',
+    (text) => {
+      expect(() => parsePythonJson(text)).toThrow(SyntaxError);
+    },
+  );
 
   it('may hold a string of 30 MB', () => {
     const long = '"x" \\'.repeat(6_000_000);
