@@ -2,6 +2,7 @@ import type { ApiGraph } from '@anime/contracts';
 import type { z } from 'zod';
 import {
   CancelAnswer,
+  EndedJobs,
   HistoryAnswer,
   JobAnswer,
   JobNotFound,
@@ -21,12 +22,13 @@ import {
 } from './definitions/node-definition.js';
 import { downloadFile } from './download.js';
 import type { ServerFile } from './output-files.js';
+import { runStart } from './run-start.js';
 import { InstalledPacksAnswer, Names, ServerFeatures, SystemStats, type InstalledPack } from './server-answers.js';
 import { uploadFile, type Upload } from './upload.js';
 
 export interface ComfyClientOptions extends ComfyHttpOptions {
   /**
-   * So long a route that answered 404 is taken for one that the server does not have, in ms; then it is asked for again, as the
+   * So long a route that answered 404 (a cancel also 405) is taken for one that the server does not have, in ms; then it is asked for again, as the
    * 404 may have been a proxy's while its server restarted. Default 60 s.
    */
   readonly askAgainMs?: number;
@@ -86,7 +88,7 @@ export class ComfyClient {
   readonly #askAgainMs: number;
   /**
    * Until when, on `performance.now`, a route is not asked for. Learned from the router's 404, never from a version string
-   * (contract §9: jobs since 0.5.1, their cancel since 0.25.0). The older ways that are gone meanwhile are as true on every server.
+   * (contract §9: jobs since 0.5.1, their cancel since 0.25.0). The older ways, which are taken meanwhile, tell the truth on every server.
    */
   #withoutJobsUntil = 0;
   #withoutJobCancelUntil = 0;
@@ -146,6 +148,25 @@ export class ComfyClient {
     if (running.some((item) => item.promptId === promptId)) return { state: 'running' };
     if (pending.some((item) => item.promptId === promptId)) return { state: 'pending' };
     return this.#lookIntoHistory(promptId, options);
+  }
+
+  /**
+   * For how long a prompt has been running, in ms, a second too little at most: by the server's own clock alone. It costs the
+   * server a walk through its history: ask once per prompt.
+   * @returns null when it does not run, or the server does not tell
+   */
+  async runningForMs(promptId: string, options?: CallOptions): Promise<number | null> {
+    const answer = await this.#http.get(`/api/jobs/${promptId}`, options);
+    if (answer.status !== 200 || answer.date === null) return null;
+    const job = this.#http.parse(JobAnswer, answer);
+    if (job.status !== 'in_progress') return null;
+    const since = runStart({
+      startTime: job.execution_start_time ?? null,
+      createTime: job.create_time ?? null,
+      number: job.priority ?? null,
+      ends: await this.#lastEnds(options),
+    });
+    return since === null ? null : Math.max(0, answer.date - since);
   }
 
   /**
@@ -276,6 +297,13 @@ export class ComfyClient {
     if (job.status === 'in_progress') return { state: 'running' };
     if (job.execution_status == null) return this.#lookIntoHistory(promptId, options);
     return { state: 'ended', ended: { outputs: job.outputs ?? {}, messages: job.execution_status.messages } };
+  }
+
+  /** When the newest of the prompts that have ended did, in ms of the server's clock. */
+  async #lastEnds(options?: CallOptions): Promise<readonly number[]> {
+    const newest = '/api/jobs?status=completed,failed,cancelled&sort_by=created_at&sort_order=desc&limit=50';
+    const { jobs } = this.#http.parse(EndedJobs, await this.#http.get(newest, options));
+    return jobs.flatMap(({ execution_end_time: end }) => (end == null ? [] : [end]));
   }
 
   async #lookIntoHistory(promptId: string, options?: CallOptions): Promise<PromptLook> {

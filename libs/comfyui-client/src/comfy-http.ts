@@ -36,6 +36,8 @@ export interface Answer {
   readonly path: string;
   readonly status: number;
   readonly contentType: string;
+  /** The server's clock when it answered, in whole seconds as ms; null where it does not tell. */
+  readonly date: number | null;
   readonly text: string;
 }
 
@@ -98,7 +100,14 @@ export class ComfyHttp {
     const response = await this.send(request);
     try {
       const contentType = String(response.headers['content-type'] ?? '');
-      return { path, status: response.statusCode, contentType, text: await textOf(response.body, this.#largestAnswer) };
+      const date = Date.parse(String(response.headers['date'] ?? ''));
+      return {
+        path,
+        status: response.statusCode,
+        contentType,
+        date: Number.isNaN(date) ? null : date,
+        text: await textOf(response.body, this.#largestAnswer),
+      };
     } catch (error) {
       signal?.throwIfAborted();
       throw unreachable(this.baseUrl, path, error);

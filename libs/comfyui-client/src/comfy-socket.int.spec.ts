@@ -72,6 +72,37 @@ function previewFrame(promptId: string, image: string): Buffer {
 }
 
 describe('a connection', () => {
+  it('that is made anew has another id, is no drop, and hears nothing until it is told something of somebody', async () => {
+    let drops = 0;
+    const queue: number[] = [];
+    const { socket, all, peer } = await connected({
+      onDropped: () => (drops += 1),
+      onQueue: (remaining) => queue.push(remaining),
+    });
+    peer.socket.send(status(1));
+    await eventually(() => socket.hearsEvents, { what: 'it hears of the queue' });
+    const before = socket.clientId;
+    socket.renew();
+    expect(socket.connected).toBe(false);
+    await eventually(() => socket.connected, { what: 'it is connected again' });
+    const next = await eventually(() => all[1], { what: 'the server has another connection' });
+    expect(next.clientId).toBe(socket.clientId);
+    expect(socket.clientId).not.toBe(before);
+    await eventually(() => peer.socket.readyState === peer.socket.CLOSED, { what: 'the first is gone' });
+    const greeting = (remaining: number): string =>
+      JSON.stringify({
+        type: 'status',
+        data: { status: { exec_info: { queue_remaining: remaining } }, sid: socket.clientId },
+      });
+    for (const frame of [greeting(0), '{"type":"feature_flags","data":{}}', greeting(7)]) next.socket.send(frame);
+    await eventually(() => queue.at(-1) === 7, { what: 'all were heard' });
+    expect(socket.hearsEvents).toBe(false);
+    next.socket.send(JSON.stringify({ type: 'crystools.monitor', data: {} }));
+    await eventually(() => socket.hearsEvents, { what: 'it hears of somebody' });
+    expect(all).toHaveLength(2);
+    expect(drops).toBe(0);
+  });
+
   it('begins with what we can, under an id of its own', async () => {
     const { socket, peer } = await connected();
     await eventually(() => peer.received.length > 0, { what: 'the first message is there' });

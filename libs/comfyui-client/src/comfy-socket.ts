@@ -63,6 +63,7 @@ export class ComfySocket {
   #socket: WebSocket | undefined;
   #clientId: string = randomUUID();
   #heard = 0;
+  #hearsEvents = false;
   #open = false;
   #closed = false;
   #attempt = 0;
@@ -81,6 +82,14 @@ export class ComfySocket {
 
   get connected(): boolean {
     return this.#open;
+  }
+
+  /**
+   * Whether this connection has been told anything of anybody's: its greeting and the answer to our features come past the queue of
+   * events, in which one reader that stalls holds up those of all (contract §1.1, 3).
+   */
+  get hearsEvents(): boolean {
+    return this.#hearsEvents;
   }
 
   /** Waits until connected, or `timeoutMs` have passed. @returns whether it is connected */
@@ -128,6 +137,16 @@ export class ComfySocket {
     };
   }
 
+  /** Gives an open connection up for a new one: for who has heard nothing on it for too long. That is no sign of a restart. */
+  renew(): void {
+    if (!this.#open) return;
+    const old = this.#socket;
+    this.#open = false;
+    this.#stopTimers();
+    this.#connect();
+    old?.terminate();
+  }
+
   close(): void {
     this.#closed = true;
     this.#open = false;
@@ -140,6 +159,7 @@ export class ComfySocket {
   #connect(): void {
     if (this.#closed) return;
     this.#clientId = randomUUID();
+    this.#hearsEvents = false;
     const url = new URL(`${this.#options.baseUrl.replace(/\/$/, '')}/ws`);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     url.searchParams.set('clientId', this.#clientId);
@@ -152,14 +172,14 @@ export class ComfySocket {
     this.#socket = socket;
     socket.on('open', () => this.#onOpen(socket));
     socket.on('message', (data: Buffer, binary: boolean) => {
+      if (socket !== this.#socket) return;
       this.#heard += 1;
       if (binary) this.#onBinary(data);
       else this.#onText(data.toString('utf8'));
     });
     // 'close' follows every 'error', which would be thrown if nobody listened.
     socket.on('error', () => undefined);
-    // The next connection is only made after this: there is never a second one.
-    socket.on('close', () => this.#onClose());
+    socket.on('close', () => this.#onClose(socket));
   }
 
   #onOpen(socket: WebSocket): void {
@@ -180,6 +200,8 @@ export class ComfySocket {
 
   #onText(frame: string): void {
     const message = parseServerMessage(frame);
+    const isGreeting = message?.type === 'feature_flags' || (message?.type === 'status' && message.data.sid != null);
+    if (!isGreeting) this.#hearsEvents = true;
     if (message === undefined) return;
     if (isPromptMessage(message)) {
       const followers = this.#followers.get(message.data.prompt_id);
@@ -191,13 +213,16 @@ export class ComfySocket {
 
   /** Pictures without a prompt may be anybody's: prompts without a client id are told to all (contract §1.2, 7). */
   #onBinary(frame: Uint8Array): void {
+    this.#hearsEvents = true;
     const parsed = parseBinaryFrame(frame);
     if (parsed?.kind !== 'attributed-image') return;
     const { kind: _kind, ...preview } = parsed;
     for (const { previews } of this.#followers.get(preview.promptId) ?? []) previews?.offer(preview);
   }
 
-  #onClose(): void {
+  #onClose(socket: WebSocket): void {
+    // One that was renewed closes beside the next.
+    if (socket !== this.#socket) return;
     const wasOpen = this.#open;
     this.#open = false;
     this.#stopTimers();

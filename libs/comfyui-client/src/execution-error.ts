@@ -1,4 +1,3 @@
-
 /** What `execution_error` tells (contract §2). */
 export interface ExecutionError {
   /** Of the graph's own node, also where a node that it expanded into raised. */

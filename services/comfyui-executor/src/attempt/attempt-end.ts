@@ -46,8 +46,8 @@ export interface RanAttempt {
   readonly graphHash: string;
   /** Start of the server at which the prompt was sent or found. */
   readonly boot: number;
-  /** In bytes; null when nobody looked. */
-  readonly vramPeakBytes: number | null;
+  /** In bytes; null when the server does not tell. It is being looked at. */
+  readonly vramPeak: Promise<number | null>;
 }
 
 export interface EndPlaces {
@@ -78,10 +78,9 @@ export async function endOf(
       return failed(failure('transient', 'vanished', describeVanished(followed.wasSeen, since)));
     }
     case 'timed-out': {
-      const limit = `${ran.accepted.maxRunSeconds ?? 0} s`;
-      return failed(
-        failure('timeout', 'timeout', `It ran longer than the ${limit} that an attempt may take, and was stopped`),
-      );
+      const limit = `It ran longer than the ${ran.accepted.maxRunSeconds ?? 0} s that an attempt may take`;
+      const stopped = followed.hasStopped ? 'and was stopped' : 'and is stopped as soon as its server can be told';
+      return failed(failure('timeout', 'timeout', `${limit}, ${stopped}`));
     }
     case 'silent': {
       const silent = `Nothing was heard of the prompt for ${Math.round(followed.silentMs / 1_000)} s, so it was stopped`;
@@ -149,7 +148,11 @@ async function collect(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, s
     return failed(failure('transient', 'output-missing', message, { nodeId }));
   }
   const names = places.server.modelsOf(ran.graph);
-  const [outputs, hashes] = await Promise.all([collectOutputs(wanted, places, signal), places.modelHashes?.of(names)]);
+  const [outputs, hashes, vramPeakBytes] = await Promise.all([
+    collectOutputs(wanted, places, signal),
+    places.modelHashes?.of(names),
+    ran.vramPeak,
+  ]);
   if (outputs === undefined) return { kind: 'left' };
   if ('class' in outputs) return failed(outputs);
   const cached = cachedNodes(ended).filter((node) => node in ran.graph);
@@ -166,7 +169,7 @@ async function collect(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, s
       executionMs: executionMs(ended),
       cachedNodes: cached,
       models: names.map((name) => ({ name, sha256: hashes?.get(name) ?? null })),
-      vramPeakBytes: ran.vramPeakBytes,
+      vramPeakBytes,
     },
   };
 }
