@@ -47,8 +47,8 @@ export const JobAnswer = z.looseObject({
 /** `GET /api/jobs`, of those that ended. */
 export const EndedJobs = z.looseObject({ jobs: z.array(z.looseObject({ execution_end_time: Figure })) });
 
-/** 404 of the job; a 404 without this shape is the router's, on servers before 0.5.1. */
-export const JobNotFound = z.looseObject({ error: z.string() });
+/** 404 of the job. Any other 404 is the router's, on servers before 0.5.1, or a proxy's, and says nothing of the job. */
+export const JobNotFound = z.looseObject({ error: z.literal('Job not found') });
 
 export const CancelAnswer = z.looseObject({ cancelled: z.boolean() });
 

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { parseBinaryFrame } from './binary-frame.js';
 import { LatestPreview, type OnPreview } from './latest-preview.js';
-import type { ServerFeatures } from './server-answers.js';
 import { isPromptMessage, parseServerMessage, type PromptMessage } from './server-message.js';
 
 /** The websocket never decides anything: each hint only says that it is worth looking over HTTP now. */
@@ -63,7 +62,6 @@ export class ComfySocket {
   readonly #silence = new Set<NodeJS.Timeout>();
   #socket: WebSocket | undefined;
   #clientId: string = randomUUID();
-  #features: ServerFeatures | undefined;
   #heard = 0;
   #hearsEvents = false;
   #open = false;
@@ -92,11 +90,6 @@ export class ComfySocket {
    */
   get hearsEvents(): boolean {
     return this.#hearsEvents;
-  }
-
-  /** What the server says it can; undefined until it has answered, and on servers before 0.3.44. */
-  get features(): ServerFeatures | undefined {
-    return this.#features;
   }
 
   /** Waits until connected, or `timeoutMs` have passed. @returns whether it is connected */
@@ -138,7 +131,7 @@ export class ComfySocket {
       if (!this.#open || socket !== this.#socket || this.#heard !== heardBefore) return;
       const timer = setTimeout(() => {
         this.#silence.delete(timer);
-        if (socket === this.#socket && this.#heard === heardBefore) socket?.terminate();
+        if (this.#heard === heardBefore) socket?.terminate();
       }, this.#options.silenceMs ?? 30_000);
       this.#silence.add(timer);
     };
@@ -166,7 +159,6 @@ export class ComfySocket {
   #connect(): void {
     if (this.#closed) return;
     this.#clientId = randomUUID();
-    this.#features = undefined;
     this.#hearsEvents = false;
     const url = new URL(`${this.#options.baseUrl.replace(/\/$/, '')}/ws`);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -216,8 +208,6 @@ export class ComfySocket {
       if (followers !== undefined) for (const { onHint } of followers) onHint({ kind: 'message', message });
     } else if (message.type === 'status') {
       this.#options.onQueue?.(message.data.status.exec_info.queue_remaining);
-    } else if (message.type === 'feature_flags') {
-      this.#features = message.data;
     }
   }
 
@@ -231,6 +221,7 @@ export class ComfySocket {
   }
 
   #onClose(socket: WebSocket): void {
+    // One that was renewed closes beside the next.
     if (socket !== this.#socket) return;
     const wasOpen = this.#open;
     this.#open = false;
