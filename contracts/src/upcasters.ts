@@ -52,6 +52,7 @@ export const UPCASTERS = [
     ...data,
     variant: 'normal' as const,
     vramGb: 0,
+    gpuBytes: 0,
     freeMemory: false,
     avoid: [],
   })),

@@ -37,10 +37,10 @@ export const Executor = z
         description:
           'its server runs nothing any more, or its GPU had a fault; over when that was started anew, or somebody resumes it',
       }),
-    lost: z
-      .strictObject({ since: Instant })
-      .nullable()
-      .meta({ description: 'nothing is heard of it; over when something is' }),
+    lost: z.strictObject({ since: Instant }).nullable().meta({
+      description:
+        'nothing is heard of it, or its ComfyUI does not answer it; over when it is heard with one that answers',
+    }),
     environment: Sha256.nullable().meta({ description: 'what runs on it now; null: it has not told' }),
     registeredAt: Instant.meta({ description: 'when it was met, or its server was met after a restart' }),
     openAttempts: z

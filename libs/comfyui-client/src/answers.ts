@@ -28,6 +28,9 @@ export const HistoryAnswer = z.record(
   z.looseObject({ outputs: Outputs.default({}), status: ExecutionStatus.nullish() }),
 );
 
+/** A time or number that is not read where it is odd: nothing but an estimate hangs on it. */
+const Figure = z.number().nullish().catch(null);
+
 /**
  * `GET /api/jobs/{id}`. Its `completed` and `failed` repeat the `status_str` that can lie, so only whether it has ended is taken
  * from `status`.
@@ -36,10 +39,16 @@ export const JobAnswer = z.looseObject({
   status: z.enum(['pending', 'in_progress', 'completed', 'failed', 'cancelled']),
   outputs: Outputs.nullish(),
   execution_status: ExecutionStatus.nullish(),
+  priority: Figure,
+  create_time: Figure,
+  execution_start_time: Figure,
 });
 
-/** 404 of the job; a 404 without this shape is the router's, on servers before 0.5.1. */
-export const JobNotFound = z.looseObject({ error: z.string() });
+/** `GET /api/jobs`, of those that ended. */
+export const EndedJobs = z.looseObject({ jobs: z.array(z.looseObject({ execution_end_time: Figure })) });
+
+/** 404 of the job. Any other 404 is the router's, on servers before 0.5.1, or a proxy's, and says nothing of the job. */
+export const JobNotFound = z.looseObject({ error: z.literal('Job not found') });
 
 export const CancelAnswer = z.looseObject({ cancelled: z.boolean() });
 

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { eventually } from '@anime/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { ComfyClient, type ComfyClientOptions } from './comfy-client.js';
 import { FileChangedError, FileMissingError, UnexpectedAnswerError } from './errors.js';
@@ -81,12 +82,15 @@ describe('answers that are not what they seem', () => {
     ]);
   });
 
-  it('interrupts on an old server only what is its own, as those stop whatever runs', async () => {
+  it.each([
+    ['that has neither jobs nor their cancel', 404],
+    ['that has jobs without a cancel', 405],
+  ])('interrupts on a server %s only what is its own, as old ones stop whatever runs', async (_, status) => {
     const calls: string[] = [];
     let running = 'other';
     const comfy = await client((request, answer) => {
       calls.push(`${request.method} ${request.url}`);
-      if (request.url?.startsWith('/api/jobs') === true) return void answer.writeHead(404).end();
+      if (request.url?.startsWith('/api/jobs') === true) return void answer.writeHead(status).end();
       if (request.method === 'GET')
         return json(answer, `{"queue_running":[[0,"${running}",{},{}]],"queue_pending":[]}`);
       answer.writeHead(200).end();
@@ -98,6 +102,31 @@ describe('answers that are not what they seem', () => {
     expect(calls.slice(-3)).toEqual(['POST /queue', 'GET /queue', 'POST /interrupt']);
     // What the router does not know is asked for once.
     expect(calls.filter((call) => call.includes('/api/jobs'))).toHaveLength(1);
+  });
+
+  it.each([
+    ['a page', 'text/html', '<html>404 page not found'],
+    ['JSON of its own', 'application/json', '{"error":"no backend"}'],
+  ])('takes a 404 of a proxy, %s, for no word about the job, and asks for the route again', async (_, type, body) => {
+    const calls: string[] = [];
+    let restarting = true;
+    const comfy = await client(
+      (request, answer) => {
+        calls.push(`${request.method} ${request.url}`);
+        if (request.url === '/queue') return json(answer, '{"queue_running":[[0,"mine",{},{}]],"queue_pending":[]}');
+        if (request.url === '/interrupt') return void answer.writeHead(200).end();
+        if (restarting) return void answer.writeHead(404, { 'content-type': type }).end(body);
+        json(answer, request.method === 'POST' ? '{"cancelled":true}' : '{"status":"pending"}');
+      },
+      { askAgainMs: 50 },
+    );
+    expect(await comfy.look('mine')).toEqual({ state: 'running' });
+    expect(await comfy.cancel('mine')).toBeNull();
+    restarting = false;
+    await eventually(async () => (await comfy.look('mine')).state === 'pending', {
+      what: 'the job is asked for again',
+    });
+    await eventually(async () => await comfy.cancel('mine'), { what: 'its cancel is asked for again' });
   });
 
   it('names server, route and status of a plain 500, and what to do', async () => {
@@ -126,9 +155,6 @@ describe('what a server may or may not tell', () => {
     const comfy = await client((_, answer) => answer.writeHead(404).end('404: Not Found'));
     expect(await comfy.features()).toBeUndefined();
     expect(await comfy.models('checkpoints')).toBeUndefined();
-    expect(await comfy.modelFiles('checkpoints')).toBeUndefined();
-    expect(await comfy.viewMetadata('checkpoints', 'x')).toBeUndefined();
-    expect(await comfy.folderPaths()).toBeUndefined();
     expect(await comfy.installedPacks()).toBeUndefined();
   });
 
@@ -138,9 +164,6 @@ describe('what a server may or may not tell', () => {
       '/features': '{"max_upload_size":104857600,"extension":{"manager":{"supports_v4":true}}}',
       '/models': '["checkpoints","loras"]',
       '/models/loras': '["sub/a.safetensors"]',
-      '/experiment/models/loras': '[{"name":"a.safetensors","pathIndex":0,"modified":1.5,"created":1,"size":7}]',
-      '/view_metadata/loras?filename=sub%2Fa+b.safetensors': '{"modelspec.title":"a"}',
-      '/internal/folder_paths': '{"loras":["/models/loras"]}',
       '/customnode/installed':
         '{"ComfyUI-X":{"ver":"1.2.0","cnr_id":"x","enabled":true},"y":{"ver":null,"enabled":false}}',
     };
@@ -153,9 +176,6 @@ describe('what a server may or may not tell', () => {
     expect(await comfy.features()).toMatchObject({ max_upload_size: 104857600 });
     expect(await comfy.modelFolders()).toEqual(['checkpoints', 'loras']);
     expect(await comfy.models('loras')).toEqual(['sub/a.safetensors']);
-    expect(await comfy.modelFiles('loras')).toEqual([{ name: 'a.safetensors', size: 7, modified: 1.5 }]);
-    expect(await comfy.viewMetadata('loras', 'sub/a b.safetensors')).toEqual({ 'modelspec.title': 'a' });
-    expect(await comfy.folderPaths()).toEqual({ loras: ['/models/loras'] });
     expect(await comfy.installedPacks()).toEqual([
       { name: 'ComfyUI-X', version: '1.2.0', registryId: 'x', repository: null, isEnabled: true },
       { name: 'y', version: null, registryId: null, repository: null, isEnabled: false },
@@ -184,6 +204,25 @@ describe('waiting', () => {
     const rest = caught(chunks.next());
     later.abort(reason);
     expect(await rest).toBe(reason);
+  });
+
+  it('ends when an answer grows beyond all that a server may have to say', async () => {
+    const closed = Promise.withResolvers<void>();
+    const comfy = await client(
+      (_, answer) => {
+        answer.on('close', closed.resolve);
+        const more = (): void => {
+          while (!answer.destroyed && answer.write(' '.repeat(10_000)));
+        };
+        more();
+        answer.on('drain', more);
+      },
+      { largestAnswer: 1_000_000 },
+    );
+    const error = await caught(comfy.queue());
+    expect(error).toMatchObject({ code: 'comfyui-unavailable' });
+    expect(String(error)).toContain('the answer is larger than 1000000 bytes');
+    await closed.promise;
   });
 
   it('ends when no answer begins, and when a body stands still', async () => {

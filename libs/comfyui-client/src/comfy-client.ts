@@ -2,6 +2,7 @@ import type { ApiGraph } from '@anime/contracts';
 import type { z } from 'zod';
 import {
   CancelAnswer,
+  EndedJobs,
   HistoryAnswer,
   JobAnswer,
   JobNotFound,
@@ -21,21 +22,17 @@ import {
 } from './definitions/node-definition.js';
 import { downloadFile } from './download.js';
 import type { ServerFile } from './output-files.js';
-import {
-  FolderPaths,
-  InstalledPacksAnswer,
-  ModelFiles,
-  ModelMetadata,
-  Names,
-  ServerFeatures,
-  SystemStats,
-  type InstalledPack,
-  type ModelFile,
-} from './server-answers.js';
-import type { JsonValue } from './server-json.js';
+import { runStart } from './run-start.js';
+import { InstalledPacksAnswer, Names, ServerFeatures, SystemStats, type InstalledPack } from './server-answers.js';
 import { uploadFile, type Upload } from './upload.js';
 
-export type ComfyClientOptions = ComfyHttpOptions;
+export interface ComfyClientOptions extends ComfyHttpOptions {
+  /**
+   * So long a route that answered 404 (a cancel also 405) is taken for one that the server does not have, in ms; then it is asked for again, as the
+   * 404 may have been a proxy's while its server restarted. Default 60 s.
+   */
+  readonly askAgainMs?: number;
+}
 
 export type PreviewMethod = 'none' | 'auto' | 'latent2rgb' | 'taesd';
 
@@ -88,11 +85,16 @@ export class ComfyClient {
   /** Without user and password: it is shown in errors. */
   readonly baseUrl: string;
   readonly #http: ComfyHttp;
-  /** Learned from the router's 404, never from a version string (contract §9: jobs since 0.5.1, their cancel since 0.25.0). */
-  #hasJobs = true;
-  #hasJobCancel = true;
+  readonly #askAgainMs: number;
+  /**
+   * Until when, on `performance.now`, a route is not asked for. Learned from the router's 404, never from a version string
+   * (contract §9: jobs since 0.5.1, their cancel since 0.25.0). The older ways, which are taken meanwhile, tell the truth on every server.
+   */
+  #withoutJobsUntil = 0;
+  #withoutJobCancelUntil = 0;
 
   constructor(options: ComfyClientOptions) {
+    this.#askAgainMs = options.askAgainMs ?? 60_000;
     this.#http = new ComfyHttp(options);
     this.baseUrl = this.#http.baseUrl;
   }
@@ -135,11 +137,11 @@ export class ComfyClient {
 
   /** Looks a prompt up by its id, by `/api/jobs/{id}` or, on servers without it, in queue and then history. */
   async look(promptId: string, options?: CallOptions): Promise<PromptLook> {
-    if (this.#hasJobs) {
+    if (performance.now() >= this.#withoutJobsUntil) {
       const answer = await this.#http.get(`/api/jobs/${promptId}`, options);
       if (answer.status !== 404) return this.#lookOfJob(promptId, this.#http.parse(JobAnswer, answer), options);
       if (isAnswer(JobNotFound, answer)) return { state: 'absent' };
-      this.#hasJobs = false;
+      this.#withoutJobsUntil = performance.now() + this.#askAgainMs;
     }
     // Queue first: a prompt only ever moves from there to history, so it cannot slip between the two looks (contract §1.4, 22).
     const { running, pending } = await this.queue(options);
@@ -149,15 +151,34 @@ export class ComfyClient {
   }
 
   /**
+   * For how long a prompt has been running, in ms, a second too little at most: by the server's own clock alone. It costs the
+   * server a walk through its history: ask once per prompt.
+   * @returns null when it does not run, or the server does not tell
+   */
+  async runningForMs(promptId: string, options?: CallOptions): Promise<number | null> {
+    const answer = await this.#http.get(`/api/jobs/${promptId}`, options);
+    if (answer.status !== 200 || answer.date === null) return null;
+    const job = this.#http.parse(JobAnswer, answer);
+    if (job.status !== 'in_progress') return null;
+    const since = runStart({
+      startTime: job.execution_start_time ?? null,
+      createTime: job.create_time ?? null,
+      number: job.priority ?? null,
+      ends: await this.#lastEnds(options),
+    });
+    return since === null ? null : Math.max(0, answer.date - since);
+  }
+
+  /**
    * Stops a pending or running prompt, and no other. Idempotent; a node that blocks ends first (contract §1.1, 4).
    * @returns whether the server says that it stopped one; null on older servers, which do not say
    */
   async cancel(promptId: string, options?: CallOptions): Promise<boolean | null> {
-    if (this.#hasJobCancel) {
+    if (performance.now() >= this.#withoutJobCancelUntil) {
       const answer = await this.#http.post(`/api/jobs/${promptId}/cancel`, undefined, options);
       if (answer.status === 404 && isAnswer(JobNotFound, answer)) return false;
       if (answer.status !== 404 && answer.status !== 405) return this.#http.parse(CancelAnswer, answer).cancelled;
-      this.#hasJobCancel = false;
+      this.#withoutJobCancelUntil = performance.now() + this.#askAgainMs;
     }
     // Deleting hits pending prompts only, interrupting with an id the running one only; both answer an empty 200.
     this.#http.requireOk(await this.#http.post('/queue', { delete: [promptId] }, options));
@@ -239,27 +260,6 @@ export class ComfyClient {
     return this.#getIfThere(Names, `/models/${encodeURIComponent(folder)}`, options);
   }
 
-  /** Models of a folder with their sizes; undefined when there is no such folder, or the server does not tell. */
-  async modelFiles(folder: string, options?: CallOptions): Promise<readonly ModelFile[] | undefined> {
-    const files = await this.#getIfThere(ModelFiles, `/experiment/models/${encodeURIComponent(folder)}`, options);
-    return files?.map(({ name, size, modified }) => ({ name, size: size ?? null, modified: modified ?? null }));
-  }
-
-  /** What a safetensors file says of itself; undefined when there is no such file, or it says nothing. */
-  viewMetadata(
-    folder: string,
-    filename: string,
-    options?: CallOptions,
-  ): Promise<Readonly<Record<string, JsonValue>> | undefined> {
-    const query = new URLSearchParams({ filename });
-    return this.#getIfThere(ModelMetadata, `/view_metadata/${encodeURIComponent(folder)}?${query.toString()}`, options);
-  }
-
-  /** Folders of the server's machine by kind of model; undefined on servers that do not tell. */
-  folderPaths(options?: CallOptions): Promise<Readonly<Record<string, readonly string[]>> | undefined> {
-    return this.#getIfThere(FolderPaths, '/internal/folder_paths', options);
-  }
-
   /**
    * Node packs with their versions, where the server runs ComfyUI-Manager; undefined where it does not, or answers in a form
    * that is not known. What runs without it says `pythonModule` of the definitions.
@@ -297,6 +297,13 @@ export class ComfyClient {
     if (job.status === 'in_progress') return { state: 'running' };
     if (job.execution_status == null) return this.#lookIntoHistory(promptId, options);
     return { state: 'ended', ended: { outputs: job.outputs ?? {}, messages: job.execution_status.messages } };
+  }
+
+  /** When the newest of the prompts that have ended did, in ms of the server's clock. */
+  async #lastEnds(options?: CallOptions): Promise<readonly number[]> {
+    const newest = '/api/jobs?status=completed,failed,cancelled&sort_by=created_at&sort_order=desc&limit=50';
+    const { jobs } = this.#http.parse(EndedJobs, await this.#http.get(newest, options));
+    return jobs.flatMap(({ execution_end_time: end }) => (end == null ? [] : [end]));
   }
 
   async #lookIntoHistory(promptId: string, options?: CallOptions): Promise<PromptLook> {

@@ -25,12 +25,19 @@ export interface ComfyHttpOptions {
   readonly connectTimeoutMs?: number;
   /** Between two pieces of a body, in ms: a download that stands still so long is cut. Default twice `timeoutMs`. */
   readonly idleTimeoutMs?: number;
+  /**
+   * Of an answer that is read whole, in bytes. The largest known one is a history of 10 000 prompts with 10 MB; what is beyond the
+   * default of 256 MB is no ComfyUI.
+   */
+  readonly largestAnswer?: number;
 }
 
 export interface Answer {
   readonly path: string;
   readonly status: number;
   readonly contentType: string;
+  /** The server's clock when it answered, in whole seconds as ms; null where it does not tell. */
+  readonly date: number | null;
   readonly text: string;
 }
 
@@ -41,9 +48,6 @@ export interface HttpRequest extends CallOptions {
   readonly body?: string | AsyncIterable<Uint8Array> | undefined;
 }
 
-/** The largest known answer is a history of 10 000 prompts with 10 MB; what is beyond this is no ComfyUI. */
-const LARGEST_ANSWER = 256 * 1024 * 1024;
-
 /** Requests to one server: connections, time limits, credentials, and errors that name the server. */
 export class ComfyHttp {
   /** Without user and password: it is shown in errors. */
@@ -51,12 +55,14 @@ export class ComfyHttp {
   readonly #pool: Pool;
   readonly #prefix: string;
   readonly #credentials: Readonly<Record<string, string>>;
+  readonly #largestAnswer: number;
 
   constructor(options: ComfyHttpOptions) {
     const url = new URL(options.baseUrl);
     this.#prefix = url.pathname.replace(/\/$/, '');
     this.baseUrl = url.origin + this.#prefix;
     this.#credentials = credentialsIn(url);
+    this.#largestAnswer = options.largestAnswer ?? 256 * 1024 * 1024;
     const timeout = options.timeoutMs ?? 30_000;
     this.#pool = new Pool(url.origin, {
       connections: 16,
@@ -94,7 +100,14 @@ export class ComfyHttp {
     const response = await this.send(request);
     try {
       const contentType = String(response.headers['content-type'] ?? '');
-      return { path, status: response.statusCode, contentType, text: await textOf(response.body) };
+      const date = Date.parse(String(response.headers['date'] ?? ''));
+      return {
+        path,
+        status: response.statusCode,
+        contentType,
+        date: Number.isNaN(date) ? null : date,
+        text: await textOf(response.body, this.#largestAnswer),
+      };
     } catch (error) {
       signal?.throwIfAborted();
       throw unreachable(this.baseUrl, path, error);
@@ -139,7 +152,7 @@ export class ComfyHttp {
   }
 }
 
-/** True when the answer is JSON of this shape. A 404 without it is the router's: the server has no such route. */
+/** True when the answer is JSON of this shape. */
 export function isAnswer(schema: z.ZodType, answer: Answer): boolean {
   try {
     return answer.contentType.includes('json') && schema.safeParse(parseServerJson(answer.text)).success;
@@ -148,12 +161,12 @@ export function isAnswer(schema: z.ZodType, answer: Answer): boolean {
   }
 }
 
-async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+async function textOf(body: AsyncIterable<Uint8Array>, largest: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
-    if (size > LARGEST_ANSWER) throw new Error(`the answer is larger than ${LARGEST_ANSWER} bytes`);
+    if (size > largest) throw new Error(`the answer is larger than ${largest} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

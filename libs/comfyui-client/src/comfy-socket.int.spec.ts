@@ -25,9 +25,9 @@ interface Peer {
 }
 
 /** A websocket server that says what the test says. */
-async function peers(): Promise<{ readonly url: string; readonly all: Peer[] }> {
+async function peers({ autoPong = true } = {}): Promise<{ readonly url: string; readonly all: Peer[] }> {
   const http = createServer();
-  const wss = new WebSocketServer({ server: http });
+  const wss = new WebSocketServer({ server: http, autoPong });
   const all: Peer[] = [];
   wss.on('connection', (socket, request) => {
     const { searchParams } = new URL(request.url ?? '/', 'http://server');
@@ -47,8 +47,9 @@ async function peers(): Promise<{ readonly url: string; readonly all: Peer[] }> 
 
 async function connected(
   options: Partial<ComfySocketOptions> = {},
+  server: { readonly autoPong?: boolean } = {},
 ): Promise<{ readonly socket: ComfySocket; readonly all: Peer[]; readonly peer: Peer }> {
-  const { url, all } = await peers();
+  const { url, all } = await peers(server);
   const socket = new ComfySocket({ baseUrl: url, reconnectMs: 10, ...options });
   closing.push(() => socket.close());
   const peer = await eventually(() => all[0], { what: 'it connects' });
@@ -71,7 +72,38 @@ function previewFrame(promptId: string, image: string): Buffer {
 }
 
 describe('a connection', () => {
-  it('begins with what we can, under an id of its own, and hears what the server can', async () => {
+  it('that is made anew has another id, is no drop, and hears nothing until it is told something of somebody', async () => {
+    let drops = 0;
+    const queue: number[] = [];
+    const { socket, all, peer } = await connected({
+      onDropped: () => (drops += 1),
+      onQueue: (remaining) => queue.push(remaining),
+    });
+    peer.socket.send(status(1));
+    await eventually(() => socket.hearsEvents, { what: 'it hears of the queue' });
+    const before = socket.clientId;
+    socket.renew();
+    expect(socket.connected).toBe(false);
+    await eventually(() => socket.connected, { what: 'it is connected again' });
+    const next = await eventually(() => all[1], { what: 'the server has another connection' });
+    expect(next.clientId).toBe(socket.clientId);
+    expect(socket.clientId).not.toBe(before);
+    await eventually(() => peer.socket.readyState === peer.socket.CLOSED, { what: 'the first is gone' });
+    const greeting = (remaining: number): string =>
+      JSON.stringify({
+        type: 'status',
+        data: { status: { exec_info: { queue_remaining: remaining } }, sid: socket.clientId },
+      });
+    for (const frame of [greeting(0), '{"type":"feature_flags","data":{}}', greeting(7)]) next.socket.send(frame);
+    await eventually(() => queue.at(-1) === 7, { what: 'all were heard' });
+    expect(socket.hearsEvents).toBe(false);
+    next.socket.send(JSON.stringify({ type: 'crystools.monitor', data: {} }));
+    await eventually(() => socket.hearsEvents, { what: 'it hears of somebody' });
+    expect(all).toHaveLength(2);
+    expect(drops).toBe(0);
+  });
+
+  it('begins with what we can, under an id of its own', async () => {
     const { socket, peer } = await connected();
     await eventually(() => peer.received.length > 0, { what: 'the first message is there' });
     expect(JSON.parse(peer.received[0] ?? '')).toEqual({
@@ -79,9 +111,6 @@ describe('a connection', () => {
       data: { supports_preview_metadata: true },
     });
     expect(peer.clientId).toBe(socket.clientId);
-    peer.socket.send('{"type":"feature_flags","data":{"max_upload_size":7,"assets":false}}');
-    await eventually(() => socket.features, { what: 'the answer is read' });
-    expect(socket.features).toMatchObject({ max_upload_size: 7 });
   });
 
   it('tells the length of the queue, and passes over what is not for a prompt', async () => {
@@ -132,6 +161,22 @@ describe('a connection', () => {
     const { socket: silent, all: others } = await connected({ silenceMs: 50 });
     silent.expectStatus()();
     await eventually(() => others.length === 2, { what: 'the silent one is replaced' });
+    expect(all).toHaveLength(1);
+    expect(socket.connected).toBe(true);
+  });
+
+  it('that answers no ping is replaced: nothing else would tell that its other end is gone', async () => {
+    const dropped = Promise.withResolvers<void>();
+    const { socket, all } = await connected({ pingIntervalMs: 20, onDropped: dropped.resolve }, { autoPong: false });
+    await dropped.promise;
+    await eventually(() => all.length >= 2 && socket.connected, { what: 'there is a new connection' });
+  });
+
+  it('that answers its pings is kept', async () => {
+    const { socket, all, peer } = await connected({ pingIntervalMs: 20 });
+    let pings = 0;
+    peer.socket.on('ping', () => (pings += 1));
+    await eventually(() => pings >= 5, { what: 'it was asked some times' });
     expect(all).toHaveLength(1);
     expect(socket.connected).toBe(true);
   });
@@ -189,7 +234,6 @@ describe('previews', () => {
     const socket = new ComfySocket({ baseUrl: simulator.url });
     closing.push(() => socket.close());
     await socket.ready(5_000);
-    await eventually(() => socket.features, { what: 'the flags are settled' });
     const previews: Preview[] = [];
     const run = async (seed: number, asked: boolean): Promise<string> => {
       const promptId = randomUUID();

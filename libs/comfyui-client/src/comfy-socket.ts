@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { parseBinaryFrame } from './binary-frame.js';
 import { LatestPreview, type OnPreview } from './latest-preview.js';
-import type { ServerFeatures } from './server-answers.js';
 import { isPromptMessage, parseServerMessage, type PromptMessage } from './server-message.js';
 
 /** The websocket never decides anything: each hint only says that it is worth looking over HTTP now. */
@@ -63,8 +62,8 @@ export class ComfySocket {
   readonly #silence = new Set<NodeJS.Timeout>();
   #socket: WebSocket | undefined;
   #clientId: string = randomUUID();
-  #features: ServerFeatures | undefined;
   #heard = 0;
+  #hearsEvents = false;
   #open = false;
   #closed = false;
   #attempt = 0;
@@ -85,9 +84,12 @@ export class ComfySocket {
     return this.#open;
   }
 
-  /** What the server says it can; undefined until it has answered, and on servers before 0.3.44. */
-  get features(): ServerFeatures | undefined {
-    return this.#features;
+  /**
+   * Whether this connection has been told anything of anybody's: its greeting and the answer to our features come past the queue of
+   * events, in which one reader that stalls holds up those of all (contract §1.1, 3).
+   */
+  get hearsEvents(): boolean {
+    return this.#hearsEvents;
   }
 
   /** Waits until connected, or `timeoutMs` have passed. @returns whether it is connected */
@@ -129,10 +131,20 @@ export class ComfySocket {
       if (!this.#open || socket !== this.#socket || this.#heard !== heardBefore) return;
       const timer = setTimeout(() => {
         this.#silence.delete(timer);
-        if (socket === this.#socket && this.#heard === heardBefore) socket?.terminate();
+        if (this.#heard === heardBefore) socket?.terminate();
       }, this.#options.silenceMs ?? 30_000);
       this.#silence.add(timer);
     };
+  }
+
+  /** Gives an open connection up for a new one: for who has heard nothing on it for too long. That is no sign of a restart. */
+  renew(): void {
+    if (!this.#open) return;
+    const old = this.#socket;
+    this.#open = false;
+    this.#stopTimers();
+    this.#connect();
+    old?.terminate();
   }
 
   close(): void {
@@ -147,7 +159,7 @@ export class ComfySocket {
   #connect(): void {
     if (this.#closed) return;
     this.#clientId = randomUUID();
-    this.#features = undefined;
+    this.#hearsEvents = false;
     const url = new URL(`${this.#options.baseUrl.replace(/\/$/, '')}/ws`);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     url.searchParams.set('clientId', this.#clientId);
@@ -160,6 +172,7 @@ export class ComfySocket {
     this.#socket = socket;
     socket.on('open', () => this.#onOpen(socket));
     socket.on('message', (data: Buffer, binary: boolean) => {
+      if (socket !== this.#socket) return;
       this.#heard += 1;
       if (binary) this.#onBinary(data);
       else this.#onText(data.toString('utf8'));
@@ -187,19 +200,20 @@ export class ComfySocket {
 
   #onText(frame: string): void {
     const message = parseServerMessage(frame);
+    const isGreeting = message?.type === 'feature_flags' || (message?.type === 'status' && message.data.sid != null);
+    if (!isGreeting) this.#hearsEvents = true;
     if (message === undefined) return;
     if (isPromptMessage(message)) {
       const followers = this.#followers.get(message.data.prompt_id);
       if (followers !== undefined) for (const { onHint } of followers) onHint({ kind: 'message', message });
     } else if (message.type === 'status') {
       this.#options.onQueue?.(message.data.status.exec_info.queue_remaining);
-    } else if (message.type === 'feature_flags') {
-      this.#features = message.data;
     }
   }
 
   /** Pictures without a prompt may be anybody's: prompts without a client id are told to all (contract §1.2, 7). */
   #onBinary(frame: Uint8Array): void {
+    this.#hearsEvents = true;
     const parsed = parseBinaryFrame(frame);
     if (parsed?.kind !== 'attributed-image') return;
     const { kind: _kind, ...preview } = parsed;
@@ -207,6 +221,7 @@ export class ComfySocket {
   }
 
   #onClose(socket: WebSocket): void {
+    // One that was renewed closes beside the next.
     if (socket !== this.#socket) return;
     const wasOpen = this.#open;
     this.#open = false;

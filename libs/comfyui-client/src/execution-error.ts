@@ -1,5 +1,3 @@
-import type { PromptMessage } from './server-message.js';
-
 /** What `execution_error` tells (contract §2). */
 export interface ExecutionError {
   /** Of the graph's own node, also where a node that it expanded into raised. */
@@ -27,14 +25,6 @@ export function executionError(data: Readonly<Record<string, unknown>>): Executi
     currentInputs: currentInputs(data['current_inputs']),
     executed: texts(data['executed']),
   };
-}
-
-/**
- * True for the `execution_error` of a node that an ExecutionBlocker stopped: the prompt goes on and succeeds, without what
- * that node would have made (contract §1.3, 11). It comes over the websocket only; history does not have it.
- */
-export function isExecutionBlocked(message: PromptMessage): boolean {
-  return message.type === 'execution_error' && message.data.exception_type === 'ExecutionBlocked';
 }
 
 /** An object; an empty list where there are none. */

@@ -11,7 +11,7 @@ import {
   QueueAnswer,
   UploadAnswer,
 } from './answers.js';
-import { FolderPaths, ModelFiles, ModelMetadata, Names, ServerFeatures, SystemStats } from './server-answers.js';
+import { Names, ServerFeatures, SystemStats } from './server-answers.js';
 import { parseServerJson } from './server-json.js';
 
 /** Answers of a real server, one of each shape that the recordings have, by route. */
@@ -40,9 +40,6 @@ const SHAPES: Readonly<Record<string, z.ZodType>> = {
   'cancel 200': CancelAnswer,
   'models 200': Names,
   'models_folder 200': Names,
-  'experiment 200': ModelFiles,
-  'view_metadata 200': ModelMetadata,
-  'folder_paths 200': FolderPaths,
   'features 200': ServerFeatures,
   'upload 200': UploadAnswer,
 };

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { parseBinaryFrame } from './binary-frame.js';
-import { executionError, isExecutionBlocked } from './execution-error.js';
+import { executionError } from './execution-error.js';
 import { isPromptMessage, parseServerMessage } from './server-message.js';
 
 const fixture = (name: string): unknown =>
@@ -72,10 +72,8 @@ describe('recorded text frames', () => {
   it('tell a blocked node, which is not the end, from one that raised', () => {
     const errors = recorded.text
       .map((frame) => parseServerMessage(JSON.stringify(frame)))
-      .filter((message) => message !== undefined && isPromptMessage(message) && message.type === 'execution_error');
-    const blocked = errors.filter(
-      (message) => message !== undefined && isPromptMessage(message) && isExecutionBlocked(message),
-    );
+      .filter((message) => message?.type === 'execution_error');
+    const blocked = errors.filter((message) => message?.data.exception_type === 'ExecutionBlocked');
     expect(errors.length).toBeGreaterThan(1);
     expect(blocked).toMatchObject([{ data: { node_type: 'PreviewImage', current_inputs: [] } }]);
   });

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { AnyJson } from './server-json.js';
 
 /** `GET /system_stats`. Sizes are bytes; keys of other versions are kept beside the known ones. */
 export const SystemStats = z.looseObject({
@@ -53,31 +52,6 @@ export type ServerFeatures = z.infer<typeof ServerFeatures>;
 
 /** `GET /models` and `/models/{folder}`. */
 export const Names = z.array(z.string());
-
-/** An item of `GET /experiment/models/{folder}`. */
-const ModelFileAnswer = z.looseObject({
-  name: z.string(),
-  pathIndex: z.number().optional(),
-  size: z.number().nullish(),
-  modified: z.number().nullish(),
-});
-export const ModelFiles = z.array(ModelFileAnswer);
-
-/** A model as the server lists it. */
-export interface ModelFile {
-  /** With its sub-folder, as loaders take it. */
-  readonly name: string;
-  /** In bytes; null where the server does not say. */
-  readonly size: number | null;
-  /** Seconds since 1970. */
-  readonly modified: number | null;
-}
-
-/** `GET /view_metadata/{folder}`: `__metadata__` of a safetensors file. */
-export const ModelMetadata = z.record(z.string(), AnyJson);
-
-/** `GET /internal/folder_paths`: folders of the server's machine by kind of model. */
-export const FolderPaths = z.record(z.string(), z.array(z.string()));
 
 /**
  * `GET /v2/customnode/installed` or `/customnode/installed` of ComfyUI-Manager, by folder. Not part of ComfyUI and not in the

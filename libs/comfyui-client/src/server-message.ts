@@ -51,8 +51,8 @@ const PromptMessageSchema = z.discriminatedUnion('type', [
   /** Comes before the history entry exists (contract §1.3, 9). */
   z.looseObject({ type: z.literal('execution_success'), data: z.looseObject({ prompt_id: promptId, timestamp }) }),
   /**
-   * Not always final: a blocked node is reported so and the prompt goes on (contract §1.3, 11; `isExecutionBlocked`).
-   * `executionError` reads the rest of it.
+   * Not always final: a node that an ExecutionBlocker stopped is reported so (`ExecutionBlocked`), and the prompt goes on and
+   * succeeds (contract §1.3, 11). `executionError` reads the rest of it.
    */
   z.looseObject({
     type: z.literal('execution_error'),

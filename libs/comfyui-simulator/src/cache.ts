@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type Graph, type GraphNode, isLink } from './graph.js';
+import { type Graph, type GraphNode, isLink, nodeOf } from './graph.js';
 import type { NodeResult } from './nodes/node-kind.js';
 
 /** Node id to content key: class, inputs, fingerprint and the same of all ancestors. Ids and `_meta` do not count. */
@@ -21,7 +21,7 @@ export function cacheKeys(graph: Graph, fingerprints: Fingerprints = new Map()):
 function keyOf(id: string, graph: Graph, fingerprints: Fingerprints, keys: Map<string, string>): string {
   const known = keys.get(id);
   if (known !== undefined) return known;
-  const node = graph[id];
+  const node = nodeOf(graph, id);
   // A link to nothing, or a cycle, can only stand in a branch that no output reaches.
   if (node === undefined) return `missing:${id}`;
   keys.set(id, `cycle:${id}`);

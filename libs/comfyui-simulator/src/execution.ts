@@ -274,6 +274,7 @@ export class Execution {
       gpu: environment.gpu,
       wantsPreviews: previewMethod !== 'none',
       throwIfInterrupted,
+      pause: (ms) => environment.moments.pause(ms),
       countSamplerRun: () => {
         environment.counters.samplerRuns += 1;
       },

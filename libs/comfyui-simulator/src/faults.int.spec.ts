@@ -4,7 +4,19 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { NO_FAULTS } from './faults.js';
 import { Sockets } from './sockets.js';
-import { get, post, quick, request, settledStatus, submit, TestSocket, until, withSimulator } from './spec-client.js';
+import {
+  get,
+  post,
+  quick,
+  RECORDED_CHECKPOINT,
+  request,
+  settledStatus,
+  submit,
+  templateGraph,
+  TestSocket,
+  until,
+  withSimulator,
+} from './spec-client.js';
 
 describe('the events', () => {
   it('of the lost kinds are not sent, all others are', async () => {
@@ -127,6 +139,53 @@ describe('a restart', () => {
       await until(async () => simulator.counters.restarts === 1);
       expect((await post(simulator, '/simulator/restart', { down_ms: 'x' })).status).toBe(400);
     });
+  });
+});
+
+describe('the gap between success and history', () => {
+  const GAP = { faults: { historyDelayMs: 3_600_000 } };
+
+  it('ends with the server that is killed in it: the prompt has succeeded, and nobody knows of it', async () => {
+    await withSimulator(async (simulator, dataDir) => {
+      using socket = await TestSocket.open(simulator, 'me');
+      const id = await submit(simulator, quick(1, 'gap'), 'me');
+      await socket.until(() => socket.ofType('execution_success').length === 1);
+      expect(await get(simulator, `/history/${id}`)).toEqual({});
+      await simulator.restart();
+      expect((await request(simulator, `/api/jobs/${id}`)).status).toBe(404);
+      expect(await get(simulator, '/history')).toEqual({});
+      expect((await stat(join(dataDir, 'output', 'gap_00001_.png'))).size).toBeGreaterThan(0);
+      simulator.faults.historyDelayMs = 0;
+      expect(await settledStatus(simulator, await submit(simulator, quick(1)))).toBe('completed');
+    }, GAP);
+  });
+
+  it('does not hold up the end of the process', async () => {
+    await withSimulator(async (simulator) => {
+      using socket = await TestSocket.open(simulator, 'me');
+      await submit(simulator, quick(1), 'me');
+      await socket.until(() => socket.ofType('execution_success').length === 1);
+      await simulator.close();
+      expect(socket.ofType('executing').filter(({ data }) => data['node'] === null)).toEqual([]);
+    }, GAP);
+  });
+});
+
+describe('a step that takes an hour', () => {
+  it('ends with the process', async () => {
+    await withSimulator(
+      async (simulator) => {
+        using socket = await TestSocket.open(simulator, 'me');
+        const graph = await templateGraph('text-to-image');
+        graph['1']!.inputs['ckpt_name'] = RECORDED_CHECKPOINT;
+        Object.assign(graph['4']!.inputs, { width: 64, height: 64 });
+        await submit(simulator, graph, 'me');
+        await socket.until(() => socket.ofType('executing').some(({ data }) => data['node'] === '5'));
+        await simulator.restart();
+        expect(await settledStatus(simulator, await submit(simulator, quick(1)))).toBe('completed');
+      },
+      { stepDelayMs: 3_600_000 },
+    );
   });
 });
 

@@ -126,6 +126,7 @@ describe('what the server says about itself', () => {
       expect(await get(simulator, '/models/loras')).toEqual(['character.safetensors']);
       expect(await get(simulator, '/models/style_models')).toEqual([]);
       expect((await request(simulator, '/models/nope')).status).toBe(404);
+      expect((await request(simulator, '/models/constructor')).status).toBe(404);
       expect((await request(simulator, '/jobs')).status).toBe(404);
       const refused = await request(simulator, '/queue', { method: 'DELETE' });
       expect({ status: refused.status, text: refused.text }).toEqual({ status: 405, text: '405: Method Not Allowed' });

@@ -23,6 +23,11 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The node of that id; ids come from clients, and every object answers to `constructor`. */
+export function nodeOf(graph: Graph, id: string): GraphNode | undefined {
+  return Object.hasOwn(graph, id) ? graph[id] : undefined;
+}
+
 /** A well-formed link as an execution sees it, after validation. */
 export function isLink(value: unknown): value is Link {
   return Array.isArray(value) && value.length === 2 && typeof value[0] === 'string' && typeof value[1] === 'number';
@@ -44,7 +49,7 @@ export class GrowingGraph {
 
   /** @throws TypeError for an id that is not there */
   node(id: string): GraphNode {
-    const node = this.added.get(id)?.node ?? this.given[id];
+    const node = this.added.get(id)?.node ?? nodeOf(this.given, id);
     if (node === undefined) throw new TypeError(`no node ${id}`);
     return node;
   }

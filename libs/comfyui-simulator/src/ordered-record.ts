@@ -5,7 +5,8 @@
 export function insertionOrdered<T>(): Record<string, T> {
   const order = new Set<string | symbol>();
   return new Proxy<Record<string, T>>(
-    {},
+    // Without a prototype: no key is there that was not added.
+    Object.create(null) as Record<string, T>,
     {
       ownKeys: () => [...order],
       defineProperty: (target, key, descriptor) => {

@@ -44,7 +44,7 @@ export class PromptMoments {
   constructor(
     private readonly faults: Faults,
     private readonly counters: Counters,
-    /** Ends stalls, because the process ends. */
+    /** Ends every pause, because the process ends. */
     private readonly abandoned: AbortSignal,
     private readonly actions: FaultActions,
   ) {}
@@ -52,6 +52,11 @@ export class PromptMoments {
   /** The process has ended under the prompt. */
   get isAbandoned(): boolean {
     return this.abandoned.aborted;
+  }
+
+  /** Lets so many ms pass, or fewer: a process that ends does not wait. */
+  async pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.abandoned }).catch(() => undefined);
   }
 
   /** A tick of a progress bar. @returns the stall that begins here @throws as `reach` */
@@ -111,8 +116,7 @@ export class PromptMoments {
       case 'worker-death':
         throw new WorkerDeath('the worker was told to die');
       case 'stall-worker':
-        // A process that ends does not wait.
-        return delay(ms, undefined, { signal: this.abandoned }).catch(() => undefined);
+        return this.pause(ms);
       case 'stall-http':
         actions.stallHttp(ms);
         return undefined;

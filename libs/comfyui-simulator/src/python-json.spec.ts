@@ -23,8 +23,18 @@ describe('JSON as Python writes it', () => {
     );
   });
 
-  it.each(['', '{', '{"a":}', '[1,]', '01', '1 2', '"a\nb"', 'nul', '{"a" 1}', '+1'])('is not %j', (text) => {
-    expect(() => parsePythonJson(text)).toThrow(SyntaxError);
+  it.each(['', '{', '{"a":}', '[1,]', '01', '1 2', '"a\nb"', '"a', '"a\\\\\\"', 'nul', '{"a" 1}', '+1'])(
+    'is not %j',
+    (text) => {
+      expect(() => parsePythonJson(text)).toThrow(SyntaxError);
+    },
+  );
+
+  it('may hold a string of 30 MB', () => {
+    const long = '"x" \\'.repeat(6_000_000);
+    // Not toEqual: it would print both.
+    expect(parsePythonJson(JSON.stringify([long, 1]))).toEqual([expect.any(String), 1]);
+    expect(parsePythonJson(JSON.stringify(long)) === long).toBe(true);
   });
 
   it('forgets what a number was once it has changed', () => {

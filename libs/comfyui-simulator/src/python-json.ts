@@ -39,7 +39,6 @@ export function parsePythonJson(text: string): unknown {
 
 const SPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y;
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\.)*"/y;
 const WORDS: readonly (readonly [string, unknown])[] = [
   ['true', true],
   ['false', false],
@@ -92,12 +91,23 @@ class Parser {
   }
 
   private string(): string {
-    STRING.lastIndex = this.position;
-    const match = STRING.exec(this.text);
-    if (match === null) throw this.error();
-    this.position = STRING.lastIndex;
-    const read: unknown = JSON.parse(match[0]);
+    const start = this.position;
+    if (this.text[start] !== '"') throw this.error();
+    // No pattern for a whole string: it would keep a place to go back to for each character of a long one.
+    do {
+      this.position = this.text.indexOf('"', this.position + 1);
+      if (this.position === -1) throw new SyntaxError(`not JSON: the string at character ${start} has no end`);
+    } while (this.isEscaped(this.position));
+    this.position += 1;
+    const read: unknown = JSON.parse(this.text.slice(start, this.position));
     return String(read);
+  }
+
+  /** Whether an odd number of backslashes stands before a quote within a string. */
+  private isEscaped(quote: number): boolean {
+    let first = quote;
+    while (this.text[first - 1] === '\\') first -= 1;
+    return (quote - first) % 2 === 1;
   }
 
   private array(): unknown[] {

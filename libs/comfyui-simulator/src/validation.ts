@@ -1,4 +1,4 @@
-import { type Graph, type GraphNode, isRecord, type Link } from './graph.js';
+import { type Graph, type GraphNode, isRecord, type Link, nodeOf } from './graph.js';
 import type { CustomValidation, InputSpec, NodeEnvironment, NodeInfo, NodeKind } from './nodes/node-kind.js';
 import { insertionOrdered } from './ordered-record.js';
 import { markFloat, pythonRepr, pythonStr, unmarkFloat } from './python-json.js';
@@ -185,7 +185,7 @@ class PromptValidator {
   ): NodeError | 'invalid ancestor' | undefined {
     if (value.length !== 2) return badLinkedInput(name, spec, value);
     const [source, slot] = value;
-    if (typeof source !== 'string' || !(source in this.graph)) {
+    if (typeof source !== 'string' || nodeOf(this.graph, source) === undefined) {
       throw new ValidationException('KeyError', pythonRepr(source));
     }
     const received = outputType(this.info(source), slot);
@@ -216,7 +216,7 @@ class PromptValidator {
   }
 
   private node(id: string): Partial<Pick<GraphNode, 'inputs'>> & Pick<GraphNode, 'class_type'> {
-    const node = this.graph[id];
+    const node = nodeOf(this.graph, id);
     if (node === undefined) throw new ValidationException('KeyError', pythonRepr(id));
     return node;
   }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { EventSink } from './events.js';
 import { Execution, type ExecutionEnvironment } from './execution.js';
 import { clientId, type ExecutionResult } from './execution-report.js';
@@ -76,6 +75,11 @@ export class Worker {
     counters.promptsExecuted[promptId] = (counters.promptsExecuted[promptId] ?? 0) + 1;
     const sink = new MutableSink(this.environment.sink);
     const { actions } = this.environment;
+    const moments = new PromptMoments(faults, counters, this.abandonment.signal, {
+      ...actions,
+      muteEvents: () => sink.mute(),
+      interrupt: () => this.interrupt(),
+    });
     const execution = new Execution(item, {
       ...this.environment,
       sink,
@@ -83,17 +87,13 @@ export class Worker {
       onNode: (nodeId) => {
         this.lastNodeId = nodeId;
       },
-      moments: new PromptMoments(faults, counters, this.abandonment.signal, {
-        ...actions,
-        muteEvents: () => sink.mute(),
-        interrupt: () => this.interrupt(),
-      }),
+      moments,
     });
     const result = await execution.run();
-    if (this.stopped) return;
     this.lastNodeId = null;
     // The gap in which a client has seen the success and history does not know the job yet.
-    if (faults.historyDelayMs > 0) await delay(faults.historyDelayMs);
+    if (faults.historyDelayMs > 0) await moments.pause(faults.historyDelayMs);
+    if (this.stopped) return;
     history.add({ prompt: item, ...result, ...this.lies(result) });
     queue.done(item);
     if (this.currentClientId !== null) {

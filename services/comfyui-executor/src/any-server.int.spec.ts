@@ -118,7 +118,10 @@ describe(`an executor of ComfyUI at ${SERVER_NAME}`, () => {
         .raw()
         .toBuffer();
       const wanted = await sharp(png).removeAlpha().negate().raw().toBuffer();
-      expect(inverted.equals(wanted)).toBe(true);
+      expect(inverted).toHaveLength(wanted.length);
+      // A server computes in float32 and cuts off: of most values one less is left.
+      const low = [...wanted].map((value, at) => value - (inverted[at] ?? 0));
+      expect([0, 1]).toEqual(expect.arrayContaining([...new Set(low)]));
     },
     ANY_SERVER_LIMIT_MS,
   );

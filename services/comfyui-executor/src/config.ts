@@ -97,7 +97,9 @@ export const ComfyuiExecutorConfig = z
     COMFYUI_MODELS_DIR: Models,
     ANIME_SILENCE_LIMIT_MS: wholeNumber(10_000)
       .default(1_200_000)
-      .describe('milliseconds for which a running prompt may tell nothing before its server is taken for stopped'),
+      .describe(
+        'milliseconds for which a running prompt may tell nothing; after two to three times that it is stopped, or its server taken for stopped',
+      ),
     ANIME_PREVIEWS: Flag.default(true).describe('1 or 0: whether viewers get pictures while a job runs'),
   })
   .refine(({ COMFYUI_URLS: servers, COMFYUI_MODELS_DIR: folders }) => isOfServers(folders, servers), {

@@ -134,6 +134,31 @@ describe('the comfyui-executor', () => {
     expect(server.counters).toMatchObject({ promptsPosted: 1, promptsExecuted: { [promptIdOf(jobId, 1)]: 1 } });
   }, 60_000);
 
+  it('killed in mid-sampling and started again when the server has finished: the same', async () => {
+    const { name, jobs } = stage();
+    const server = await simulator();
+    const service = await executor(name, server.url);
+    const jobId = await jobs.accept({ graph: imageGraph({ steps: 300 }) });
+    await jobs.assign(jobId);
+    await untilSampling(server);
+    await service.kill('SIGKILL');
+    const client = new ComfyClient({ baseUrl: server.url });
+    const ended = await eventually(
+      async () => {
+        const look = await client.look(promptIdOf(jobId, 1));
+        return look.state === 'ended' && look.ended;
+      },
+      { what: 'the server has finished while no executor lives' },
+    );
+    await client.close();
+    expect(verdictOf(ended)).toEqual({ kind: 'success' });
+    expect(await jobs.trail(jobId)).toEqual(['started']);
+    await service.restart();
+    await untilTrail(jobs, jobId, ['started', 'executed']);
+    expect(await jobs.fact(JobExecutedV2, jobId)).toMatchObject({ attempt: 1, promptId: promptIdOf(jobId, 1) });
+    expect(server.counters).toMatchObject({ promptsPosted: 1, promptsExecuted: { [promptIdOf(jobId, 1)]: 1 } });
+  }, 60_000);
+
   it('ended by SIGTERM leaves the prompt running, and the next life adopts it without waiting for the lease', async () => {
     const { name, jobs } = stage();
     const server = await simulator();

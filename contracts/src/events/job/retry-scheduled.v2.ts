@@ -16,8 +16,10 @@ export const JobRetryScheduledV2 = defineEvent({
     /** `declined`: it was not begun, and does not count. */
     class: z.enum([...FAILURE_CLASSES, 'declined']),
     variant: z.enum(['normal', 'low-memory']),
-    /** GPU memory that it needs by all that is known now, in GB. */
+    /** GPU memory that must be free when it begins, in GB. */
     vramGb: z.number().min(0),
+    /** What its GPU must have in all, e.g. more than the one that ran out of memory; 0 when any will do that has `vramGb`. */
+    gpuBytes: z.int().min(0),
     freeMemory: z.boolean(),
     /** Executors that get it only when there is no other. */
     avoid: z.array(Uuid),

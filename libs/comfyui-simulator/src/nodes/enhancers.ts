@@ -1,4 +1,5 @@
-import { crop, edges, mix, pasted } from '../picture/raster.js';
+import { mix } from '../picture/float32.js';
+import { crop, edges, pasted } from '../picture/raster.js';
 import { randomFor } from '../picture/random.js';
 import { drawPose } from '../picture/pose-sheet.js';
 import { mapped, remembering, resized, stillMask } from './batches.js';

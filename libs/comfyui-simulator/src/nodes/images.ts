@@ -1,4 +1,5 @@
-import { blur, compressed, inverted, type Kernel } from '../picture/raster.js';
+import { inverted } from '../picture/float32.js';
+import { blur, compressed, type Kernel } from '../picture/raster.js';
 import type { Size } from '../picture/recipe.js';
 import { mapped, resized, selected } from './batches.js';
 import { compute } from './behaviours.js';

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { readAudio, readClip } from '../media/clips.js';
+import { inverted } from '../picture/float32.js';
 import { resized, selected, stillMask } from './batches.js';
 import { contentHash, fileOf, mustExist, serverFile } from './input-files.js';
 import type { NodeBehaviour } from './node-kind.js';
@@ -108,9 +109,9 @@ async function readPicture(path: string): Promise<Picture> {
     size = { width: info.width, height: info.height };
     rgba.push(data);
   }
-  const channel = (pixels: Buffer, offset: number, change = (value: number): number => value): Buffer => {
+  const channel = (pixels: Buffer, offset: number): Buffer => {
     const plane = Buffer.alloc(pixels.length / 4);
-    for (let at = 0; at < plane.length; at += 1) plane[at] = change(pixels[at * 4 + offset] ?? 0);
+    for (let at = 0; at < plane.length; at += 1) plane[at] = pixels[at * 4 + offset] ?? 0;
     return plane;
   };
   const frame = (index: number): Promise<Buffer> => Promise.resolve(withoutAlpha(rgba[index] ?? Buffer.alloc(0)));
@@ -122,7 +123,7 @@ async function readPicture(path: string): Promise<Picture> {
       if (plane === undefined && !hasAlpha) return stillMask(Buffer.alloc(64 * 64), { width: 64, height: 64 });
       const cut = (index: number): Buffer => {
         const pixels = rgba[index] ?? Buffer.alloc(0);
-        return plane === undefined ? channel(pixels, 3, (value) => 255 - value) : channel(pixels, plane);
+        return plane === undefined ? inverted(channel(pixels, 3)) : channel(pixels, plane);
       };
       return { type: 'MASK', ...size, count: rgba.length, frame: (index) => Promise.resolve(cut(index)) };
     },

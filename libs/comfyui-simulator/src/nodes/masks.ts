@@ -1,3 +1,4 @@
+import { toByte } from '../picture/float32.js';
 import { grown, maskToRgb } from '../picture/raster.js';
 import { stillMask } from './batches.js';
 import { compute } from './behaviours.js';
@@ -36,6 +37,6 @@ export function maskImages(mask: MaskBatch): ImageBatch {
 function solid(inputs: Readonly<Record<string, unknown>>): MaskBatch {
   const width = numberInput(inputs, 'width');
   const height = numberInput(inputs, 'height');
-  const value = Math.round(numberInput(inputs, 'value') * 255);
+  const value = toByte(numberInput(inputs, 'value'));
   return stillMask(Buffer.alloc(width * height, value), { width, height });
 }

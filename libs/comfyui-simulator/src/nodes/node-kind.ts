@@ -57,6 +57,8 @@ export interface NodeContext extends NodeEnvironment {
   progress(value: number, max: number, preview?: PreviewImage): Promise<void>;
   /** Text for the node's face, on the websocket only. */
   sendText(text: string): void;
+  /** Lets so many ms pass; ends early with the process. */
+  pause(ms: number): Promise<void>;
   /** For long work without a progress bar. */
   throwIfInterrupted(): void;
   countSamplerRun(): void;

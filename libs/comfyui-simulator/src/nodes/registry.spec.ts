@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { MODEL_INPUTS } from '../model-files.js';
 import { DEFINED_CLASSES, definitionOf } from './definitions.js';
@@ -12,6 +14,11 @@ const ENVIRONMENT: NodeEnvironment = {
 describe('the node classes', () => {
   it('all have a definition and a behaviour', () => {
     expect([...NODE_KINDS.keys()].sort()).toEqual([...DEFINED_CLASSES].sort());
+  });
+
+  it('are as many as the README says', async () => {
+    const readme = await readFile(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8');
+    expect(readme).toContain(`the ${NODE_KINDS.size} classes`);
   });
 
   it('describe themselves consistently', () => {

@@ -1,4 +1,5 @@
-import { blur, mix, mixByMask, resizeMask } from '../picture/raster.js';
+import { mix, mixByMask } from '../picture/float32.js';
+import { blur, resizeMask } from '../picture/raster.js';
 import type { SamplingRecipe } from '../picture/recipe.js';
 import { renderFrame } from '../picture/render.js';
 import { resized } from './batches.js';

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { renderPreview } from '../picture/render.js';
 import type { SamplingRecipe } from '../picture/recipe.js';
 import { selected } from './batches.js';
@@ -133,7 +132,7 @@ export async function sample(job: SamplingJob, context: NodeContext): Promise<La
   await context.gpu.run('sample', job.files, pixels, async () => {
     context.countSamplerRun();
     for (let step = 1; step <= steps; step += 1) {
-      await delay(context.stepDelayMs / context.gpu.speed);
+      await context.pause(context.stepDelayMs / context.gpu.speed);
       const shown = Math.max(1, recipe.steps - steps + step);
       const bytes = context.wantsPreviews ? await renderPreview(recipe, latent, shown) : undefined;
       await context.progress(step, steps, bytes === undefined ? undefined : { format: 'jpeg', bytes });

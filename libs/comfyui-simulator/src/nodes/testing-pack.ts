@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Graph } from '../graph.js';
-import { mix } from '../picture/raster.js';
+import { mean, mix, toByte } from '../picture/float32.js';
 import { resized } from './batches.js';
 import { compute } from './behaviours.js';
 import { NodeExecutionError } from './node-errors.js';
@@ -40,13 +39,8 @@ export const TESTING_PACK: Readonly<Record<string, NodeBehaviour>> = {
     const images = names.map((name) => linkedInput(inputs, name, 'IMAGE'));
     const [first] = images;
     if (first === undefined) throw new NodeExecutionError('IndexError', 'list index out of range');
-    const frame = async (index: number): Promise<Buffer> => {
-      let mean = await first.frame(index);
-      for (const [place, image] of images.entries()) {
-        if (place > 0) mean = mix(mean, await resized(image, first).frame(index), 1 / (place + 1));
-      }
-      return mean;
-    };
+    const frame = async (index: number): Promise<Buffer> =>
+      mean(await Promise.all(images.map((image) => resized(image, first).frame(index))));
     return [{ ...first, frame }];
   }),
 
@@ -58,8 +52,8 @@ export const TESTING_PACK: Readonly<Record<string, NodeBehaviour>> = {
 
   TestAsyncError: {
     isAsync: true,
-    async execute(inputs) {
-      await delay(numberInput(inputs, 'error_after') * 1000);
+    async execute(inputs, context) {
+      await context.pause(numberInput(inputs, 'error_after') * 1000);
       throw new NodeExecutionError('RuntimeError', 'Intentional async execution error for testing');
     },
   },
@@ -86,7 +80,7 @@ export const TESTING_PACK: Readonly<Record<string, NodeBehaviour>> = {
     },
     execute: (inputs) => {
       const side = 512;
-      const level = Math.round(Math.min(1, numberInput(inputs, 'value') / 10) * 255);
+      const level = toByte(numberInput(inputs, 'value') / 10);
       const frame = (): Promise<Buffer> => Promise.resolve(Buffer.alloc(side * side * 3, level));
       return { outputs: [{ type: 'IMAGE', width: side, height: side, count: 1, frame }] };
     },
@@ -132,10 +126,10 @@ async function sleep(seconds: number, context: NodeContext): Promise<void> {
   const ticks = Math.ceil((seconds * 1000) / TICK_MS);
   await context.progress(Math.min(seconds, elapsed() / 1000), seconds);
   for (let tick = 1; tick < ticks; tick += 1) {
-    await delay(TICK_MS);
+    await context.pause(TICK_MS);
     await context.progress(Math.min(elapsed() / 1000, (seconds * tick) / ticks), seconds);
   }
-  await delay(Math.max(0, seconds * 1000 - elapsed()));
+  await context.pause(Math.max(0, seconds * 1000 - elapsed()));
   await context.progress(seconds, seconds);
 }
 

@@ -72,27 +72,6 @@ export async function edges(pixels: Buffer, size: Size): Promise<Buffer> {
   return lines;
 }
 
-/** @param share of `b`, 0 to 1 */
-export function mix(a: Buffer, b: Buffer, share: number): Buffer {
-  const mixed = Buffer.alloc(a.length);
-  for (let at = 0; at < a.length; at += 1) mixed[at] = Math.round((a[at] ?? 0) * (1 - share) + (b[at] ?? 0) * share);
-  return mixed;
-}
-
-/** `b` where the mask is 255, `a` where it is 0. */
-export function mixByMask(a: Buffer, b: Buffer, mask: Buffer): Buffer {
-  const mixed = Buffer.alloc(a.length);
-  for (let at = 0; at < a.length; at += 1) {
-    const share = (mask[Math.floor(at / 3)] ?? 0) / 255;
-    mixed[at] = Math.round((a[at] ?? 0) * (1 - share) + (b[at] ?? 0) * share);
-  }
-  return mixed;
-}
-
-export function inverted(pixels: Buffer): Buffer {
-  return Buffer.from(pixels.map((channel) => 255 - channel));
-}
-
 /** A mask as a grey picture. */
 export function maskToRgb(mask: Buffer): Buffer {
   const pixels = Buffer.alloc(mask.length * 3);

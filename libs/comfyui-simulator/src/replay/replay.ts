@@ -21,8 +21,13 @@ export interface Plan extends NormalFormOptions {
   readonly unheard: Readonly<Record<string, string>>;
   /** What befell the server, or its files, before a line. */
   readonly events: Readonly<Record<number, 'crash' | 'restart' | { readonly deleted: string }>>;
-  /** What was really sent where the recording shows what became of it later: text to replace, and with what. */
+  /**
+   * Text of a request to replace, and with what: what was really sent, where the recording shows what became of it later; or an
+   * id that the server had drawn, where others follow from it.
+   */
   readonly corrected: Readonly<Record<number, readonly [shown: string, sent: string]>>;
+  /** Lines before which the recording client asked, without a line of its own, until its prompts had ended, and how that shows. */
+  readonly settled: Readonly<Record<number, string>>;
   /** Requests whose answers are compared without order, and why. */
   readonly unordered: Readonly<Record<number, string>>;
 }
@@ -111,8 +116,12 @@ export class Replay {
     for (const [name, socket] of this.sockets) await this.caughtUp(name, socket, t);
     const gap = t - this.lastAction;
     this.lastAction = t;
-    if (gap < 100) return;
-    const end = performance.now() + gap;
+    if (gap >= 100) await this.idle(gap);
+  }
+
+  /** Waits until nothing is queued or runs, or so many ms. */
+  private async idle(ms: number): Promise<void> {
+    const end = performance.now() + ms;
     while (performance.now() < end && (await this.isBusy())) await delay(5);
   }
 
@@ -189,23 +198,16 @@ export class Replay {
 
   private async request(line: RecordedRequest & { readonly line: number }): Promise<void> {
     this.outcome.requests += 1;
-    const deadline = performance.now() + (line.line in this.plan.different ? 0 : PATIENCE_MS);
+    if (line.line in this.plan.settled) await this.idle(PATIENCE_MS);
     await nextMillisecond();
-    let found = await this.attempt(line);
-    const first = found;
-    // What a poll would see a moment later is as good; orders are given once.
-    while (found.length > 0 && line.method === 'GET' && performance.now() < deadline) {
-      await delay(10);
-      found = await this.attempt(line);
-    }
+    const found = await this.attempt(line);
     const title = `line ${line.line} ${line.method} ${line.path} [${line.note ?? ''}]`;
     if (line.line in this.plan.different) {
       if (found.length === 0) this.outcome.unexpectedlyEqual.push(title);
       return;
     }
     this.outcome.compared += 1;
-    // The first look says more than the last one, when the moment has passed.
-    this.outcome.differences.push(...(found.length > 0 ? first : []).map((difference) => `${title} ${difference}`));
+    this.outcome.differences.push(...found.map((difference) => `${title} ${difference}`));
   }
 
   private async attempt(line: RecordedRequest & { readonly line: number }): Promise<string[]> {

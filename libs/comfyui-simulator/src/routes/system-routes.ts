@@ -54,7 +54,7 @@ export function systemRoutes(environment: SystemRoutesEnvironment): Routes {
     'GET /models': () => json(MODEL_FOLDERS),
     'GET /models/{folder}': ({ parameters }) => {
       const folder = parameters['folder'] ?? '';
-      const files = environment.modelFiles[folder];
+      const files = Object.hasOwn(environment.modelFiles, folder) ? environment.modelFiles[folder] : undefined;
       if (files === undefined && !MODEL_FOLDERS.some((known) => known === folder)) return empty(404);
       return json((files ?? []).filter((file) => !faults.missingModels.includes(file)));
     },

@@ -708,7 +708,7 @@ export interface components {
                 reason: "worker-stopped" | "gpu-fault";
                 message: string;
             } | null;
-            /** @description nothing is heard of it; over when something is */
+            /** @description nothing is heard of it, or its ComfyUI does not answer it; over when it is heard with one that answers */
             lost: {
                 /** @description UTC instant with milliseconds */
                 since: string;

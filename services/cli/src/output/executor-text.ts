@@ -44,7 +44,7 @@ export function describeExecutor(executor: Readonly<Executor>): string {
 
 /** Since when it gets no work, and why; of several reasons the gravest. */
 function stateOf({ lost, drained, paused }: Readonly<Executor>): { readonly since?: string; readonly why: string } {
-  if (lost !== null) return { since: lost.since, why: 'nothing is heard of it' };
+  if (lost !== null) return { since: lost.since, why: 'nothing is heard of it, or its ComfyUI does not answer it' };
   if (drained !== null) return { since: drained.since, why: `${drained.reason}, ${drained.message}` };
   if (paused !== null) return { since: paused.since, why: paused.reason?.text ?? '' };
   return { why: '' };

@@ -49,8 +49,8 @@ export interface RanAttempt {
   readonly boot: number;
   /** The files of its models when it was queued; undefined when an earlier life of the process did that. */
   readonly models: NotedModels | undefined;
-  /** In bytes; null when nobody looked. */
-  readonly vramPeakBytes: number | null;
+  /** In bytes; null when the server does not tell. It is being looked at. */
+  readonly vramPeak: Promise<number | null>;
 }
 
 export interface EndPlaces {
@@ -81,10 +81,9 @@ export async function endOf(
       return failed(failure('transient', 'vanished', describeVanished(followed.wasSeen, since)));
     }
     case 'timed-out': {
-      const limit = `${ran.accepted.maxRunSeconds ?? 0} s`;
-      return failed(
-        failure('timeout', 'timeout', `It ran longer than the ${limit} that an attempt may take, and was stopped`),
-      );
+      const limit = `It ran longer than the ${ran.accepted.maxRunSeconds ?? 0} s that an attempt may take`;
+      const stopped = followed.hasStopped ? 'and was stopped' : 'and is stopped as soon as its server can be told';
+      return failed(failure('timeout', 'timeout', `${limit}, ${stopped}`));
     }
     case 'silent': {
       const silent = `Nothing was heard of the prompt for ${Math.round(followed.silentMs / 1_000)} s, so it was stopped`;
@@ -161,9 +160,10 @@ async function collect(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, s
   if (unfit !== undefined) return failed(unfit);
   const names = places.server.modelsOf(ran.graph);
   const cached = cachedNodes(ended).filter((node) => node in ran.graph);
-  const [outputs, hashes] = await Promise.all([
+  const [outputs, hashes, vramPeakBytes] = await Promise.all([
     collectOutputs(wanted, places, signal),
     ran.models && places.modelHashes?.ofRun(ran.models, places.server.modelsLoaded(ran.graph, cached)),
+    ran.vramPeak,
   ]);
   if (outputs === undefined) return { kind: 'left' };
   if ('class' in outputs) return failed(outputs);
@@ -180,7 +180,7 @@ async function collect(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, s
       executionMs: executionMs(ended),
       cachedNodes: cached,
       models: names.map((name) => ({ name, sha256: hashes?.get(name) ?? null })),
-      vramPeakBytes: ran.vramPeakBytes,
+      vramPeakBytes,
     },
   };
 }

@@ -55,6 +55,8 @@ export interface AttemptRunnerOptions {
   readonly publishPreview?: ((preview: Preview) => void) | undefined;
   /** A prompt has met a GPU fault; its attempt fails when this is done. */
   readonly onGpuFault?: ((promptId: string, message: string) => Promise<void>) | undefined;
+  /** An order is to be handed back because the server runs nothing any more; it is when this is done. */
+  readonly onTurnedAway?: (() => Promise<void>) | undefined;
 }
 
 /** Whether the prompt was queued, or may have been; an End when it was not. */
@@ -200,7 +202,7 @@ export class AttemptRun {
     const { client, socket, server, journal, blobs } = this.#options;
     const { promptId } = this.#assigned.data;
     const { maxRunSeconds } = plan.accepted;
-    const peak = new VramPeak(server.room);
+    using peak = new VramPeak(server.room);
     using previews = this.#previews();
     using follower = new PromptFollower({
       client,
@@ -208,10 +210,13 @@ export class AttemptRun {
       health: server.health,
       promptId,
       maxRunMs: maxRunSeconds === null ? null : maxRunSeconds * 1_000,
-      onMessage: (message) => plan.progress.onMessage(message),
+      onMessage: (message) => {
+        if (message.type === 'executing' && message.data.node !== null) peak.changed();
+        plan.progress.onMessage(message);
+      },
       onPreview: previews?.onPreview,
       onLook: ({ state }) => {
-        if (state === 'running') peak.look();
+        if (state === 'running') peak.changed();
         plan.progress.enter(state === 'pending' || state === 'absent' ? 'waiting' : 'running');
       },
     });
@@ -227,12 +232,14 @@ export class AttemptRun {
       if (this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned))) follower.cancel();
       const beganMs = performance.now();
       const followed = await follower.follow(submitted === 'queued', this.#signal);
-      leave();
+      // Nobody has memory freed before it was looked at; the outputs are fetched meanwhile.
+      const vramPeak = followed?.kind === 'ended' ? peak.ended() : Promise.resolve(null);
+      void vramPeak.then(leave);
       if (followed?.kind === 'ended') {
         server.memory.noteEnded(promptId);
         this.#options.observer?.prompted((performance.now() - beganMs) / 1_000);
       }
-      const ran = { ...plan, assigned: this.#assigned, boot, models: this.#models, vramPeakBytes: peak.bytes };
+      const ran = { ...plan, assigned: this.#assigned, boot, models: this.#models, vramPeak };
       const places = {
         client,
         blobs,
@@ -287,9 +294,10 @@ export class AttemptRun {
 
   /** Hands the attempt back, unless it was claimed meanwhile: then it is looked for. */
   async #decline(decline: Decline, claimable: Claimable): Promise<Posted> {
-    const { journal, observer } = this.#options;
+    const { journal, observer, onTurnedAway } = this.#options;
     // What was taken back is nobody's to decline.
     if (!(await journal.isCurrent(this.#assigned))) return { kind: 'dropped' };
+    if (decline.reason === 'worker-stopped') await onTurnedAway?.();
     const decision = await journal.decline(this.#assigned, decline, claimable);
     if (decision.kind === 'over') return { kind: 'dropped' };
     if (decision.kind === 'adopt') return 'uncertain';

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { JobAttemptFailedV2, JobExecutedV2, JobStartedV2 } from '@anime/contracts';
 import { promptIdOf, type EventLog } from '@anime/event-store';
@@ -55,6 +56,15 @@ describe('a job that runs well', () => {
     const picture = await sharp(await harness.blobs.get(output?.blob ?? '')).metadata();
     expect([picture.width, picture.height, picture.format]).toEqual([64, 64, 'png']);
     expect(simulator.counters.promptsPosted).toBe(1);
+  });
+
+  it('leaves nothing behind that listens to the signal of the whole service', async () => {
+    const { jobs } = harness;
+    const simulator = await harness.simulator();
+    const { runner } = harness.life(simulator.url);
+    const { signal } = new AbortController();
+    expect(await runner.onOrder(await jobs.assign(await jobs.accept()), { signal })).toEqual(DONE);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('answers a repeat of its assignment with nothing new', async () => {

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ComfyClient } from '@anime/comfyui-client';
+import { ComfyClient, verdictOf } from '@anime/comfyui-client';
 import { JobAttemptFailedV2 } from '@anime/contracts';
 import { promptIdOf } from '@anime/event-store';
 import { DONE } from '@anime/messaging';
 import { eventually, useNats } from '@anime/testing';
+import { ExecutorLife } from '../testing/executor-harness.js';
 import { imageGraph } from '../testing/graphs.js';
 import { runnerHarness, type RunnerHarness } from '../testing/runner-harness.js';
 
@@ -80,6 +81,61 @@ describe('an attempt that may take only so long', () => {
     expect(await waiting).toEqual(DONE);
     expect(await jobs.trail(second)).toEqual(['started', 'executed']);
   });
+
+  it('has no more time because its executor was started again', async () => {
+    const { jobs } = harness;
+    const simulator = await harness.simulator();
+    const client = new ComfyClient({ baseUrl: simulator.url });
+    const life = harness.life(simulator.url);
+    const before = await jobs.accept({ graph: imageGraph({ steps: 500 }) });
+    const running = life.run(await jobs.assign(before));
+    await eventually(() => simulator.counters.samplerRuns === 1, { what: 'another runs' });
+    const jobId = await jobs.accept({ graph: imageGraph({ steps: 5_000, seed: 2 }), maxRunSeconds: 3 });
+    const assigned = await jobs.assign(jobId);
+    const left = life.run(assigned);
+    await eventually(() => simulator.counters.promptsAccepted === 2, { what: 'it waits on the server' });
+    await running;
+    life.drain();
+    expect(await left).toMatchObject({ kind: 'retry' });
+    const promptId = promptIdOf(jobId, 1);
+    const runningMs = async (): Promise<number> => (await client.runningForMs(promptId)) ?? 0;
+    await eventually(async () => (await runningMs()) >= 3_000, { what: 'its time is over while nobody follows it' });
+    const adoptedMs = Date.now();
+    expect(await harness.life(simulator.url).run(assigned)).toEqual(DONE);
+    expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
+    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({ class: 'timeout' });
+    // It did not get its three seconds anew.
+    const look = await client.look(promptId);
+    const stopped = look.state === 'ended' && look.ended.messages.find(([name]) => name === 'execution_interrupted');
+    expect(stopped && stopped[1]).toMatchObject({ timestamp: expect.any(Number) });
+    expect(Number(stopped && stopped[1]['timestamp']) - adoptedMs).toBeLessThan(3_000);
+    await client.close();
+  }, 30_000);
+
+  it('ends when its time is over though its server stays away, and is stopped as soon as that is back', async () => {
+    const simulator = await harness.simulator();
+    await using life = await ExecutorLife.start(harness, simulator.url);
+    const { jobs } = life;
+    const jobId = await jobs.accept({ graph: imageGraph({ steps: 5_000 }), maxRunSeconds: 1 });
+    const running = life.run(await jobs.assign(jobId));
+    await eventually(() => simulator.counters.samplerRuns === 1, { what: 'it runs' });
+    const back = simulator.refuseConnections(8_000);
+    expect(await running).toEqual(DONE);
+    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({
+      class: 'timeout',
+      message: 'It ran longer than the 1 s that an attempt may take, and is stopped as soon as its server can be told',
+    });
+    await back;
+    const client = new ComfyClient({ baseUrl: simulator.url });
+    await eventually(
+      async () => {
+        const look = await client.look(promptIdOf(jobId, 1));
+        return look.state === 'ended' && verdictOf(look.ended).kind === 'interrupted';
+      },
+      { what: 'it is stopped on sight' },
+    );
+    await client.close();
+  }, 40_000);
 });
 
 describe('an attempt that somebody else ends', () => {
@@ -124,6 +180,8 @@ describe('an attempt that somebody else ends', () => {
     expect(await running).toEqual(DONE);
     const failed = await jobs.fact(JobAttemptFailedV2, jobId);
     expect(failed).toMatchObject({ class: 'transient', reason: 'vanished' });
-    expect(failed.message).toContain('it was restarted, as it has forgotten all that it had shown');
+    expect(failed.message).toContain(
+      'it was restarted, or somebody cleared its queue and history: it has forgotten all that it had shown',
+    );
   }, 20_000);
 });

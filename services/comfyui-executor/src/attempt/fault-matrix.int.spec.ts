@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Simulator } from '@anime/comfyui-simulator';
-import { JobAttemptFailedV2, JobDeclinedV1 } from '@anime/contracts';
+import type { Simulator, SimulatorOptions } from '@anime/comfyui-simulator';
+import { JobAttemptFailedV2, JobDeclinedV1, type ApiGraph } from '@anime/contracts';
 import { isEvent, promptIdOf } from '@anime/event-store';
 import { eventually, useNats } from '@anime/testing';
 import { ExecutorLife } from '../testing/executor-harness.js';
@@ -18,6 +18,7 @@ afterAll(async () => {
 });
 
 const MOMENTS = ['start', 'middle', 'end'] as const;
+const ONCE = 'once';
 type Moment = (typeof MOMENTS)[number];
 const LIMITS = { silenceMs: 1_500, cancelMs: 500, idleMs: 1_000 };
 
@@ -50,16 +51,97 @@ const OF_THE_EXECUTOR = {
   cancel: { ...always(failed('cancelled/cancelled')), end: WELL },
 } as const;
 
+/** What befalls the way between the two, from that moment on. */
+const OF_THE_WAY = {
+  'a reader stalls, nobody hears events': { expected: always(WELL), faults: { stalledReader: true } },
+  'answers come late now and then': {
+    expected: always(WELL),
+    faults: { latencySpikes: { share: 0.5, ms: 400, seed: 1 } },
+  },
+} as const;
+
+const GIB_8 = { vramTotalMb: 8_192 };
+const MODEL = 'simulated-anime-v1.safetensors';
+const TWO_SAVED: ApiGraph = {
+  ...imageGraph(),
+  // Refused by the validation of this output alone: the server would run the other.
+  '10': { class_type: 'SaveImage', inputs: { images: ['11', 0], filename_prefix: 'second' } },
+  '11': { class_type: 'EmptyImage', inputs: { width: -1, height: 64, batch_size: 1, color: 0 } },
+};
+
+const OUTPUTS_OF_TWO = ['9', '10'].map((node) => ({
+  node,
+  kind: 'image' as const,
+  role: node === '9' ? 'main' : 'second',
+  filenamePrefixInput: 'filename_prefix',
+}));
+
+interface OneMoment {
+  readonly server: Partial<SimulatorOptions>;
+  readonly graph?: ApiGraph;
+  /** Need of GPU memory; 1 when left out. */
+  readonly vramGb?: number;
+  /** How often the server is given the prompt. */
+  readonly posts: number;
+  readonly expected: string;
+}
+
+/** What can befall an attempt at one moment only: before it begins, or when its outputs are fetched. */
+const OF_ONE_MOMENT: Readonly<Record<string, OneMoment>> = {
+  'node is missing': {
+    server: { faults: { missingNodes: ['VAEDecode'] } },
+    posts: 0,
+    expected: 'declined{missing-node}',
+  },
+  'model is missing': { server: { faults: { missingModels: [MODEL] } }, posts: 0, expected: 'declined{missing-model}' },
+  'output is refused, others taken': {
+    server: {},
+    graph: TWO_SAVED,
+    posts: 1,
+    expected: failed('invalid/submission-refused'),
+  },
+  'answers and never runs': {
+    server: { faults: { zombieWorker: true } },
+    posts: 1,
+    expected: `${failed('transient/worker-stopped')} + executor.drained`,
+  },
+  'memory is held by others, need known': {
+    server: { ...GIB_8, faults: { reservedVramMb: 4_000 } },
+    vramGb: 6,
+    posts: 0,
+    expected: 'declined{no-memory}',
+  },
+  'memory is held by others, need unknown': {
+    server: { ...GIB_8, faults: { reservedVramMb: 7_700 } },
+    vramGb: 0,
+    posts: 1,
+    expected: failed('oom/execution-error'),
+  },
+  'file is truncated': { server: torn('truncated'), posts: 1, expected: failed('transient/output-torn') },
+  'file is empty': { server: torn('empty'), posts: 1, expected: failed('transient/output-torn') },
+  'file is deleted': { server: torn('deleted'), posts: 1, expected: failed('transient/output-missing') },
+  'download is cut': { server: torn('cut-download'), posts: 1, expected: WELL },
+};
+
+function torn(how: 'truncated' | 'empty' | 'deleted' | 'cut-download'): Partial<SimulatorOptions> {
+  return { faults: { tornFiles: { how, times: 1 } } };
+}
+
 const results = new Map<string, string>();
 
-function table(): string {
-  const names = [...Object.keys(OF_THE_SERVER), ...Object.keys(OF_THE_EXECUTOR)];
+/** Rows of cells, each column as wide as its widest; those that did not run say so. */
+function tableOf(names: readonly string[], moments: readonly string[]): string {
   const rows = [
-    ['fault', ...MOMENTS],
-    ...names.map((name) => [name, ...MOMENTS.map((at) => results.get(`${name} ${at}`) ?? 'not run')]),
+    ['fault', ...moments],
+    ...names.map((name) => [name, ...moments.map((at) => results.get(`${name} ${at}`) ?? 'not run')]),
   ];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length))) ?? [];
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')).join('\n');
+}
+
+function table(): string {
+  const names = [OF_THE_SERVER, OF_THE_WAY, OF_THE_EXECUTOR].flatMap((rows) => Object.keys(rows));
+  return `${tableOf(names, MOMENTS)}\n\n${tableOf(Object.keys(OF_ONE_MOMENT), [ONCE])}`;
 }
 
 async function start(simulator: Simulator, name?: string): Promise<ExecutorLife> {
@@ -99,6 +181,40 @@ describe.each(Object.entries(OF_THE_SERVER))('%s', (kind, expected) => {
     expect(trail).toBe(expected[at]);
     expectOneRun(simulator, jobId);
   });
+});
+
+describe.each(Object.entries(OF_THE_WAY))('%s', (name, { expected, faults }) => {
+  it.each(MOMENTS)('at the %s', async (at) => {
+    const pause = { kind: 'stall-worker' as const, at, ms: 300 };
+    await using simulator = await harness.simulator({ faults: { atPrompt: [pause] } });
+    await using life = await start(simulator);
+    const jobId = await life.jobs.accept({ graph: imageGraph({ steps: 20 }) });
+    const run = life.run(await life.jobs.assign(jobId));
+    await eventually(() => simulator.counters.faultsStruck['stall-worker'] === 1, { what: 'the moment has come' });
+    Object.assign(simulator.faults, faults);
+    expect(await run).toMatchObject({ kind: 'done' });
+    const trail = await trailOf(life, jobId);
+    results.set(`${name} ${at}`, trail);
+    expect(trail).toBe(expected[at]);
+    expectOneRun(simulator, jobId);
+  });
+});
+
+describe.each(Object.entries(OF_ONE_MOMENT))('%s', (name, { server, graph, vramGb, posts, expected }) => {
+  it('at its one moment', async () => {
+    await using simulator = await harness.simulator(server);
+    await using life = await start(simulator);
+    const jobId = await life.jobs.accept(graph === undefined ? {} : { graph, outputs: OUTPUTS_OF_TWO });
+    const assigned = await life.jobs.assign(jobId, 1, vramGb === undefined ? {} : { vramGb });
+    expect(await life.run(assigned)).toMatchObject({ kind: 'done' });
+    if (expected.includes('drained'))
+      await eventually(async () => (await life.trail()).includes('drained'), { what: 'it is drained' });
+    const trail = await trailOf(life, jobId);
+    results.set(`${name} ${ONCE}`, trail);
+    expect(trail).toBe(expected);
+    expect(simulator.counters.promptsPosted).toBe(posts);
+    expect(simulator.counters.promptsExecuted[promptIdOf(jobId, 1)] ?? 0).toBeLessThanOrEqual(posts);
+  }, 30_000);
 });
 
 describe.each(Object.entries(OF_THE_EXECUTOR))('%s', (name, expected) => {

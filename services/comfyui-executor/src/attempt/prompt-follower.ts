@@ -1,10 +1,11 @@
-import type {
-  ComfyClient,
-  ComfySocket,
-  EndedPrompt,
-  OnPreview,
-  PromptLook,
-  PromptMessage,
+import {
+  UnexpectedAnswerError,
+  type ComfyClient,
+  type ComfySocket,
+  type EndedPrompt,
+  type OnPreview,
+  type PromptLook,
+  type PromptMessage,
 } from '@anime/comfyui-client';
 import { isProblem } from '@anime/problem-details';
 import { afterLook, hasVanished, type AbsentSince } from '../domain/attempt/vanishing.js';
@@ -25,8 +26,8 @@ export type Followed =
   | { readonly kind: 'vanished'; readonly wasSeen: boolean }
   /** A cancel was ordered and the server no longer has the prompt. */
   | { readonly kind: 'stopped' }
-  /** It ran longer than it may, and was told to stop. */
-  | { readonly kind: 'timed-out' }
+  /** It ran longer than it may, and was told to stop. It may not have stopped yet, where its server does not answer or its node blocks. */
+  | { readonly kind: 'timed-out'; readonly hasStopped: boolean }
   /** Nothing was heard of it for too long, and the server stopped it when it was told to. */
   | { readonly kind: 'silent'; readonly silentMs: number }
   /** The server runs nothing any more. */
@@ -59,13 +60,20 @@ interface Overrun {
 export class PromptFollower implements Disposable {
   readonly #options: PromptFollowerOptions;
   readonly #wake = new Wake();
-  readonly #unfollow: readonly (() => void)[];
+  readonly #unfollow: (() => void)[];
   /** Of the connection on which the prompt was sent: only there its messages can be heard. */
   #clientId: string | undefined;
   #settling = false;
   #cancelled = false;
   #cancelSentMs = Number.NEGATIVE_INFINITY;
   #runsSinceMs: number | undefined;
+  /** Whether the time that it may run is counted from its start on the server; one that this process sent is seen from there. */
+  #isCounted = false;
+  #isSeenRunning = false;
+  /** The connection was made anew as nothing was heard: from then on the prompt cannot be heard any more. */
+  #isRenewed = false;
+  /** Since when the server has not answered; undefined while it does. */
+  #awaySinceMs: number | undefined;
   #heardMs = performance.now();
   #overrun: Overrun | undefined;
 
@@ -103,11 +111,15 @@ export class PromptFollower implements Disposable {
   async follow(justQueued: boolean, signal: AbortSignal): Promise<Followed | undefined> {
     // A look may take as long as a stalled server lets it; draining must not.
     const aborted = new Promise<undefined>((resolve) => {
-      signal.addEventListener('abort', () => resolve(undefined), { once: true });
+      // The signal lives as long as the service; what listens to it must not.
+      const onAbort = (): void => resolve(undefined);
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#unfollow.push(() => signal.removeEventListener('abort', onAbort));
     });
     let absentSince: AbsentSince = null;
     let wasSeen = justQueued;
     let pauseMs = justQueued ? POLL_MS : 0;
+    this.#isCounted = justQueued;
     for (;;) {
       if (pauseMs > 0) await this.#wake.wait(pauseMs, signal);
       if (signal.aborted) return undefined;
@@ -118,7 +130,8 @@ export class PromptFollower implements Disposable {
       const seen = look === undefined ? 'unanswered' : look.state === 'absent' ? 'absent' : 'present';
       wasSeen ||= seen === 'present';
       if (seen === 'absent' && this.#cancelled) return { kind: 'stopped' };
-      if (seen === 'absent' && this.#overrun !== undefined) return this.#overran(this.#overrun);
+      if (seen === 'absent' && this.#overrun !== undefined) return this.#overran(this.#overrun, true);
+      this.#watchAbsence(seen === 'unanswered', performance.now());
       if (look?.state === 'running') this.#watchRun(performance.now());
       const { stopped } = this.#options.health;
       if (stopped !== null && !this.#cancelled) {
@@ -126,9 +139,9 @@ export class PromptFollower implements Disposable {
         return { kind: 'worker-stopped', message: stopped };
       }
       if (seen === 'present' && (this.#cancelled || this.#overrun !== undefined)) await this.#stop();
-      if (this.#overrun?.why === 'timed-out' && performance.now() - this.#overrun.atMs > STOP_PATIENCE_MS) {
+      if (this.#overrun?.why === 'timed-out' && this.#isPatienceOver(this.#overrun)) {
         this.#options.health.leftRunning(this.#options.promptId);
-        return this.#overran(this.#overrun);
+        return this.#overran(this.#overrun, false);
       }
       absentSince = afterLook(absentSince, seen, performance.now());
       if (seen === 'absent' && hasVanished(absentSince, performance.now())) return { kind: 'vanished', wasSeen };
@@ -142,18 +155,15 @@ export class PromptFollower implements Disposable {
 
   /** Judges a prompt that is running: it may run too long, or hang with its server. */
   #watchRun(nowMs: number): void {
-    const { health, promptId, maxRunMs, socket } = this.#options;
-    if (this.#runsSinceMs === undefined) {
-      this.#runsSinceMs = nowMs;
-      this.#heardMs = nowMs;
-    }
+    const { health, promptId, maxRunMs } = this.#options;
+    if (!this.#isSeenRunning) this.#heardMs = nowMs;
+    this.#isSeenRunning = true;
+    this.#runsSinceMs ??= nowMs;
     const silentMs = nowMs - this.#heardMs;
     if (this.#overrun === undefined) {
-      const canHear = socket.connected && socket.clientId === this.#clientId;
       if (maxRunMs !== null && nowMs - this.#runsSinceMs >= maxRunMs)
         this.#overrun = { why: 'timed-out', atMs: nowMs, silentMs };
-      else if (silentMs > silenceLimit(health.limits, canHear))
-        this.#overrun = { why: 'silent', atMs: nowMs, silentMs };
+      else if (this.#isSilent(silentMs)) this.#overrun = { why: 'silent', atMs: nowMs, silentMs };
     } else if (
       this.#overrun.why === 'silent' &&
       nowMs - this.#overrun.atMs > health.limits.cancelMs &&
@@ -163,16 +173,45 @@ export class PromptFollower implements Disposable {
     }
   }
 
+  /**
+   * What is not heard may have been lost on the way, or wait behind a reader that stalls (contract of ComfyUI §1.1, 3). So the
+   * connection is made anew before the prompt is judged: what that one hears of others tells whether the server speaks at all.
+   */
+  #isSilent(silentMs: number): boolean {
+    const { health, socket } = this.#options;
+    const isOurs = socket.connected && socket.clientId === this.#clientId;
+    if (!isOurs) return silentMs > silenceLimit(health.limits, this.#isRenewed && socket.hearsEvents ? 'anew' : 'not');
+    if (silentMs > silenceLimit(health.limits, 'well')) {
+      this.#isRenewed = true;
+      socket.renew();
+    }
+    return false;
+  }
+
+  /** A server that does not answer may be running it, or stay away for ever: its time passes all the same. */
+  #watchAbsence(isAway: boolean, nowMs: number): void {
+    const { maxRunMs } = this.#options;
+    this.#awaySinceMs = isAway ? (this.#awaySinceMs ?? nowMs) : undefined;
+    if (maxRunMs === null || this.#awaySinceMs === undefined || this.#overrun !== undefined) return;
+    if (nowMs - (this.#runsSinceMs ?? this.#awaySinceMs) >= maxRunMs)
+      this.#overrun = { why: 'timed-out', atMs: nowMs, silentMs: nowMs - this.#heardMs };
+  }
+
+  /** A prompt that does not stop is left to the server; one whose server is away is stopped on sight (architecture §6). */
+  #isPatienceOver({ atMs }: Overrun): boolean {
+    return this.#awaySinceMs !== undefined || performance.now() - atMs > STOP_PATIENCE_MS;
+  }
+
   /** It may have ended well while it was being stopped. */
   #endedAs(ended: EndedPrompt): Followed {
     const isInterrupted = ended.messages.some(([name]) => name === 'execution_interrupted');
     return this.#overrun !== undefined && !this.#cancelled && isInterrupted
-      ? this.#overran(this.#overrun)
+      ? this.#overran(this.#overrun, true)
       : { kind: 'ended', ended };
   }
 
-  #overran({ why, silentMs }: Overrun): Followed {
-    return why === 'silent' ? { kind: 'silent', silentMs } : { kind: 'timed-out' };
+  #overran({ why, silentMs }: Overrun, hasStopped: boolean): Followed {
+    return why === 'silent' ? { kind: 'silent', silentMs } : { kind: 'timed-out', hasStopped };
   }
 
   #pauseAfter(seen: 'present' | 'absent' | 'unanswered'): number {
@@ -182,11 +221,25 @@ export class PromptFollower implements Disposable {
 
   async #look(): Promise<PromptLook | undefined> {
     try {
-      return await this.#options.client.look(this.#options.promptId);
+      const look = await this.#options.client.look(this.#options.promptId);
+      if (look.state === 'running') await this.#countFromStart();
+      return look;
     } catch (error) {
       if (!isProblem(error, 'comfyui-unavailable')) throw error;
       return undefined;
     }
+  }
+
+  /** What an earlier life of this process sent has been running for a while. @throws `comfyui-unavailable` */
+  async #countFromStart(): Promise<void> {
+    const { client, promptId, maxRunMs } = this.#options;
+    if (this.#isCounted || maxRunMs === null) return;
+    const runningMs = await client.runningForMs(promptId).catch((error: unknown) => {
+      if (error instanceof UnexpectedAnswerError) return null;
+      throw error;
+    });
+    this.#isCounted = true;
+    if (runningMs !== null) this.#runsSinceMs = Math.min(this.#runsSinceMs ?? Infinity, performance.now() - runningMs);
   }
 
   /** Sent again as long as it has no effect: a node that blocks hears of it only at its end. */

@@ -45,7 +45,8 @@ export class ServerMemory {
   }
 
   /**
-   * The server answers again after it did not. Without anything to know it by, it counts as restarted.
+   * The server answers again after it did not. Without anything to know it by, it counts as restarted. So does one whose history
+   * was cleared: that costs only that things are read anew, and nothing else may hang on it.
    * @throws ProblemError `comfyui-unavailable`: it must be told again
    */
   async noteBack(): Promise<void> {

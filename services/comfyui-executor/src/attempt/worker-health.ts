@@ -10,7 +10,7 @@ import {
   type WorkerLimits,
 } from '../domain/attempt/worker.js';
 
-/** Why a server's worker counts as stopped, and what would show that it works again. */
+/** Why a server's worker counts as stopped. */
 export interface Stopped {
   readonly message: string;
   /** The prompt that it hangs in; null when it runs none. */
@@ -67,17 +67,6 @@ export class WorkerHealth {
     else this.#judge(foreign, nowMs - this.#foreign.sinceMs);
   }
 
-  /**
-   * Whether a worker that had stopped works again, by the queue: it has left the prompt that it hung in, or runs another.
-   * @param restarted the server was started anew since
-   */
-  worksAgain({ running, pending }: QueueLook, restarted: boolean): boolean {
-    if (this.#stopped === null) return false;
-    const { promptId } = this.#stopped;
-    if (promptId !== null) return !running.includes(promptId);
-    return running.length > 0 || (restarted && pending.length === 0);
-  }
-
   recovered(): void {
     this.#stopped = null;
     this.#idle = null;
@@ -94,7 +83,7 @@ export class WorkerHealth {
 
   #judge(promptId: string, ms: number): void {
     const isLeft = this.#left.has(promptId);
-    if (ms <= silenceLimit(this.limits, isLeft)) return;
+    if (ms <= silenceLimit(this.limits, isLeft ? 'well' : 'not')) return;
     this.#stop({ promptId, message: (isLeft ? silentWorker : foreignWorker)(promptId, ms) });
   }
 

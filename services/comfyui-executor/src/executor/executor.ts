@@ -90,7 +90,11 @@ export class Executor {
     this.journal = new AttemptJournal(log);
     this.#client = new ComfyClient({ baseUrl: server.url });
     // What cuts a connection may be a restart, too short to be seen from look to look.
-    this.#socket = new ComfySocket({ baseUrl: server.url, onDropped: () => this.#watch.doubt() });
+    const onDropped = (): void => {
+      this.#worker.noteAbsence();
+      this.#watch.doubt();
+    };
+    this.#socket = new ComfySocket({ baseUrl: server.url, onDropped });
     this.#lease = new KvLease({
       log,
       bucket: LEASES_BUCKET,
@@ -106,6 +110,7 @@ export class Executor {
     this.#watch = new ServerWatch({
       client,
       onAnswer: (queue) => this.#onAnswer(queue),
+      onAway: () => this.#worker.noteAbsence(),
       onBack: () => this.#server.memory.noteBack(),
       onError: (error) => this.#note(error),
     });
@@ -133,6 +138,7 @@ export class Executor {
       modelHashes: options.models,
       publishPreview: options.previews === true ? (preview) => this.#publishPreview(preview) : undefined,
       onGpuFault: (promptId, message) => this.#worker.onGpuFault(promptId, message),
+      onTurnedAway: () => this.#worker.onTurnedAway(),
     });
   }
 
@@ -200,10 +206,7 @@ export class Executor {
     if (!this.#registered) await this.#register();
     this.#environment.answered();
     const ids = (prompts: readonly QueuedPrompt[]): string[] => prompts.map(({ promptId }) => promptId);
-    const hasOrphan = running.some(
-      ({ promptId, extraData }) => this.#tagsOf(extraData) !== undefined && !this.runner.isRunning(promptId),
-    );
-    await this.#worker.onLook({ running: ids(running), pending: ids(pending) }, hasOrphan);
+    await this.#worker.onLook({ running: ids(running), pending: ids(pending) });
     await this.#sweep([...running, ...pending]);
     await this.#lookAtMemory();
   }

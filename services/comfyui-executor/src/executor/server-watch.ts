@@ -20,6 +20,8 @@ export interface ServerWatchOptions {
   readonly onAnswer: (queue: ServerQueue) => Promise<void>;
   /** Called before that when the server may have been restarted in between; again when it throws. */
   readonly onBack: () => Promise<void>;
+  /** Called each time that it does not answer. */
+  readonly onAway: () => void;
   /** Told what `onAnswer` and `onBack` throw. */
   readonly onError: (error: unknown) => void;
 }
@@ -97,6 +99,7 @@ export class ServerWatch {
       if (isProblem(error, 'comfyui-unavailable') && this.#askedAtMs !== undefined) {
         this.#state = { reachable: false, reason: error.message, queue: null };
         this.#doubts += 1;
+        this.#options.onAway();
       } else this.#options.onError(error);
     } finally {
       this.#askedAtMs = undefined;

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ExecutorDrainedV1, JobAttemptFailedV2, JobDeclinedV1 } from '@anime/contracts';
-import { isEvent } from '@anime/event-store';
+import { ComfyClient } from '@anime/comfyui-client';
+import { ExecutorDrainedV1, ExecutorResumedV1, JobAttemptFailedV2, JobDeclinedV1 } from '@anime/contracts';
+import { isEvent, uuidv7 } from '@anime/event-store';
 import { DONE } from '@anime/messaging';
 import { eventually, useNats } from '@anime/testing';
 import { ExecutorLife, type ExecutorLifeOptions } from '../testing/executor-harness.js';
@@ -24,6 +26,18 @@ const untilTrail = (life: ExecutorLife, trail: readonly string[]): Promise<boole
   eventually(async () => JSON.stringify(await life.trail()) === JSON.stringify(trail), {
     what: `the executor's events are ${trail.join(', ')}`,
   });
+
+/** As somebody does who thinks that all is well again. */
+async function resume(life: ExecutorLife): Promise<void> {
+  const meta = { id: uuidv7(), time: new Date().toISOString(), correlationId: life.executor.id, actor: randomUUID() };
+  await harness.log.append({ contract: ExecutorResumedV1, aggregateId: life.executor.id, data: {}, ...meta });
+}
+
+/** Waits until the executor has taken so many more looks at its server: each heartbeat comes with one. */
+const untilLooked = (life: ExecutorLife, looks = 2): Promise<boolean> => {
+  const before = life.heartbeats.length;
+  return eventually(() => life.heartbeats.length >= before + looks, { what: 'it has looked at its server again' });
+};
 
 describe('a server whose worker hangs in a prompt', () => {
   it('is said to have stopped, with what to do; its attempts end, new ones are handed back, and a restart cures it', async () => {
@@ -62,6 +76,46 @@ describe('a server whose worker hangs in a prompt', () => {
     expect(await jobs.trail(next)).toEqual(['declined', 'started', 'executed']);
   }, 60_000);
 
+  it('and whose executor is resumed turns orders away only after it has said anew, once, that it has stopped', async () => {
+    const simulator = await harness.simulator({ faults: { atPrompt: [{ kind: 'worker-death', at: 'start' }] } });
+    await using life = await start(simulator.url);
+    const { jobs } = life;
+    await life.run(await jobs.assign(await jobs.accept()));
+    await untilTrail(life, ['registered', 'drained']);
+    const first = await life.last(ExecutorDrainedV1);
+    await resume(life);
+    const turnedAway = await Promise.all([jobs.accept(), jobs.accept(), jobs.accept()]);
+    for (const jobId of turnedAway) expect(await life.run(await jobs.assign(jobId))).toEqual(DONE);
+    expect(await life.trail()).toEqual(['registered', 'drained', 'resumed', 'drained']);
+    const again = await life.last(ExecutorDrainedV1);
+    expect(again?.data).toEqual(first?.data);
+    for (const jobId of turnedAway) {
+      const [declined] = await jobs.facts(jobId);
+      expect(declined?.type).toBe('job.declined');
+      expect(declined?.position).toBeGreaterThan(again?.position ?? 0);
+    }
+    await simulator.restart();
+    await untilTrail(life, ['registered', 'drained', 'resumed', 'drained', 'registered']);
+  }, 60_000);
+
+  it('is not found cured by the next life of the executor while the prompt is there, be it of another client', async () => {
+    const simulator = await harness.simulator({ faults: { atPrompt: [{ kind: 'worker-death', at: 'start' }] } });
+    const client = new ComfyClient({ baseUrl: simulator.url });
+    const promptId = randomUUID();
+    await client.submit({ promptId, clientId: randomUUID(), graph: imageGraph(), tags: {} });
+    await client.close();
+    const first = await start(simulator.url);
+    await first.run(await first.jobs.assign(await first.jobs.accept()));
+    await untilTrail(first, ['registered', 'drained']);
+    expect((await first.last(ExecutorDrainedV1))?.data).toMatchObject({ promptId });
+    await first[Symbol.asyncDispose]();
+    await using second = await start(simulator.url, { name: first.executor.name });
+    await untilLooked(second);
+    expect(await second.trail()).toEqual(['registered', 'drained']);
+    await simulator.restart();
+    await untilTrail(second, ['registered', 'drained', 'registered']);
+  }, 60_000);
+
   it('is found cured by the next life of the executor', async () => {
     const simulator = await harness.simulator({ faults: { atPrompt: [{ kind: 'worker-death', at: 'start' }] } });
     const first = await start(simulator.url);
@@ -95,9 +149,30 @@ describe('a server that takes prompts and runs none', () => {
   }, 60_000);
 });
 
+describe('a server that ran nothing', () => {
+  it('is not found cured by the next life of the executor while prompts wait, and is when none does', async () => {
+    const simulator = await harness.simulator({ faults: { zombieWorker: true } });
+    const client = new ComfyClient({ baseUrl: simulator.url });
+    const promptId = randomUUID();
+    await client.submit({ promptId, clientId: randomUUID(), graph: imageGraph(), tags: {} });
+    const first = await start(simulator.url);
+    await untilTrail(first, ['registered', 'drained']);
+    await first[Symbol.asyncDispose]();
+    await using second = await start(simulator.url, { name: first.executor.name });
+    await eventually(() => !second.executor.check().ok, { what: 'it has found out for itself' });
+    expect(await second.trail()).toEqual(['registered', 'drained']);
+    await second[Symbol.asyncDispose]();
+    await client.cancel(promptId);
+    await client.close();
+    // With an empty queue nothing can be known.
+    await using third = await start(simulator.url, { name: first.executor.name });
+    await untilTrail(third, ['registered', 'drained', 'registered']);
+  }, 60_000);
+});
+
 describe('a worker that is only slow', () => {
   it('in a node that blocks for longer than anything may be silent loses its prompt, not its place', async () => {
-    const stall = { kind: 'stall-worker' as const, at: 'start' as const, ms: 2_200 };
+    const stall = { kind: 'stall-worker' as const, at: 'start' as const, ms: 7_000 };
     const simulator = await harness.simulator({ faults: { atPrompt: [stall] } });
     await using life = await start(simulator.url, { limits: { ...QUICK, cancelMs: 60_000 } });
     const { jobs } = life;
@@ -108,6 +183,35 @@ describe('a worker that is only slow', () => {
     expect(await life.run(await jobs.assign(jobId, 2))).toEqual(DONE);
     expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed', 'started', 'executed']);
   }, 60_000);
+
+  it.each([
+    ['when no event of anybody is heard, as behind a reader that stalls, has thrice the time', true, ['executed']],
+    ['when others are heard has twice the time', false, ['attempt-failed']],
+  ])(
+    '%s',
+    async (_, stalledReader, end) => {
+      const stall = { kind: 'stall-worker' as const, at: 'middle' as const, ms: 5_300 };
+      const simulator = await harness.simulator({ faults: { stalledReader, atPrompt: [stall] } });
+      const life = harness.life(simulator.url, { limits: { silenceMs: 2_000 } });
+      const { jobs } = harness;
+      const jobId = await jobs.accept();
+      const run = life.run(await jobs.assign(jobId));
+      await eventually(() => simulator.counters.faultsStruck['stall-worker'] === 1, { what: 'it stalls' });
+      const first = life.socket.clientId;
+      await eventually(() => life.socket.connected && life.socket.clientId !== first, {
+        what: 'it is listened to anew',
+      });
+      expect(await jobs.trail(jobId)).toEqual(['started']);
+      const client = new ComfyClient({ baseUrl: simulator.url });
+      const promptId = randomUUID();
+      await client.submit({ promptId, clientId: randomUUID(), graph: imageGraph(), tags: {} });
+      await client.cancel(promptId);
+      expect(await run).toEqual(DONE);
+      await client.close();
+      expect(await jobs.trail(jobId)).toEqual(['started', ...end]);
+    },
+    60_000,
+  );
 
   it('and tells its progress runs for as long as it needs', async () => {
     const simulator = await harness.simulator();
@@ -140,6 +244,17 @@ describe('a GPU fault', () => {
     await untilTrail(life, ['registered', 'drained', 'registered']);
     expect(await life.run(await jobs.assign(jobId, 2))).toEqual(DONE);
     expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed', 'started', 'executed']);
+  }, 60_000);
+
+  it('is not cured by a history that is cleared', async () => {
+    const simulator = await harness.simulator({ faults: { gpuFault: true } });
+    await using life = await start(simulator.url);
+    await life.run(await life.jobs.assign(await life.jobs.accept()));
+    await fetch(`${simulator.url}/history`, { method: 'POST', body: '{"clear":true}' });
+    await untilLooked(life);
+    expect(await life.trail()).toEqual(['registered', 'drained']);
+    await simulator.restart();
+    await untilTrail(life, ['registered', 'drained', 'registered']);
   }, 60_000);
 
   it('is known to the next life of the executor, which waits for a restart of the server, too', async () => {

@@ -14,6 +14,7 @@ import { AttemptJournal, type Order } from '../attempt/attempt-journal.js';
 import { AttemptRunner } from '../attempt/attempt-runner.js';
 import { ServerEntry } from '../attempt/server-entry.js';
 import { Slots } from '../attempt/slots.js';
+import type { GpuMemory } from '../domain/attempt/memory.js';
 import type { WorkerLimits } from '../domain/attempt/worker.js';
 import { WORKER_LIMITS } from '../executor/executor.js';
 import { openComfyGate, type ComfyGate, type Gatekeeper } from './comfy-gate.js';
@@ -24,6 +25,8 @@ export interface LifeOptions {
   readonly timeoutMs?: number;
   readonly limits?: Partial<WorkerLimits>;
   readonly freePatienceMs?: number;
+  /** Told the memory of the GPU whenever it is read. */
+  readonly onFigures?: (memory: GpuMemory) => void;
   readonly modelHashes?: Pick<ModelHashes, 'note' | 'ofRun' | 'forget'>;
 }
 
@@ -38,10 +41,16 @@ export class RunnerLife implements AsyncDisposable {
   readonly #drain = new AbortController();
 
   constructor(log: EventLog, blobs: FsBlobStore, url: string, options: LifeOptions = {}) {
-    const { timeoutMs = 2_000, limits, freePatienceMs, modelHashes } = options;
+    const { timeoutMs = 2_000, limits, freePatienceMs, onFigures, modelHashes } = options;
     const client = new ComfyClient({ baseUrl: url, timeoutMs });
     this.#client = client;
-    this.server = new ServerEntry({ client, blobs, limits: { ...WORKER_LIMITS, ...limits }, freePatienceMs });
+    this.server = new ServerEntry({
+      client,
+      blobs,
+      limits: { ...WORKER_LIMITS, ...limits },
+      freePatienceMs,
+      onFigures,
+    });
     this.socket = new ComfySocket({ baseUrl: url, reconnectMs: 20 });
     this.runner = new AttemptRunner({
       claim: this.claim,

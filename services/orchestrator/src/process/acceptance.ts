@@ -1,6 +1,7 @@
 import type { ApiGraph, BodyOf } from '@anime/contracts';
 import { checkTemplate, compileVariants } from '@anime/workflow-engine';
 import type { JobCommand } from '../domain/job/job.decide.js';
+import { bytesOf, gbOf } from '../domain/memory/bytes.js';
 import type { OpenJob, OpenWork } from '../domain/open-work/open-work.js';
 
 interface AcceptanceDeps {
@@ -42,9 +43,9 @@ export async function prepareAcceptance(
   }
   const variants = compileVariants({ manifest, graph, lowMemory }, requested.parameters, requested.inputs);
   const least = Math.min(...variants.map(({ vramGb }) => vramGb));
-  const largest = work.largestVramGb;
-  if (largest !== undefined && largest < least) {
-    const reason = `it needs ${least} GB of GPU memory; the largest GPU here has ${largest.toFixed(1)} GB`;
+  const largest = work.largestVramBytes;
+  if (largest !== undefined && largest < bytesOf(least)) {
+    const reason = `it needs ${least} GB of GPU memory; the largest GPU here has ${gbOf(largest).toFixed(1)} GB`;
     return { kind: 'RejectJob', class: 'oom', reason };
   }
   return { kind: 'AcceptJob', compiled: { manifest, variants }, maxAttempts: deps.maxAttempts };

@@ -1,7 +1,10 @@
 import {
   ExecutorDrainedV1,
   ExecutorEnvironmentChangedV1,
+  ExecutorLostV1,
   ExecutorPausedV1,
+  ExecutorRecoveredV1,
+  ExecutorRegisteredV1,
   ExecutorResumedV1,
   JobFailedV1,
   JobRetryRequestedV1,
@@ -30,6 +33,53 @@ async function requested(): Promise<string> {
 async function faulted(jobId: string): Promise<void> {
   await s.append(ExecutorDrainedV1, EXECUTOR, { reason: 'gpu-fault', message: 'm', promptId: null });
   await s.failAttempt(jobId, 'gpu-fault');
+}
+/** Something was installed there. */
+async function equipped(executorId: string): Promise<void> {
+  await s.append(ExecutorEnvironmentChangedV1, executorId, {
+    environment: SHA,
+    comfyuiVersion: '2',
+    pythonVersion: null,
+    pytorchVersion: null,
+    cudaVersion: null,
+    os: null,
+    arguments: [],
+    devices: [{ name: 'cuda:0', type: 'cuda', vramBytes: 8e9 }],
+    nodeDefinitions: { blob: SHA, size: 2, classes: 0 },
+    packs: [],
+  });
+}
+/** Its attempts run out of memory, one after the other; the next one is assigned. */
+async function runOut(jobId: string, times = 1): Promise<void> {
+  for (let n = 0; n < times; n += 1) {
+    await s.failAttempt(jobId, 'oom');
+    await s.settle();
+    await s.pass(60);
+  }
+}
+/** Version 2 of the template has a variant for less memory. */
+async function withLowMemory(): Promise<void> {
+  const manifest = { ...SAMPLE_MANIFEST, version: 2, lowMemory: { vramGb: 2 } };
+  const lowMemory = { graph: { inline: SAMPLE_GRAPH }, graphHash: SHA };
+  await s.append(WorkflowRegisteredV2, WORKFLOW, { ...SAMPLE_WORKFLOW, version: 2, manifest, lowMemory });
+}
+async function requestedWithLowMemory(): Promise<string> {
+  const jobId = await s.request({ prompt: 'x' }, 2);
+  await s.settle();
+  return jobId;
+}
+/** A job of version 2 that was decided to go to a bigger GPU, and whose like have learned that they need one. */
+async function decidedForTheBigOne(): Promise<string> {
+  await withLowMemory();
+  const jobId = await s.request({ prompt: 'x' }, 2, null, { maxAttempts: 5 });
+  await s.settle();
+  await s.register(OTHER, 'big', 24);
+  await s.settle();
+  await runOut(jobId);
+  await s.failAttempt(jobId, 'oom');
+  await s.settle();
+  expect((await s.trail(jobId)).at(-1)).toBe('retry-scheduled');
+  return jobId;
 }
 const assignedTo = async (jobId: string): Promise<string | undefined> => (await s.assignment(jobId))?.executorId;
 const endOf = async (jobId: string): Promise<unknown> =>
@@ -82,32 +132,113 @@ describe('a job that runs out of memory', () => {
   it('is run with the memory freed, then on a bigger GPU; its like go there at once from then on', async () => {
     const jobId = await requested();
     await s.register(OTHER, 'big', 24);
-    await s.failAttempt(jobId, 'oom');
-    await s.settle();
-    await s.pass(60);
+    await runOut(jobId);
     expect(await s.assignment(jobId)).toMatchObject({ attempt: 2, executorId: EXECUTOR, freeMemory: true });
-    await s.failAttempt(jobId, 'oom');
-    await s.settle();
-    await s.pass(60);
-    expect(await s.assignment(jobId)).toMatchObject({ attempt: 3, executorId: OTHER, vramGb: 24 });
+    await runOut(jobId);
+    expect(await s.assignment(jobId)).toMatchObject({ attempt: 3, executorId: OTHER, vramGb: 4 });
     expect(await assignedTo(await requested())).toBe(OTHER);
   });
 
   it('is run in the variant that needs less when no GPU is bigger; its like begin with that', async () => {
-    const manifest = { ...SAMPLE_MANIFEST, version: 2, lowMemory: { vramGb: 2 } };
-    const lowMemory = { graph: { inline: SAMPLE_GRAPH }, graphHash: SHA };
-    await s.append(WorkflowRegisteredV2, WORKFLOW, { ...SAMPLE_WORKFLOW, version: 2, manifest, lowMemory });
-    const jobId = await s.request({ prompt: 'x' }, 2);
-    await s.settle();
-    for (let n = 0; n < 2; n += 1) {
-      await s.failAttempt(jobId, 'oom');
-      await s.settle();
-      await s.pass(60);
-    }
+    await withLowMemory();
+    const jobId = await requestedWithLowMemory();
+    await runOut(jobId, 2);
     expect(await s.assignment(jobId)).toMatchObject({ attempt: 3, variant: 'low-memory', vramGb: 2 });
     const like = await s.request({ prompt: 'y' }, 2);
     await s.settle();
     expect(await s.assignment(like)).toMatchObject({ attempt: 1, variant: 'low-memory' });
+  });
+
+  it('is run in the variant that needs less by its last attempt, and fails with what would help', async () => {
+    await withLowMemory();
+    await s.register(uuidv7(), 'middle', 12);
+    await s.register(OTHER, 'big', 24);
+    const jobId = await requestedWithLowMemory();
+    await runOut(jobId, 2);
+    expect(await s.assignment(jobId)).toMatchObject({ attempt: 3, variant: 'low-memory', vramGb: 2 });
+    await runOut(jobId);
+    expect(await endOf(jobId)).toMatchObject({
+      class: 'oom',
+      message: expect.stringMatching(/^m\. What would help: /),
+    });
+  });
+
+  const gone = (contract: typeof ExecutorLostV1 | typeof ExecutorDrainedV1) =>
+    contract === ExecutorLostV1
+      ? s.append(ExecutorLostV1, OTHER, { silentMs: 30_000 })
+      : s.append(ExecutorDrainedV1, OTHER, { reason: 'gpu-fault', message: 'm', promptId: null });
+  it.each([ExecutorLostV1, ExecutorDrainedV1])(
+    'is run in the variant that needs less when the bigger GPU that it was to have is gone: $type',
+    async (contract) => {
+      const jobId = await decidedForTheBigOne();
+      await gone(contract);
+      await s.settle();
+      await s.pass(60);
+      expect(await s.assignment(jobId)).toMatchObject({ attempt: 3, executorId: EXECUTOR, variant: 'low-memory' });
+      const like = await requestedWithLowMemory();
+      expect(await s.assignment(like)).toMatchObject({ executorId: EXECUTOR, variant: 'low-memory' });
+    },
+  );
+
+  it('waits for the bigger GPU that is only paused', async () => {
+    const jobId = await decidedForTheBigOne();
+    await s.append(ExecutorPausedV1, OTHER, { reason: null });
+    await s.settle();
+    await s.pass(60);
+    expect((await s.trail(jobId)).at(-1)).toBe('retry-scheduled');
+    await s.append(ExecutorResumedV1, OTHER, {});
+    await s.settle();
+    expect(await s.assignment(jobId)).toMatchObject({ attempt: 3, executorId: OTHER, variant: 'normal', vramGb: 4 });
+  });
+
+  it('waits for the bigger GPU that is lost when its template has no other variant', async () => {
+    const jobId = await requested();
+    await s.register(OTHER, 'big', 24);
+    await runOut(jobId);
+    await s.failAttempt(jobId, 'oom');
+    await s.settle();
+    await gone(ExecutorLostV1);
+    await s.settle();
+    await s.pass(60);
+    expect((await s.trail(jobId)).at(-1)).toBe('retry-scheduled');
+    const like = await requested();
+    expect(await s.trail(like)).toEqual(['requested', 'accepted']);
+  });
+
+  it('that somebody wants again after it failed goes to a GPU that is bigger', async () => {
+    const jobId = await requested();
+    await runOut(jobId, 2);
+    expect(await endOf(jobId)).toMatchObject({ class: 'oom' });
+    await s.register(OTHER, 'big', 24);
+    await s.append(JobRetryRequestedV1, jobId, { reason: null });
+    await s.settle();
+    expect(await s.assignment(jobId)).toMatchObject({ attempt: 3, executorId: OTHER });
+  });
+
+  it('teaches by a run that had the memory for itself how big a GPU its like need', async () => {
+    await s.register(OTHER, 'big', 24);
+    await s.append(ExecutorPausedV1, EXECUTOR, { reason: null });
+    const jobId = await requested();
+    await runOut(jobId);
+    expect(await s.assignment(jobId)).toMatchObject({ executorId: OTHER, freeMemory: true });
+    await s.run(jobId, 7e9);
+    await s.append(ExecutorResumedV1, EXECUTOR, {});
+    await s.settle();
+    // A fifth more than 7 GB is more than the smaller one has, which would be the first choice else.
+    expect(await s.assignment(await requested())).toMatchObject({ executorId: OTHER, vramGb: 4 });
+    const larger = await s.request({ prompt: 'x', width: '9' });
+    await s.settle();
+    expect(await assignedTo(larger)).toBe(EXECUTOR);
+  });
+
+  it('is given to a GPU that has exactly what it needs, whatever the figure', async () => {
+    const exact = 8_589_606_912;
+    const devices = [{ name: 'cuda:0', vramBytes: exact }];
+    await s.append(ExecutorRegisteredV1, OTHER, { name: 'exact', comfyuiVersion: '1', simulator: true, devices });
+    const manifest = { ...SAMPLE_MANIFEST, version: 2, vramGb: exact / 1e9 };
+    await s.append(WorkflowRegisteredV2, WORKFLOW, { ...SAMPLE_WORKFLOW, version: 2, manifest });
+    const jobId = await requestedWithLowMemory();
+    expect(await assignedTo(jobId)).toBe(OTHER);
   });
 
   it('is rejected before it begins when no registered GPU has what its template needs', async () => {
@@ -143,20 +274,41 @@ describe('a job that its executor declines', () => {
     await s.settle();
     await s.pass(60);
     expect((await s.trail(jobId)).at(-1)).toBe('retry-scheduled');
-    await s.append(ExecutorEnvironmentChangedV1, EXECUTOR, {
-      environment: SHA,
-      comfyuiVersion: '2',
-      pythonVersion: null,
-      pytorchVersion: null,
-      cudaVersion: null,
-      os: null,
-      arguments: [],
-      devices: [{ name: 'cuda:0', type: 'cuda', vramBytes: 8e9 }],
-      nodeDefinitions: { blob: SHA, size: 2, classes: 0 },
-      packs: [],
-    });
+    await equipped(EXECUTOR);
     await s.settle();
     expect(await s.assignment(jobId)).toMatchObject({ attempt: 2, executorId: EXECUTOR });
+  });
+});
+
+describe('a job that one executor declines while another is equipped for it', () => {
+  it('goes to that one, though the other declines, too', async () => {
+    const jobId = await requested();
+    await s.register(OTHER, 'other', 8);
+    await s.decline(jobId, 'missing-model');
+    await s.settle();
+    await s.pass(60);
+    expect(await assignedTo(jobId)).toBe(OTHER);
+    await equipped(EXECUTOR);
+    await s.decline(jobId, 'missing-model');
+    await s.settle();
+    await s.pass(60);
+    expect(await s.assignment(jobId)).toMatchObject({ attempt: 3, executorId: EXECUTOR });
+  });
+});
+
+describe('a job whose executor is lost again and again', () => {
+  it('is taken for the cause, though there is another executor that is too small for it', async () => {
+    await s.register(OTHER, 'tiny', 2);
+    const jobId = await requested();
+    for (let n = 0; n < 3; n += 1) {
+      expect(await assignedTo(jobId)).toBe(EXECUTOR);
+      await s.append(ExecutorLostV1, EXECUTOR, { silentMs: 30_000 });
+      await s.settle();
+      await s.append(ExecutorRecoveredV1, EXECUTOR, {});
+      await s.settle();
+      await s.pass(60);
+    }
+    expect(await endOf(jobId)).toMatchObject({ class: 'executor-lost' });
   });
 });
 

@@ -40,6 +40,8 @@ export interface OrchestratorDeps {
   readonly executorWatch: ExecutorWatch;
   /** An executor that is silent for so long is lost. */
   readonly executorLimitMs: number;
+  /** An executor whose server does not answer it for so long is lost, too. */
+  readonly serverLimitMs: number;
 }
 
 const ACTOR = 'service:orchestrator';
@@ -185,13 +187,14 @@ export class OrchestratorProcess {
    * @returns whether something was said
    */
   async #judgeExecutors(work: OpenWork, now: string, epoch: number): Promise<boolean> {
-    const { log, executorWatch, executorLimitMs } = this.#deps;
+    const { log, executorWatch, executorLimitMs, serverLimitMs } = this.#deps;
+    const limits = { silentMs: executorLimitMs, unreachableMs: serverLimitMs };
     let said = false;
     for (const executor of work.executors()) {
       if (work !== this.#work) break;
       const observed = executorWatch.observe(executor.executorId);
       if (observed === undefined) continue;
-      const decision = decideExecutor(executor, observed, executorLimitMs);
+      const decision = decideExecutor(executor, observed, limits);
       if (decision.kind !== 'event') continue;
       const id = uuidv7();
       const { contract, data } = decision;
@@ -269,7 +272,13 @@ export class OrchestratorProcess {
       case 'lose-attempt':
         return { kind: 'LoseAttempt' };
       case 'settle-failure':
-        return { kind: 'SettleFailure', now, chance: this.#deps.chance(), candidates: this.#work.executors() };
+        return {
+          kind: 'SettleFailure',
+          now,
+          chance: this.#deps.chance(),
+          gpuBytes: this.#work.gpuBytesTried(job),
+          candidates: this.#work.executors(),
+        };
       case 'gate':
         return { kind: 'GateOutputs', scorerAbsent: step.scorerAbsent };
       case 'complete':

@@ -34,7 +34,7 @@ export const assignAt = (now: string): JobCommand => ({
   kind: 'AssignJob',
   executorId: EXECUTOR,
   promptId: PROMPT,
-  demand: { variant: 'normal', vramGb: SAMPLE_MANIFEST.vramGb },
+  demand: { variant: 'normal', vramGb: SAMPLE_MANIFEST.vramGb, gpuBytes: SAMPLE_MANIFEST.vramGb * 1e9 },
   now,
 });
 

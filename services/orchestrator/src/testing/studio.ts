@@ -70,6 +70,7 @@ export class Studio {
       maxAttempts: 3,
       executorWatch,
       executorLimitMs: 30_000,
+      serverLimitMs: 300_000,
     });
   }
 
@@ -93,6 +94,7 @@ export class Studio {
     parameters: Record<string, string> = { prompt: 'x' },
     version = 1,
     project: ProjectOfJob | null = null,
+    limits: EventData<typeof JobRequestedV3>['limits'] = {},
   ): Promise<string> {
     const jobId = uuidv7();
     await this.append(JobRequestedV3, jobId, {
@@ -102,7 +104,7 @@ export class Studio {
       seed: 1,
       seedSource: 'given',
       inputs: [],
-      limits: {},
+      limits,
       project,
     });
     return jobId;
@@ -159,6 +161,7 @@ export class Studio {
   async reportExecuted(
     jobId: string,
     { attempt, executorId, promptId }: EventData<typeof JobAssignedV2>,
+    vramPeakBytes: number | null = null,
   ): Promise<void> {
     const output = {
       node: '7',
@@ -182,15 +185,15 @@ export class Studio {
       executionMs: null,
       cachedNodes: [],
       models: [],
-      vramPeakBytes: null,
+      vramPeakBytes,
     });
   }
 
   /** What executor, scorer and organizer append for the newest assignment. */
-  async run(jobId: string): Promise<void> {
+  async run(jobId: string, vramPeakBytes: number | null = null): Promise<void> {
     const assigned = await this.assignment(jobId);
     const { attempt } = assigned;
-    await this.reportExecuted(jobId, assigned);
+    await this.reportExecuted(jobId, assigned, vramPeakBytes);
     const metrics = [{ status: 'unavailable' as const, id: 'sharpness', version: '1', reason: 'test' }];
     await this.append(JobScoredV1, jobId, {
       attempt,

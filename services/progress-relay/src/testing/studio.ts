@@ -145,6 +145,7 @@ export function useRelayStudio(): RelayStudio {
         notBefore,
         variant: 'normal',
         vramGb: 1,
+        gpuBytes: 0,
         freeMemory: false,
         avoid: [] as string[],
       } as const;

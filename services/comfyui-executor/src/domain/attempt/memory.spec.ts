@@ -1,6 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { gpuMemory, hasFreed, hasRoom, neededBytes, noMemory, tooLittleMemory, type GpuMemory } from './memory.js';
+import {
+  gpuMemory,
+  hasFreed,
+  hasRoom,
+  inUseAtPeak,
+  neededBytes,
+  noMemory,
+  tooLittleMemory,
+  type GpuMemory,
+} from './memory.js';
 
 const GIB = 2 ** 30;
 const card = { type: 'cuda', vram_total: 8 * GIB, vram_free: 3 * GIB, torch_vram_total: 4 * GIB, torch_vram_free: GIB };
@@ -11,6 +20,7 @@ describe('gpuMemory', () => {
       total: 8 * GIB,
       free: 3 * GIB,
       own: 3 * GIB,
+      unused: GIB,
     });
   });
 
@@ -26,7 +36,7 @@ describe('gpuMemory', () => {
 });
 
 describe('hasRoom', () => {
-  const memory: GpuMemory = { total: 8e9, free: 2e9, own: 5e9 };
+  const memory: GpuMemory = { total: 8e9, free: 2e9, own: 5e9, unused: 0 };
   it('counts what the server holds only when the job uses the same models', () => {
     expect(hasRoom(memory, 6e9, false)).toBe(false);
     expect(hasRoom(memory, 6e9, true)).toBe(true);
@@ -44,8 +54,8 @@ describe('hasRoom', () => {
         fc.boolean(),
         (total, share, needed, same) => {
           const free = total * share;
-          if (tooLittleMemory({ total, free, own: total - free }, needed) !== undefined)
-            expect(hasRoom({ total, free, own: 0 }, needed, same)).toBe(false);
+          if (tooLittleMemory({ total, free, own: total - free, unused: 0 }, needed) !== undefined)
+            expect(hasRoom({ total, free, own: 0, unused: 0 }, needed, same)).toBe(false);
         },
       ),
     );
@@ -53,7 +63,7 @@ describe('hasRoom', () => {
 });
 
 describe('hasFreed', () => {
-  const before: GpuMemory = { total: 8e9, free: 4e9, own: 3e9 };
+  const before: GpuMemory = { total: 8e9, free: 4e9, own: 3e9, unused: 0 };
   it('waits for a figure that moves, also when enough was free before', () => {
     expect(hasFreed(before, before, 0)).toBe(false);
     expect(hasFreed(before, { ...before, free: 7e9, own: 0 }, 6e9)).toBe(true);
@@ -67,11 +77,26 @@ describe('hasFreed', () => {
 });
 
 it('a decline tells needed, free and total, in bytes and in words', () => {
-  const memory: GpuMemory = { total: 8e9, free: 2e9, own: 0 };
+  const memory: GpuMemory = { total: 8e9, free: 2e9, own: 0, unused: 0 };
   expect(noMemory(memory, neededBytes(6.5))).toMatchObject({
     reason: 'no-memory',
     message: expect.stringContaining('needs 6.5 GB of GPU memory, and 2.0 GB of 8.0 GB are free'),
     evidence: { memory: { neededBytes: 6.5e9, freeBytes: 2e9, totalBytes: 8e9 } },
   });
   expect(tooLittleMemory(memory, 8e9)).toBeUndefined();
+});
+
+it('what torch has reserved and no longer uses was in use at the peak', () => {
+  expect(inUseAtPeak({ total: 8e9, free: 6e9, own: 2e9, unused: 3e9 })).toBe(5e9);
+  expect(inUseAtPeak({ total: 8e9, free: 6e9, own: null, unused: 0 })).toBe(2e9);
+});
+
+it('takes a size that was told in GB for the very bytes that it was', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 2 ** 50 }), (bytes) => {
+      const memory = { total: bytes, free: bytes, own: null, unused: 0 };
+      expect(tooLittleMemory(memory, neededBytes(bytes / 1e9))).toBeUndefined();
+    }),
+    { numRuns: 1_000 },
+  );
 });

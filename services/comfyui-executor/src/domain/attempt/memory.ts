@@ -7,6 +7,8 @@ export interface GpuMemory {
   readonly free: number;
   /** In use by the server's own process, which it can give back; null when it does not tell. */
   readonly own: number | null;
+  /** Reserved by the server's process and not in use, which is part of `free`; 0 when it does not tell. */
+  readonly unused: number;
 }
 
 /** What `/system_stats` tells of one device. */
@@ -28,14 +30,23 @@ export function gpuMemory(devices: readonly DeviceFigures[]): GpuMemory | undefi
     .filter((device) => device.type !== 'cpu')
     .flatMap(({ vram_total: total, vram_free: free, torch_vram_total: reserved, torch_vram_free: unused }) => {
       if (total == null || free == null || total <= 0) return [];
-      return [{ total, free, own: reserved == null || unused == null ? null : Math.max(0, reserved - unused) }];
+      const own = reserved == null || unused == null ? null : Math.max(0, reserved - unused);
+      return [{ total, free, own, unused: unused ?? 0 }];
     })
     .toSorted((a, b) => b.total - a.total)[0];
 }
 
-/** What `vramGb` of an order asks for, in bytes; 0 when nobody knows. */
+/**
+ * The most that was in use, as far as it still shows: torch keeps what it has reserved until the server has to make room. What an
+ * earlier job reserved counts too, so it may be too much, which the next run after a `/free` puts right; too little, nothing would.
+ */
+export function inUseAtPeak({ total, free, unused }: GpuMemory): number {
+  return Math.min(total, total - free + unused);
+}
+
+/** What `vramGb` of an order asks for, in whole bytes: of a size that was told in GB, the very bytes that it was. 0 when nobody knows. */
 export function neededBytes(vramGb: number): number {
-  return vramGb * GB;
+  return Math.round(vramGb * GB);
 }
 
 /**

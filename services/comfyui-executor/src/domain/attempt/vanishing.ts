@@ -27,7 +27,7 @@ export function describeVanished(wasSeen: boolean, since: ServerSince): string {
     case 'number-fell':
       return `${nowhere}: it was restarted, as it counts its prompts anew`;
     case 'all-forgotten':
-      return `${nowhere}: it was restarted, as it has forgotten all that it had shown`;
+      return `${nowhere}: it was restarted, or somebody cleared its queue and history: it has forgotten all that it had shown`;
     case 'others-known':
       return wasSeen
         ? `${nowhere}, though it has shown it and still knows others: somebody deleted it`

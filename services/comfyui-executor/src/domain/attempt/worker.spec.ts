@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { afterQueueLook, isIdle, silenceLimit, type IdleSince, type QueueLook } from './worker.js';
+import { afterQueueLook, isIdle, runsAgain, silenceLimit, type IdleSince, type QueueLook } from './worker.js';
 
 const IDLE_MS = 20_000;
 const WAITS: QueueLook = { running: [], pending: ['a', 'b'] };
@@ -38,5 +38,21 @@ describe('a worker that takes nothing', () => {
 
 it('a prompt that cannot be heard may be silent for longer', () => {
   const limits = { silenceMs: 1_000, cancelMs: 1, idleMs: 1 };
-  expect(silenceLimit(limits, false)).toBeGreaterThan(silenceLimit(limits, true));
+  expect((['well', 'anew', 'not'] as const).map((hearing) => silenceLimit(limits, hearing))).toEqual([
+    1_000, 2_000, 3_000,
+  ]);
+});
+
+describe('a worker that had stopped', () => {
+  it('in a prompt works again when that no longer runs, whatever waits', () => {
+    expect(runsAgain({ running: ['a'], pending: [] }, 'a', true)).toBe(false);
+    expect(runsAgain({ running: [], pending: ['b'] }, 'a', false)).toBe(true);
+  });
+
+  it('without a prompt works again when it runs one; an empty queue tells so only of what may be another process', () => {
+    expect(runsAgain({ running: ['a'], pending: ['b'] }, null, false)).toBe(true);
+    expect(runsAgain(WAITS, null, true)).toBe(false);
+    expect(runsAgain({ running: [], pending: [] }, null, true)).toBe(true);
+    expect(runsAgain({ running: [], pending: [] }, null, false)).toBe(false);
+  });
 });

@@ -15,12 +15,17 @@ export interface WorkerLimits {
   readonly idleMs: number;
 }
 
-/** A prompt whose messages cannot be heard (its socket is gone, or it is another's) may run so much longer. */
-const DEAF_FACTOR = 3;
+/**
+ * How a prompt that runs in silence is listened to. `well`: on a connection that hears it; `anew`: on another one, which hears of others, so
+ * that the first was not at fault; `not`: on one that hears nothing, or could not hear this prompt.
+ */
+export type Hearing = 'well' | 'anew' | 'not';
+
+const PATIENCE: Readonly<Record<Hearing, number>> = { well: 1, anew: 2, not: 3 };
 
 /** How long a prompt may run in silence. */
-export function silenceLimit({ silenceMs }: WorkerLimits, canHear: boolean): number {
-  return canHear ? silenceMs : silenceMs * DEAF_FACTOR;
+export function silenceLimit({ silenceMs }: WorkerLimits, hearing: Hearing): number {
+  return silenceMs * PATIENCE[hearing];
 }
 
 /** Looks at which a server was seen to do nothing, all alike; null when the last one was not so. */
@@ -50,6 +55,17 @@ export function afterQueueLook(
 /** True when a worker that lives would long have taken the prompt. */
 export function isIdle(since: IdleSince, idleMs: number): boolean {
   return since !== null && since.looks >= LOOKS && since.lastMs - since.firstMs >= idleMs;
+}
+
+/**
+ * Whether a worker that had stopped works again, by the queue: it has left the prompt that it hung in; or it runs one, where it had
+ * run none.
+ * @param hungIn null when it ran none though prompts waited
+ * @param mayBeAnother the server may have been started anew since: then an empty queue tells nothing against it
+ */
+export function runsAgain({ running, pending }: QueueLook, hungIn: string | null, mayBeAnother: boolean): boolean {
+  if (hungIn !== null) return !running.includes(hungIn);
+  return running.length > 0 || (mayBeAnother && pending.length === 0);
 }
 
 const CURE = 'Restart ComfyUI: its only worker has ended or hangs, and nothing else cures that (its log says why)';

@@ -73,7 +73,7 @@ function attemptFailure(row: JobAttemptRow): JobAttempt['failure'] {
     return {
       class: 'executor-lost',
       reason: 'executor-lost',
-      message: 'nothing was heard of its executor',
+      message: 'nothing was heard of its executor, or of the ComfyUI of that',
       evidence: {},
     };
   if (failure_class === null) return null;

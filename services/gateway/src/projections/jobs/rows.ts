@@ -181,7 +181,7 @@ export interface ExecutorRow {
   readonly devices: readonly { readonly name: string; readonly vramBytes: number }[];
   /** Of the newest registration. */
   readonly registered_at: string;
-  /** Since when nothing is heard of it; null while it is there. */
+  /** Since when nothing is heard of it, or of its server; null while it is there. */
   readonly lost_at: string | null;
   readonly environment: string | null;
   readonly environment_since: string | null;

@@ -24,7 +24,9 @@ import { nextStep, type NextStep } from './next-step.js';
 
 const SCORER_LIMIT_MS = 1_000;
 const MAX_ATTEMPTS = 2;
-const CANDIDATES = [{ executorId: EXECUTOR, vramBytes: 8e9, lost: false }];
+const CANDIDATES = [
+  { executorId: EXECUTOR, vramBytes: 8e9, lost: false, paused: false, drained: false, equippedAt: 0 },
+];
 const START = Date.parse(NOW);
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -54,7 +56,7 @@ function commandOf(step: NextStep, now: string): JobCommand | undefined {
     case 'lose-attempt':
       return { kind: 'LoseAttempt' };
     case 'settle-failure':
-      return { kind: 'SettleFailure', now, chance: 0, candidates: CANDIDATES };
+      return { kind: 'SettleFailure', now, chance: 0, gpuBytes: 0, candidates: CANDIDATES };
     case 'gate':
       return { kind: 'GateOutputs', scorerAbsent: step.scorerAbsent };
     case 'complete':

@@ -30,10 +30,13 @@ export interface CompiledTemplate {
   }[];
 }
 
-/** Which variant of a job is to run, and how much GPU memory that needs, in GB. */
+/** Which variant of a job is to run, and how much GPU memory that needs. */
 export interface Demand {
   readonly variant: Variant;
+  /** So much must be free when it begins. */
   readonly vramGb: number;
+  /** So much the GPU must have in all, in bytes; never less than `vramGb`. */
+  readonly gpuBytes: number;
 }
 
 /** All that the orchestrator may want of a job. Time, ids and chance come in here (law 5). */
@@ -58,6 +61,8 @@ export type JobCommand =
       readonly kind: 'SettleFailure';
       readonly now: string;
       readonly chance: number;
+      /** What the GPU of the attempt had to have in all, in bytes. */
+      readonly gpuBytes: number;
       readonly candidates: readonly Candidate[];
     }
   | { readonly kind: 'GateOutputs'; readonly scorerAbsent: boolean }
@@ -133,11 +138,13 @@ function assign(command: JobCommand & { kind: 'AssignJob' }, job: JobState): Dec
   if (stageOf(job) !== 'queued' || job.cancelRequested) return NOTHING;
   if (job.retry !== undefined && job.retry.notBefore > command.now) return NOTHING;
   const { attempt, freeMemory } = nextAssignment(job);
+  const { variant, vramGb } = command.demand;
   return decided(JobAssignedV2, {
     attempt,
     executorId: command.executorId,
     promptId: command.promptId,
-    ...command.demand,
+    variant,
+    vramGb,
     freeMemory,
   });
 }
@@ -178,7 +185,8 @@ function settleFailure(command: JobCommand & { kind: 'SettleFailure' }, job: Job
   if (assignment === undefined || accepted === undefined || last === undefined) return NOTHING;
   const { variant, vramGb, freeMemory } = assignment;
   const lowMemoryVramGb = accepted.vramGb['low-memory'] ?? null;
-  const tried = { variant, vramGb, freeMemory, lowMemoryVramGb, maxAttempts: accepted.maxAttempts };
+  const { gpuBytes } = command;
+  const tried = { variant, vramGb, gpuBytes, freeMemory, lowMemoryVramGb, maxAttempts: accepted.maxAttempts };
   const next = nextTry(trials, tried, command.candidates);
   if (next.kind === 'give-up') {
     const attempts = trials.filter((trial) => trial.class !== 'declined').length;
@@ -192,6 +200,7 @@ function settleFailure(command: JobCommand & { kind: 'SettleFailure' }, job: Job
     notBefore: new Date(at).toISOString(),
     variant: next.variant,
     vramGb: next.vramGb,
+    gpuBytes: next.gpuBytes,
     freeMemory: next.freeMemory,
     avoid: [...next.avoid],
   });

@@ -55,7 +55,7 @@ describe('a job', () => {
 
   it('tries again after a transient failure, with a new attempt and not before its time', () => {
     let job = evolveJob(assigned(), attemptFailed(1, 'transient'));
-    job = apply(job, { kind: 'SettleFailure', now: NOW, chance: 0.5, candidates: [] });
+    job = apply(job, { kind: 'SettleFailure', now: NOW, chance: 0.5, gpuBytes: 0, candidates: [] });
     expect(job.retry).toMatchObject({ attempt: 2, notBefore: '2026-01-01T00:00:00.750Z', avoid: [EXECUTOR] });
     expect(nextStep(job, NOW, 1000, false)).toEqual({ kind: 'wait', until: '2026-01-01T00:00:00.750Z' });
     expect(decideJob(assign, job)).toEqual({ kind: 'nothing' });
@@ -64,7 +64,9 @@ describe('a job', () => {
 
   it('fails after the last permitted attempt, and at once when a retry cannot help', () => {
     const hopeless = evolveJob(assigned(), attemptFailed(1, 'invalid'));
-    expect(decideJob({ kind: 'SettleFailure', now: NOW, chance: 0, candidates: [] }, hopeless)).toMatchObject({
+    expect(
+      decideJob({ kind: 'SettleFailure', now: NOW, chance: 0, gpuBytes: 0, candidates: [] }, hopeless),
+    ).toMatchObject({
       contract: { type: 'job.failed' },
       data: { class: 'invalid', attempts: 1 },
     });
@@ -72,14 +74,14 @@ describe('a job', () => {
       { ...assigned(), accepted: { maxAttempts: 1, vramGb: { normal: 4 } } },
       attemptFailed(1, 'transient'),
     );
-    expect(decideJob({ kind: 'SettleFailure', now: NOW, chance: 0, candidates: [] }, last)).toMatchObject({
+    expect(decideJob({ kind: 'SettleFailure', now: NOW, chance: 0, gpuBytes: 0, candidates: [] }, last)).toMatchObject({
       contract: { type: 'job.failed' },
     });
   });
 
   it('ignores facts of an attempt that is no longer current', () => {
     let job = evolveJob(assigned(), attemptFailed(1, 'transient'));
-    job = apply(job, { kind: 'SettleFailure', now: NOW, chance: 0, candidates: [] });
+    job = apply(job, { kind: 'SettleFailure', now: NOW, chance: 0, gpuBytes: 0, candidates: [] });
     job = apply(job, assignAt('2026-01-01T00:01:00.000Z'));
     job = evolveJob(job, executed(1));
     expect(stageOf(job)).toBe('assigned');
@@ -122,6 +124,7 @@ describe('a failed job that is wanted again', () => {
         kind: 'SettleFailure',
         now: NOW,
         chance: 0,
+        gpuBytes: 0,
         candidates: [],
       },
     );
@@ -133,7 +136,7 @@ describe('a failed job that is wanted again', () => {
     job = apply(job, assignAt(NOW));
     expect(job.assignment).toMatchObject({ attempt: 2, variant: 'normal', freeMemory: false });
     job = evolveJob(job, attemptFailed(2, 'transient'));
-    expect(apply(job, { kind: 'SettleFailure', now: NOW, chance: 0, candidates: [] }).end).toBe('failed');
+    expect(apply(job, { kind: 'SettleFailure', now: NOW, chance: 0, gpuBytes: 0, candidates: [] }).end).toBe('failed');
   });
 
   it('is not cancelled by a wish that came after its end, but by one that comes now', () => {

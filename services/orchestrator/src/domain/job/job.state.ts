@@ -76,6 +76,8 @@ export interface Retry {
   readonly notBefore: string;
   readonly variant: Variant;
   readonly vramGb: number;
+  /** What its GPU must have in all, in bytes; 0 when any will do that has `vramGb`. */
+  readonly gpuBytes: number;
   readonly freeMemory: boolean;
   /** Executors that get it only when there is no other. */
   readonly avoid: readonly string[];
@@ -157,10 +159,14 @@ function endedTrial(job: JobState): Trial | undefined {
   const { attempt, executorId, variant } = job.assignment;
   const trial = { attempt, executorId, variant, declined: null };
   if (job.lostAttempt === attempt)
-    return { ...trial, class: 'executor-lost', message: 'the executor was lost: nothing was heard of it any more' };
+    return {
+      ...trial,
+      class: 'executor-lost',
+      message: 'the executor was lost: nothing was heard of it, or of its ComfyUI, any more',
+    };
   const { failure, declined } = job.facts[attempt] ?? {};
   if (failure !== undefined) return { ...trial, ...failure };
-  return declined && { ...trial, class: 'declined', declined: declined.reason, message: declined.message };
+  return declined && { ...trial, class: 'declined', declined: declined, message: declined.message };
 }
 
 /** The attempts that ended without outputs, in order, since it was requested or was last wanted to be tried again. */
@@ -169,7 +175,7 @@ export function trialsOf(job: JobState): readonly Trial[] {
     const { failure, declined } = job.facts[trial.attempt] ?? {};
     const isDeclined = trial.class === 'declined';
     const message = (isDeclined ? declined : failure)?.message ?? '';
-    return { ...trial, message, declined: isDeclined ? (declined?.reason ?? null) : null };
+    return { ...trial, message, declined: isDeclined ? (declined ?? null) : null };
   });
   const last = endedTrial(job);
   return last === undefined ? earlier : [...earlier, last];
@@ -177,6 +183,6 @@ export function trialsOf(job: JobState): readonly Trial[] {
 
 /** How an assignment now would be made, as far as it was decided. */
 export function nextAssignment(job: JobState): Omit<Retry, 'notBefore'> {
-  const first = { attempt: 1, variant: 'normal', vramGb: job.accepted?.vramGb.normal ?? 0, freeMemory: false } as const;
-  return { avoid: [], ...first, ...job.retry };
+  const first = { attempt: 1, variant: 'normal', vramGb: job.accepted?.vramGb.normal ?? 0 } as const;
+  return { avoid: [], gpuBytes: 0, freeMemory: false, ...first, ...job.retry };
 }

@@ -1,4 +1,6 @@
 import type { EventData, FailureClass, JobDeclinedV1 } from '@anime/contracts';
+import { fits, isAble, isUsable, type ExecutorState } from '../executor/executor.js';
+import { bytesOf, gbOf } from '../memory/bytes.js';
 
 export type Variant = 'normal' | 'low-memory';
 export type DeclineReason = EventData<typeof JobDeclinedV1>['reason'];
@@ -9,8 +11,8 @@ export interface Trial {
   readonly executorId: string;
   readonly variant: Variant;
   readonly class: FailureClass | 'declined';
-  /** Why it was declined; null when it was begun. */
-  readonly declined: DeclineReason | null;
+  /** Why it was declined, and the position in the log at which that was said; null when it was begun. */
+  readonly declined: { readonly reason: DeclineReason; readonly position: number } | null;
   readonly message: string;
 }
 
@@ -18,6 +20,8 @@ export interface Trial {
 export interface TriedWith {
   readonly variant: Variant;
   readonly vramGb: number;
+  /** What its GPU had to have in all, in bytes. */
+  readonly gpuBytes: number;
   /** Whether the memory was freed before. */
   readonly freeMemory: boolean;
   /** What the template's variant for less memory needs, in GB; null when there is none. */
@@ -26,13 +30,7 @@ export interface TriedWith {
 }
 
 /** An executor as far as trying again goes. */
-export interface Candidate {
-  readonly executorId: string;
-  /** Memory of its largest GPU; null when it did not tell. */
-  readonly vramBytes: number | null;
-  /** Nothing was heard of it for too long. */
-  readonly lost: boolean;
-}
+export type Candidate = Omit<ExecutorState, 'lastPosition'>;
 
 export type NextTry =
   | {
@@ -41,6 +39,8 @@ export type NextTry =
       readonly patience: number;
       readonly variant: Variant;
       readonly vramGb: number;
+      /** What its GPU must have in all, in bytes; 0 when any will do that has `vramGb`. */
+      readonly gpuBytes: number;
       readonly freeMemory: boolean;
       readonly avoid: readonly string[];
     }
@@ -48,7 +48,6 @@ export type NextTry =
 
 /** So often a job may be lost, on distinct executors as far as there are that many, until it is taken for the cause. */
 const POISON_LOSSES = 3;
-const GB = 1e9;
 
 /** A machine that declined for one of these declines again, until something is installed there. */
 const LASTING_DECLINES: Readonly<Partial<Record<DeclineReason, FailureClass>>> = {
@@ -57,16 +56,21 @@ const LASTING_DECLINES: Readonly<Partial<Record<DeclineReason, FailureClass>>> =
   'too-little-memory': 'oom',
 };
 
-/** The executors that cannot run this variant as they are, and the attempt at which each said so. */
-export function refusals(trials: readonly Trial[], variant: Variant): ReadonlyMap<string, number> {
-  const lasting = trials.filter(
-    ({ declined, variant: asked }) =>
-      declined !== null &&
-      LASTING_DECLINES[declined] !== undefined &&
-      // Another variant may need less memory; nodes and models are a matter of both.
-      (asked === variant || declined !== 'too-little-memory'),
-  );
-  return new Map(lasting.map(({ executorId, attempt }) => [executorId, attempt]));
+/** The executors that said that they cannot run this variant, and where nothing was installed since. */
+export function refusals(
+  trials: readonly Trial[],
+  variant: Variant,
+  candidates: readonly Pick<Candidate, 'executorId' | 'equippedAt'>[],
+): ReadonlySet<string> {
+  const saidAt = new Map<string, number>();
+  for (const { executorId, variant: asked, declined } of trials) {
+    if (declined === null || LASTING_DECLINES[declined.reason] === undefined) continue;
+    // Another variant may need less memory; nodes and models are a matter of both.
+    if (asked === variant || declined.reason !== 'too-little-memory') saidAt.set(executorId, declined.position);
+  }
+  for (const { executorId, equippedAt } of candidates)
+    if (equippedAt >= (saidAt.get(executorId) ?? Infinity)) saidAt.delete(executorId);
+  return new Set(saidAt.keys());
 }
 
 /**
@@ -83,7 +87,7 @@ export function nextTry(trials: readonly Trial[], tried: TriedWith, candidates: 
     case 'executor-lost':
       return afterLoss(last, trials, tried, candidates);
     case 'oom':
-      return bounded(trials, tried, last, () => afterOutOfMemory(last, trials, tried, candidates));
+      return afterOutOfMemory(last, trials, tried, candidates);
     case 'transient':
     case 'timeout':
     case 'gpu-fault':
@@ -115,10 +119,28 @@ function failedOn(trials: readonly Trial[]): string[] {
   return [...new Set(trials.map(({ executorId }) => executorId))];
 }
 
+/** The executors that could run what was tried, as far as they have told. */
+function takers(
+  trials: readonly Trial[],
+  { variant, vramGb, gpuBytes }: Pick<TriedWith, 'variant' | 'vramGb' | 'gpuBytes'>,
+  candidates: readonly Candidate[],
+): readonly Candidate[] {
+  const refused = refusals(trials, variant, candidates);
+  const bytes = Math.max(gpuBytes, bytesOf(vramGb));
+  return candidates.filter((candidate) => !refused.has(candidate.executorId) && fits(candidate, bytes));
+}
+
+/** The variant for less memory, where the template has one and it was not that which was tried; null when not. */
+function lowMemory({ variant, lowMemoryVramGb }: TriedWith): Pick<TriedWith, 'variant' | 'vramGb' | 'gpuBytes'> | null {
+  if (variant !== 'normal' || lowMemoryVramGb === null) return null;
+  return { variant: 'low-memory', vramGb: lowMemoryVramGb, gpuBytes: 0 };
+}
+
 function afterLoss(last: Trial, trials: readonly Trial[], tried: TriedWith, candidates: readonly Candidate[]): NextTry {
   const losses = trials.filter((trial) => trial.class === 'executor-lost');
   const lostOn = new Set(losses.map(({ executorId }) => executorId));
-  const there = new Set([...lostOn, ...candidates.filter(({ lost }) => !lost).map(({ executorId }) => executorId)]);
+  const others = takers(trials, tried, candidates).filter(isUsable);
+  const there = new Set([...lostOn, ...others.map(({ executorId }) => executorId)]);
   if (losses.length < POISON_LOSSES || lostOn.size < Math.min(POISON_LOSSES, there.size))
     return retry(tried, { patience: losses.length, avoid: failedOn(trials) });
   return giveUp(
@@ -127,42 +149,77 @@ function afterLoss(last: Trial, trials: readonly Trial[], tried: TriedWith, cand
   );
 }
 
-/** Memory is freed first; then a bigger GPU, then the variant that needs less. */
+/**
+ * Memory is freed first; then a bigger GPU, then the variant that needs less. The last attempt is the one that is most likely
+ * to work: that variant, else the biggest GPU.
+ */
 function afterOutOfMemory(
   last: Trial,
   trials: readonly Trial[],
   tried: TriedWith,
   candidates: readonly Candidate[],
 ): NextTry {
-  const patience = failures(trials);
-  if (!tried.freeMemory) return retry(tried, { patience, freeMemory: true });
   const had = candidates.find(({ executorId }) => executorId === last.executorId)?.vramBytes ?? null;
-  const bigger = had === null ? [] : candidates.filter(({ vramBytes, lost }) => !lost && (vramBytes ?? 0) > had);
-  if (had !== null && bigger.length > 0) {
-    const biggest = Math.min(...bigger.map(({ vramBytes }) => vramBytes ?? Infinity));
-    return retry(tried, { patience, freeMemory: true, vramGb: biggest / GB });
-  }
-  if (tried.variant === 'normal' && tried.lowMemoryVramGb !== null)
-    return retry(tried, { patience, freeMemory: true, variant: 'low-memory', vramGb: tried.lowMemoryVramGb });
-  return giveUp(
-    last,
-    `${last.message}. Its memory had been freed, no GPU here has more, and its template has no variant that needs less`,
-  );
+  const refused = refusals(trials, tried.variant, candidates);
+  const sizes = candidates
+    .filter((candidate) => isAble(candidate) && !refused.has(candidate.executorId))
+    .map(({ vramBytes }) => vramBytes ?? 0);
+  const biggest = had === null ? 0 : Math.max(0, ...sizes.filter((bytes) => bytes > had));
+  const low = lowMemory(tried);
+  const patience = failures(trials);
+  const left = tried.maxAttempts - patience;
+  if (left <= 0) return giveUp(last, withHelp(last, tried, had, biggest));
+  const otherwise = biggest > 0 || low !== null;
+  if (!tried.freeMemory && (left > 1 || !otherwise)) return retry(tried, { patience, freeMemory: true });
+  if (low !== null && (left === 1 || biggest === 0)) return retry(tried, { patience, freeMemory: true, ...low });
+  if (had !== null && biggest > 0)
+    return retry(tried, { patience, freeMemory: true, gpuBytes: left === 1 ? biggest : had + 1 });
+  return giveUp(last, withHelp(last, tried, had, biggest));
 }
 
+/** The message of a job that ran out of memory for the last time, with what would help. */
+function withHelp(last: Trial, tried: TriedWith, had: number | null, biggest: number): string {
+  const untried = [
+    ...(tried.freeMemory ? [] : ['with the memory freed before']),
+    ...(biggest > 0 ? [`on a bigger GPU (${gb(biggest)})`] : []),
+    ...(lowMemory(tried) === null ? [] : ['in the variant for less memory']),
+  ];
+  const help = [
+    ...(untried.length === 0
+      ? []
+      : [`more attempts than ${tried.maxAttempts}: it was not tried ${untried.join(', nor ')}`]),
+    ...(biggest > 0 ? [] : [had === null ? 'a bigger GPU (how large this one is was not told)' : moreThan(had)]),
+    ...(tried.lowMemoryVramGb === null ? ['a variant of its template that needs less'] : []),
+    'a smaller size, or less at a time',
+  ];
+  return `${last.message}. What would help: ${help.join('; ')}`;
+}
+
+function moreThan(bytes: number): string {
+  return `a GPU with more than ${gb(bytes)}, which none here is known to have`;
+}
+
+function gb(bytes: number): string {
+  return `${gbOf(bytes).toFixed(1)} GB`;
+}
+
+/**
+ * Declined for now: later. Declined for good: by somebody else who is able, else in the variant for less memory, else when
+ * somebody who could run it is mended, else not at all.
+ */
 function afterDecline(
   last: Trial,
   trials: readonly Trial[],
   tried: TriedWith,
   candidates: readonly Candidate[],
 ): NextTry {
-  const refused = refusals(trials, tried.variant);
-  const others = candidates.filter(({ executorId, lost }) => !lost && !refused.has(executorId));
-  const lasting = last.declined === null ? undefined : LASTING_DECLINES[last.declined];
-  if (lasting !== undefined && others.length === 0) {
-    if (lasting === 'oom' && tried.variant === 'normal' && tried.lowMemoryVramGb !== null)
-      return retry(tried, { patience: 1, variant: 'low-memory', vramGb: tried.lowMemoryVramGb });
-    return giveUp({ ...last, class: lasting });
+  const lasting = last.declined === null ? undefined : LASTING_DECLINES[last.declined.reason];
+  if (lasting !== undefined) {
+    const others = takers(trials, tried, candidates).filter(({ lost }) => !lost);
+    const low = lowMemory(tried);
+    if (!others.some(isAble) && low !== null && takers(trials, low, candidates).some(isAble))
+      return retry(tried, { patience: 1, ...low });
+    if (others.length === 0) return giveUp({ ...last, class: lasting });
   }
   const declines = trials.filter((trial) => trial.class === 'declined').length;
   return retry(tried, { patience: declines, avoid: failedOn(trials) });
@@ -174,12 +231,13 @@ function retry(
     readonly patience: number;
     readonly variant?: Variant;
     readonly vramGb?: number;
+    readonly gpuBytes?: number;
     readonly freeMemory?: boolean;
     readonly avoid?: readonly string[];
   },
 ): NextTry {
-  const { variant, vramGb, freeMemory } = tried;
-  return { kind: 'retry', variant, vramGb, freeMemory, avoid: [], ...how };
+  const { variant, vramGb, gpuBytes, freeMemory } = tried;
+  return { kind: 'retry', variant, vramGb, gpuBytes, freeMemory, avoid: [], ...how };
 }
 
 function giveUp(last: Trial, message = last.message): NextTry {

@@ -9,18 +9,43 @@ export interface Footprint {
   readonly size: string;
 }
 
-/** What was seen of a footprint, in bytes. */
+/** A run that worked. */
+export interface Run {
+  /** The most that was seen in use, by whoever: a look now and then may have missed some. */
+  readonly peakBytes: number;
+  /** What its GPU has in all; null when that was not told. */
+  readonly gpuBytes: number | null;
+  /** What other jobs had loaded was unloaded before. */
+  readonly alone: boolean;
+}
+
+/** What was seen of a footprint. */
 interface Seen {
-  /** The least that was in use at the peak of a run: it needs no more. */
-  readonly enough?: number;
-  /** The most that a GPU had that was not enough, with nothing else on it. */
-  readonly tooLittle?: number;
+  /** The newest, in order. */
+  readonly runs: readonly Run[];
+  /** The most bytes that a GPU had that were not enough, with nothing else on it; -1 when there was none. */
+  readonly tooLittle: number;
+}
+
+/** What a job needs of a GPU, in whole bytes. */
+export interface LearnedNeed {
+  /** So much must be free when it begins. */
+  readonly freeBytes: number;
+  /** So much the GPU must have in all; never less than `freeBytes`. */
+  readonly gpuBytes: number;
 }
 
 export type LearnedMemorySnapshot = readonly (readonly [string, Seen])[];
 
 /** So many footprints are remembered, those that were seen last. */
 const REMEMBERED = 10_000;
+/** So many runs of a footprint are remembered. */
+const RUNS = 8;
+/** So many must have shown that less than the template says is enough. */
+const RUNS_TO_LOWER = 3;
+/** A peak that was seen is a little less than the peak that was. */
+const MARGIN = 1.2;
+const NOTHING: Seen = { runs: [], tooLittle: -1 };
 const DECIDES_OVER_MEMORY = /width|height|length|frames|batch|scale|size|checkpoint|model/i;
 
 /** What runs have shown about the GPU memory that jobs need: a fold of logged facts. */
@@ -35,26 +60,36 @@ export class LearnedMemory {
     return [...this.#seen];
   }
 
-  /** A run worked; so many bytes of its GPU were in use at the peak, by whoever. */
-  worked(footprint: Footprint, peakBytes: number): void {
-    const { enough = Infinity } = this.#seen.get(keyOf(footprint)) ?? {};
+  /** A run worked. */
+  worked(footprint: Footprint, run: Run): void {
+    const { runs, tooLittle } = this.#seenOf(footprint);
     // What was thought to be too little was not: something else had been on that GPU.
-    this.#remember(footprint, { enough: Math.min(enough, peakBytes) });
+    const wasEnough = run.gpuBytes !== null && run.gpuBytes <= tooLittle;
+    this.#remember(footprint, { runs: [...runs, run].slice(-RUNS), tooLittle: wasEnough ? -1 : tooLittle });
   }
 
   /** A run ran out of memory on a GPU of so many bytes from which everything else had been unloaded. */
   ranOut(footprint: Footprint, vramBytes: number): void {
-    const seen = this.#seen.get(keyOf(footprint)) ?? {};
-    this.#remember(footprint, { ...seen, tooLittle: Math.max(seen.tooLittle ?? 0, vramBytes) });
+    const seen = this.#seenOf(footprint);
+    this.#remember(footprint, { ...seen, tooLittle: Math.max(seen.tooLittle, vramBytes) });
   }
 
   /**
+   * Less than the template says must be free when several runs were content with less. More never must: what is free depends
+   * on others, and a job could wait for it for ever. More is asked of the size of the GPU alone, by runs that had it for
+   * themselves (in the peaks of the others are the models of other jobs), and no more than where a run has worked.
    * @param saidBytes what the template says that it needs
-   * @returns bytes
    */
-  need(footprint: Footprint, saidBytes: number): number {
-    const { enough = Infinity, tooLittle = -1 } = this.#seen.get(keyOf(footprint)) ?? {};
-    return Math.max(Math.min(saidBytes, enough), tooLittle + 1);
+  need(footprint: Footprint, saidBytes: number): LearnedNeed {
+    const { runs, tooLittle } = this.#seenOf(footprint);
+    const freeBytes = runs.length < RUNS_TO_LOWER ? saidBytes : Math.min(saidBytes, mostOf(runs));
+    const worked = Math.min(...runs.map(({ gpuBytes }) => gpuBytes ?? Infinity));
+    const shown = Math.min(mostOf(runs.filter(({ alone }) => alone)), worked);
+    return { freeBytes, gpuBytes: Math.max(freeBytes, shown, tooLittle + 1) };
+  }
+
+  #seenOf(footprint: Footprint): Seen {
+    return this.#seen.get(keyOf(footprint)) ?? NOTHING;
   }
 
   #remember(footprint: Footprint, seen: Seen): void {
@@ -65,6 +100,11 @@ export class LearnedMemory {
     const [oldest] = this.#seen.keys();
     if (this.#seen.size > REMEMBERED && oldest !== undefined) this.#seen.delete(oldest);
   }
+}
+
+/** The most that these runs had in use, with the margin; 0 for none. */
+function mostOf(runs: readonly Run[]): number {
+  return Math.ceil(Math.max(0, ...runs.map(({ peakBytes }) => peakBytes)) * MARGIN);
 }
 
 /** What of a job decides over the memory that it needs. */

@@ -18,8 +18,9 @@ import { isJobEvent } from '../job/job-events.js';
 import { evolveJob } from '../job/job.evolve.js';
 import type { Demand } from '../job/job.decide.js';
 import { NO_JOB, nextAssignment, stageOf, statusOf, trialsOf, type JobEvent, type JobState } from '../job/job.state.js';
-import { refusals, type Variant } from '../job/next-try.js';
+import { refusals } from '../job/next-try.js';
 import { footprintOf, LearnedMemory, type LearnedMemorySnapshot } from '../memory/learned-memory.js';
+import { demandOf, gpuBytesTried } from './demand.js';
 import type { ExecutorLoad, QueuedJob } from '../scheduling/schedule.js';
 
 /** A job that has not ended, with what a decision on it needs. */
@@ -56,9 +57,7 @@ export interface OpenWorkSnapshot {
 }
 
 /** Raised with every change of the fold or of the snapshot's shape. */
-export const OPEN_WORK_FOLD_VERSION = 4;
-
-const GB = 1e9;
+export const OPEN_WORK_FOLD_VERSION = 5;
 
 /** The fold of the whole log that the orchestrator decides from. It holds open jobs only: ended ones are dropped. */
 export class OpenWork {
@@ -158,45 +157,28 @@ export class OpenWork {
     return present.map(({ executorId, vramBytes }) => ({ executorId, vramBytes, open: open.get(executorId) ?? 0 }));
   }
 
-  /** Which variant of a queued job is to run and what it needs, by what was decided and by what runs have shown. */
+  /** Which variant of a queued job is to run and what it needs. */
   demandOf({ state }: OpenJob): Demand {
-    const { accepted, requested, retry } = state;
-    const { variant, vramGb } = nextAssignment(state);
-    if (accepted === undefined || requested === undefined || retry !== undefined) return { variant, vramGb };
-    const need = (each: Variant, said: number): number =>
-      this.#learned.need(footprintOf(requested, each), said * GB) / GB;
-    const learned = need('normal', vramGb);
-    if (this.#fits(learned)) return { variant, vramGb: learned };
-    const low = accepted.vramGb['low-memory'];
-    // What ran out of memory everywhere may have been unlucky: without another way it is tried as its template says.
-    return low === undefined ? { variant, vramGb } : { variant: 'low-memory', vramGb: need('low-memory', low) };
+    return demandOf(state, this.executors(), this.#learned);
   }
 
-  /** True when some registered executor has so much GPU memory, or did not tell how much it has; so it is when there is none. */
-  #fits(vramGb: number): boolean {
-    const executors = this.executors();
-    return executors.length === 0 || executors.some(({ vramBytes }) => vramBytes === null || vramBytes >= vramGb * GB);
+  /** What the GPU of the job's attempt had to have in all, in bytes. */
+  gpuBytesTried({ state }: OpenJob): number {
+    return gpuBytesTried(state, this.#learned);
   }
 
-  /** The most GPU memory of a registered executor, in GB; undefined while there is none or one did not tell. */
-  get largestVramGb(): number | undefined {
+  /** The most GPU memory of a registered executor, in bytes; undefined while there is none or one did not tell. */
+  get largestVramBytes(): number | undefined {
     const sizes = this.executors().map(({ vramBytes }) => vramBytes);
-    return sizes.length === 0 || sizes.includes(null) ? undefined : Math.max(...sizes.map((bytes) => bytes ?? 0)) / GB;
+    return sizes.length === 0 || sizes.includes(null) ? undefined : Math.max(...sizes.map((bytes) => bytes ?? 0));
   }
 
   /** A job that waits, as `schedule` sees it. */
-  queued(job: OpenJob, demand: Demand): QueuedJob {
-    const { state, jobId } = job;
-    const refused = refusals(trialsOf(state), demand.variant);
-    const refusedBy = new Set<string>();
-    for (const [executorId, attempt] of refused) {
-      const declinedAt = state.facts[attempt]?.declined?.position ?? 0;
-      // Whatever was installed since may have changed its mind.
-      if ((this.#executors.get(executorId)?.equippedAt ?? 0) < declinedAt) refusedBy.add(executorId);
-    }
+  queued({ state, jobId }: OpenJob, { variant, gpuBytes }: Demand): QueuedJob {
+    const refusedBy = refusals(trialsOf(state), variant, this.executors());
     const { avoid } = nextAssignment(state);
     const project = state.requested?.project?.id;
-    return { jobId, vramBytes: demand.vramGb * GB, refusedBy, avoid, project };
+    return { jobId, vramBytes: gpuBytes, refusedBy, avoid, project };
   }
 
   /**
@@ -298,13 +280,17 @@ export class OpenWork {
   #learn(event: JobEvent): void {
     const job = this.#jobs.get(event.aggregateId)?.state;
     if (job?.requested === undefined) return;
-    if (event.type === 'job.executed' && event.data.vramPeakBytes !== null && !event.data.cached)
-      this.#learned.worked(footprintOf(job.requested, event.data.variant), event.data.vramPeakBytes);
-    const assignment = job.assignment;
+    const { assignment, requested } = job;
+    if (event.type === 'job.executed' && event.data.vramPeakBytes !== null && !event.data.cached) {
+      const { attempt, executorId, variant, vramPeakBytes: peakBytes } = event.data;
+      const gpuBytes = this.#executors.get(executorId)?.vramBytes ?? null;
+      const alone = assignment?.attempt === attempt && assignment.freeMemory;
+      this.#learned.worked(footprintOf(requested, variant), { peakBytes, gpuBytes, alone });
+    }
     if (event.type !== 'job.attempt-failed' || event.data.class !== 'oom' || !assignment?.freeMemory) return;
     const { vramBytes } = this.#executors.get(event.data.executorId) ?? {};
     if (assignment.attempt === event.data.attempt && typeof vramBytes === 'number')
-      this.#learned.ranOut(footprintOf(job.requested, assignment.variant), vramBytes);
+      this.#learned.ranOut(footprintOf(requested, assignment.variant), vramBytes);
   }
 
   /** A message without effect still counts for expectations, which are about the subjects `<root>.<aggregate>.<id>.>`. */

@@ -90,6 +90,7 @@ const retry = (attempt: number) =>
     notBefore: '2026-01-02T03:04:05.678Z',
     variant: 'normal' as const,
     vramGb: 0,
+    gpuBytes: 0,
     freeMemory: false,
     avoid: [],
   });

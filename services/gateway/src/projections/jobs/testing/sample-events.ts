@@ -185,6 +185,7 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
         notBefore: new Date(START_OF_TIME + 5_000).toISOString(),
         variant: cause === 'oom' ? 'low-memory' : 'normal',
         vramGb: 6.5,
+        gpuBytes: 0,
         freeMemory: cause === 'oom',
         avoid: [EXECUTOR],
       }),
