@@ -80,7 +80,7 @@ describe('an event that a service gave up', () => {
     const scorer = await studio.startService('quality-scorer');
     const id = deadLetterIdOf(SCORER_DURABLE.name, job.eventId);
     const open = await letterIn(id, 'open');
-    expect(open.explanation).toMatch(/quality-scorer gave up job\.executed\.v1: .*The job has not ended\./);
+    expect(open.explanation).toMatch(/quality-scorer gave up job\.executed\.v2: .*The job has not ended\./);
     expect(open.event).toMatchObject({ id: job.eventId, type: 'job.executed' });
     expect((await studio.job(job.jobId)).status).toBe('executed');
 
