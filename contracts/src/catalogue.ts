@@ -35,6 +35,22 @@ import { WorkflowRegisteredV1 } from './events/workflow/registered.v1.js';
 import { ProjectArchivedV1 } from './events/project/archived.v1.js';
 import { ProjectCreatedV1 } from './events/project/created.v1.js';
 import { ProjectSettingsChangedV1 } from './events/project/settings-changed.v1.js';
+import { JobRequestedV3 } from './events/job/requested.v3.js';
+import { JobAcceptedV3 } from './events/job/accepted.v3.js';
+import { JobAssignedV2 } from './events/job/assigned.v2.js';
+import { JobStartedV2 } from './events/job/started.v2.js';
+import { JobExecutedV2 } from './events/job/executed.v2.js';
+import { JobAttemptFailedV2 } from './events/job/attempt-failed.v2.js';
+import { JobDeclinedV1 } from './events/job/declined.v1.js';
+import { JobRetryScheduledV2 } from './events/job/retry-scheduled.v2.js';
+import { JobRetryRequestedV1 } from './events/job/retry-requested.v1.js';
+import { ExecutorEnvironmentChangedV1 } from './events/executor/environment-changed.v1.js';
+import { ExecutorDrainedV1 } from './events/executor/drained.v1.js';
+import { ExecutorPausedV1 } from './events/executor/paused.v1.js';
+import { ExecutorResumedV1 } from './events/executor/resumed.v1.js';
+import { ProjectCreatedV2 } from './events/project/created.v2.js';
+import { ProjectSettingsChangedV2 } from './events/project/settings-changed.v2.js';
+import { WorkflowRegisteredV2 } from './events/workflow/registered.v2.js';
 import type { EventContract } from './event-contract.js';
 import type { Upcaster } from './upcaster.js';
 import { UPCASTERS } from './upcasters.js';
@@ -78,31 +94,47 @@ export function createCatalogue(
  * What the orchestrator tells one executor to do: the events whose subject ends with the executor's id. The last of them
  * on that subject is what holds for a job there, so whoever asks for it must know them all.
  */
-export const EXECUTOR_ORDERS = [JobAssignedV1, JobCancelOrderedV1, JobAttemptLostV1] as const;
+export const EXECUTOR_ORDERS = [JobAssignedV2, JobCancelOrderedV1, JobAttemptLostV1] as const;
 
 /** Every event of the product, old versions too. An event is here if and only if its decider exists. */
 export const CATALOGUE: ContractCatalogue = createCatalogue(
   [
     WorkflowRegisteredV1,
+    WorkflowRegisteredV2,
     ProjectCreatedV1,
+    ProjectCreatedV2,
     ProjectSettingsChangedV1,
+    ProjectSettingsChangedV2,
     ProjectArchivedV1,
     ExecutorRegisteredV1,
     ExecutorLostV1,
     ExecutorRecoveredV1,
+    ExecutorEnvironmentChangedV1,
+    ExecutorDrainedV1,
+    ExecutorPausedV1,
+    ExecutorResumedV1,
     SchedulerTermStartedV1,
     JobRequestedV1,
     JobRequestedV2,
+    JobRequestedV3,
     JobCancelRequestedV1,
     JobCancelRequestedV2,
+    JobRetryRequestedV1,
     JobAcceptedV1,
     JobAcceptedV2,
+    JobAcceptedV3,
     JobRejectedV1,
+    JobAssignedV1,
     ...EXECUTOR_ORDERS,
     JobRetryScheduledV1,
+    JobRetryScheduledV2,
     JobStartedV1,
+    JobStartedV2,
+    JobDeclinedV1,
     JobExecutedV1,
+    JobExecutedV2,
     JobAttemptFailedV1,
+    JobAttemptFailedV2,
     JobScoredV1,
     JobOrganisedV1,
     JobOrganiseFailedV1,

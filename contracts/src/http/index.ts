@@ -2,6 +2,8 @@ export * from './fields.js';
 export * from './problem.js';
 export * from './generate.js';
 export * from './job.js';
+export * from './executor.js';
+export * from './executor-routes.js';
 export * from './keys.js';
 export * from './project.js';
 export * from './system.js';

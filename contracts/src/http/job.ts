@@ -1,13 +1,18 @@
 import { z } from 'zod';
-import { FailureClass, FailureEvidence } from '../values/failure.js';
+import { JobDeclinedV1 } from '../events/job/declined.v1.js';
+import { JobExecutedV2 } from '../events/job/executed.v2.js';
+import { FAILURE_CLASSES, FailureClass, FailureEvidence } from '../values/failure.js';
 import { JobStatus } from '../values/job-status.js';
 import { ExecutedOutput, OrganisedFile } from '../values/media.js';
-import { Attempt, Instant, JobType, Parameters, Seed, Sha256, Uuid } from '../values/primitives.js';
+import { JobLinks } from './generate.js';
+import { Attempt, Instant, JobType, NodeId, Parameters, Seed, Sha256, Uuid } from '../values/primitives.js';
 import { MetricResult } from '../values/score.js';
 import { Position, SealedText } from './fields.js';
 
 const TemplateRef = z.strictObject({ id: z.string(), version: z.int().min(1) });
 const Verdict = z.enum(['passed', 'failed']);
+const { variant: Variant } = JobExecutedV2.data.shape;
+const { reason: DeclineReason } = JobDeclinedV1.data.shape;
 
 /** A job in a list. */
 export const JobSummary = z
@@ -35,19 +40,38 @@ export type JobSummary = z.infer<typeof JobSummary>;
 export const JobAttempt = z
   .strictObject({
     attempt: Attempt,
-    status: z.enum(['assigned', 'started', 'executed', 'failed', 'lost']),
+    status: z.enum(['assigned', 'declined', 'started', 'executed', 'failed', 'lost']),
     executorId: Uuid.nullable(),
     promptId: Uuid.nullable().meta({ description: "ComfyUI's id of the run" }),
-    variant: z.enum(['normal', 'low-memory']).nullable(),
+    variant: Variant.nullable(),
+    vramGb: z.number().min(0).nullable().meta({ description: 'GPU memory that it was said to need, in GB' }),
+    freeMemory: z.boolean().nullable().meta({ description: 'true: models of other jobs were to be unloaded first' }),
+    environment: Sha256.nullable().meta({
+      description:
+        'what it ran in: GET /api/anime/environments/{hash}; null before it starts, or when its server did not tell',
+    }),
     cached: z
       .boolean()
       .nullable()
       .meta({ description: 'true when ComfyUI answered from its cache; null until executed' }),
+    cachedNodes: z.array(NodeId).nullable().meta({
+      description: 'nodes whose outputs ComfyUI had from an earlier run; null until executed',
+    }),
     graphHash: Sha256.nullable(),
+    models: JobExecutedV2.data.shape.models
+      .nullable()
+      .meta({ description: 'model files that the graph names, with their content where the executor could read them' }),
+    vramPeakBytes: z.number().min(0).nullable().meta({
+      description: 'most memory of the GPU that was in use while it ran, by whoever; null where nobody looked',
+    }),
     executionMs: z.number().min(0).nullable().meta({ description: "milliseconds by the server's clock" }),
     failure: z
       .strictObject({ class: FailureClass, reason: z.string(), message: z.string(), evidence: FailureEvidence })
       .nullable(),
+    decline: z
+      .strictObject({ reason: DeclineReason, message: z.string(), evidence: FailureEvidence })
+      .nullable()
+      .meta({ description: 'why its executor handed it back before it had begun' }),
     organiseFailure: z
       .strictObject({ code: z.string(), message: z.string() })
       .nullable()
@@ -86,17 +110,44 @@ export const JobScore = z
   .meta({ id: 'JobScore' });
 export type JobScore = z.infer<typeof JobScore>;
 
+/** Why a job that is not with an executor is not. */
+export const JobWaiting = z
+  .strictObject({
+    notBefore: Instant.nullable().meta({ description: 'earliest time of the next attempt; null: any' }),
+    last: z
+      .strictObject({
+        attempt: Attempt,
+        class: z.enum([...FAILURE_CLASSES, 'declined']),
+        reason: z.string(),
+        message: z.string(),
+      })
+      .nullable()
+      .meta({ description: 'how the last attempt ended; null before the first' }),
+    next: z
+      .strictObject({
+        variant: Variant,
+        vramGb: z.number().min(0).meta({ description: 'GPU memory that it needs by all that is known, in GB' }),
+        freeMemory: z.boolean(),
+        avoid: z.array(Uuid).meta({ description: 'executors that get it only when there is no other' }),
+      })
+      .nullable()
+      .meta({ description: 'how the next attempt is to differ, when a retry was scheduled' }),
+  })
+  .meta({ id: 'JobWaiting' });
+export type JobWaiting = z.infer<typeof JobWaiting>;
+
 /** Everything about one job. */
 export const Job = JobSummary.extend({
   parameters: Parameters.meta({ description: 'every parameter of the template, defaults filled in' }),
   seedSource: z.enum(['given', 'drawn']),
   failure: z.strictObject({ class: FailureClass, message: z.string() }).nullable(),
+  waiting: JobWaiting.nullable().meta({ description: 'null unless the job is `requested` or `queued`' }),
   position: Position.meta({ description: 'place of the newest event that this answer shows' }),
   attempts: z.array(JobAttempt),
   outputs: z.array(JobOutput),
   files: z.array(JobFile).meta({ description: 'paths relative to the library' }),
   scores: z.array(JobScore),
-  links: z.strictObject({ self: z.string(), events: z.string(), cancel: z.string() }),
+  links: JobLinks,
 }).meta({ id: 'Job' });
 export type Job = z.infer<typeof Job>;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { PROBLEMS, type ProblemCode } from '../problems.js';
 import { Problem } from './problem.js';
-import type { Route, RouteAnswer } from './route.js';
+import type { Route, RouteAnswer, RouteFile } from './route.js';
 
 export type JsonObject = { [key: string]: JsonValue };
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
@@ -90,7 +90,9 @@ export function buildOpenApi(routes: readonly Route[], version: string): OpenApi
     servers: [{ url: '/' }],
     tags: [
       { name: 'generate', description: 'commands that make jobs' },
+      { name: 'inputs', description: 'pictures that jobs take in' },
       { name: 'jobs', description: 'jobs and what became of them' },
+      { name: 'executors', description: 'ComfyUI servers, and what runs on them' },
       { name: 'projects', description: 'what jobs and files belong to' },
       { name: 'dead-letters', description: 'events that a consumer gave up, and messages without effect' },
       { name: 'keys', description: 'who may do what' },
@@ -114,6 +116,7 @@ function operation(route: Route, components: Components): OpenApiOperation {
     ...(route.description === undefined ? {} : { description: route.description }),
     security: [{ [API_KEY]: [route.scope] }],
     ...(parameters.length === 0 ? {} : { parameters }),
+    ...(route.file === undefined ? {} : { requestBody: fileBody(route.file) }),
     ...(route.body === undefined
       ? {}
       : {
@@ -124,6 +127,14 @@ function operation(route: Route, components: Components): OpenApiOperation {
         }),
     responses: { ...answersOf(route, components), ...problemsOf([...route.problems, ...ACCESS_PROBLEMS], components) },
   };
+}
+
+/** Raw bytes. OpenAPI 3.1 needs no schema for them; generators of clients know this one. */
+function fileBody({ mediaTypes }: RouteFile): JsonObject {
+  const content: JsonObject = Object.fromEntries(
+    mediaTypes.map((type) => [type, { schema: { type: 'string', format: 'binary' } }]),
+  );
+  return { required: true, content };
 }
 
 function parametersOf(

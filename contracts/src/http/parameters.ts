@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { JobStatus } from '../values/job-status.js';
-import { JobType, Uuid } from '../values/primitives.js';
+import { JobType, Sha256, Slug, Uuid } from '../values/primitives.js';
 import { PlainText, Position, ProjectName, queryList, queryNumber } from './fields.js';
 
 /** Longest wait for a job's end in one request, in seconds. */
@@ -59,6 +59,14 @@ export const CommandHeaders = z.object({
     description: 'goes into every event that this command causes; the id of its own event when absent',
   }),
 });
+
+/** `/{id}` of an executor. */
+export const ExecutorParams = z.strictObject({
+  id: Slug.meta({ description: 'name or id of an executor' }),
+});
+
+/** `/{hash}` of an environment. */
+export const EnvironmentParams = z.strictObject({ hash: Sha256 });
 
 /** `/{id}` of a project. */
 export const ProjectParams = z.strictObject({ id: ProjectName });

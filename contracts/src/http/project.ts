@@ -4,7 +4,7 @@ import { Instant, Slug, Uuid } from '../values/primitives.js';
 import { PROJECT_TITLE_LIMIT, ProjectSettings, slugFault } from '../values/project.js';
 import { Name, NegativePrompt, PlainText, Position } from './fields.js';
 
-const { imageTemplate, videoTemplate, waitingLimit } = ProjectSettings.shape;
+const { imageTemplate, videoTemplate, waitingLimit, runningLimit, maxAttempts, maxRunSeconds } = ProjectSettings.shape;
 
 /** Body of `PUT /api/anime/projects/{id}/settings`: all settings; what is left out is no longer set. */
 export const ProjectSettingsBody = z
@@ -16,6 +16,11 @@ export const ProjectSettingsBody = z
       description: 'of jobs whose request has none, where the template takes one',
     }),
     waitingLimit: waitingLimit.meta({ description: 'so many jobs of the project may wait, then 429' }),
+    runningLimit: runningLimit.meta({ description: 'so many jobs of the project may be with executors at a time' }),
+    maxAttempts: maxAttempts.meta({ description: 'attempts of jobs whose request does not say' }),
+    maxRunSeconds: maxRunSeconds.meta({
+      description: 'seconds that one attempt may take on its server, where the request does not say',
+    }),
   })
   .meta({ id: 'ProjectSettings' });
 

@@ -9,6 +9,13 @@ export interface RouteHeader {
   readonly schema: z.ZodType;
 }
 
+/** A file as a body. */
+export interface RouteFile {
+  readonly mediaTypes: readonly string[];
+  /** Largest size in bytes. */
+  readonly limit: number;
+}
+
 /** One way in which a request may succeed. */
 export interface RouteAnswer {
   readonly description: string;
@@ -30,7 +37,7 @@ export interface Route<
   readonly method: 'get' | 'post' | 'put';
   /** With `{parameter}` as OpenAPI writes it. */
   readonly path: string;
-  readonly tag: 'generate' | 'jobs' | 'projects' | 'dead-letters' | 'keys' | 'system';
+  readonly tag: 'generate' | 'inputs' | 'jobs' | 'executors' | 'projects' | 'dead-letters' | 'keys' | 'system';
   readonly summary: string;
   /** What the caller must be allowed to do. */
   readonly scope: Scope;
@@ -39,6 +46,8 @@ export interface Route<
   readonly query: Query;
   readonly headers: Headers;
   readonly body: Body;
+  /** The body is a file of one of these media types, not JSON: its controller gets it as a stream. */
+  readonly file?: RouteFile;
   /** By status. */
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** What can go wrong, beside `internal` and `rate-limited`. */

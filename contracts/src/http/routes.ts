@@ -6,9 +6,16 @@ import {
   GenerateImageRequest,
   GenerateRequest,
   GenerateVideoRequest,
+  INPUT_LIMIT,
+  INPUT_PIXELS,
+  INPUT_MEDIA_TYPES,
+  InputStored,
   JobAcknowledged,
+  RetryAcknowledged,
+  RetryRequest,
 } from './generate.js';
 import { DEAD_LETTER_ROUTES } from './dead-letter-routes.js';
+import { EXECUTOR_ROUTES } from './executor-routes.js';
 import { Job, JobPage, JobTrail, Queue } from './job.js';
 import {
   AfterQuery,
@@ -35,6 +42,7 @@ const SUBMIT_PROBLEMS: readonly ProblemCode[] = [
   'idempotency-key-reused',
   'queue-full',
   'newer-contract',
+  'storage-failed',
   ...APPEND_PROBLEMS,
 ];
 
@@ -97,6 +105,25 @@ export const ROUTES = {
     answers: SUBMIT_ANSWERS,
     problems: SUBMIT_PROBLEMS,
   }),
+  storeInput: defineRoute({
+    operationId: 'storeInput',
+    method: 'post',
+    path: '/api/anime/inputs',
+    tag: 'inputs',
+    summary: 'Store a picture that jobs take in',
+    scope: 'jobs:write',
+    description: `The body is the picture itself, of ${INPUT_LIMIT / 1024 / 1024} MiB and ${INPUT_PIXELS / 1e6} megapixels at most; it is decoded once, and kept when that succeeds. The same picture again is the same input. Jobs name it by its \`sha256\`.`,
+    file: { mediaTypes: INPUT_MEDIA_TYPES, limit: INPUT_LIMIT },
+    answers: { 201: { description: 'It is in the blob store.', schema: InputStored } },
+    problems: [
+      'validation-failed',
+      'bad-json',
+      'body-too-large',
+      'unsupported-media-type',
+      'input-invalid',
+      'storage-failed',
+    ],
+  }),
   listJobs: defineRoute({
     operationId: 'listJobs',
     method: 'get',
@@ -157,6 +184,28 @@ export const ROUTES = {
       ...SEAL_PROBLEMS,
     ],
   }),
+  retryJob: defineRoute({
+    operationId: 'retryJob',
+    method: 'post',
+    path: '/api/anime/jobs/{id}/retry',
+    tag: 'jobs',
+    summary: 'Ask for a failed job to be tried again',
+    scope: 'jobs:write',
+    description:
+      'The body may be left out. The job waits again, under the same id, with the same parameters and seed. Of two wishes at a time one is stored, and the other one refused. A reason is shown in the trail of the job.',
+    params: JobParams,
+    headers: CommandHeaders,
+    body: RetryRequest.nullish(),
+    answers: { 202: { description: 'The wish is in the log.', schema: RetryAcknowledged } },
+    problems: [
+      ...BODY_PROBLEMS,
+      'job-not-found',
+      'job-not-failed',
+      'newer-contract',
+      ...APPEND_PROBLEMS,
+      ...SEAL_PROBLEMS,
+    ],
+  }),
   getQueue: defineRoute({
     operationId: 'getQueue',
     method: 'get',
@@ -168,6 +217,7 @@ export const ROUTES = {
     answers: { 200: { description: 'The queue.', schema: Queue } },
     problems: READ_PROBLEMS,
   }),
+  ...EXECUTOR_ROUTES,
   ...PROJECT_ROUTES,
   ...DEAD_LETTER_ROUTES,
   ...KEY_ROUTES,

@@ -57,7 +57,9 @@ export const SystemStatus = z
         }),
     }),
     services: z.array(ServiceStatusV1.data.meta({ id: 'ServiceInstance' })),
-    executors: z.array(ExecutorHeartbeatV1.data.meta({ id: 'Executor' })),
+    executors: z.array(
+      ExecutorHeartbeatV1.data.extend({ links: z.strictObject({ self: z.string() }) }).meta({ id: 'HeardExecutor' }),
+    ),
   })
   .meta({ id: 'SystemStatus' });
 export type SystemStatus = z.infer<typeof SystemStatus>;

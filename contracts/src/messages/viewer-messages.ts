@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { JobStatus } from '../values/job-status.js';
 import { Instant, Uuid } from '../values/primitives.js';
-import { ProgressV1 } from './live-messages.js';
+import { PreviewV1, ProgressV1 } from './live-messages.js';
 
 /** Where a viewer stands: `<creation of the progress stream, ms since 1970>:<seq>`. Give it back as `?resume=`. */
 export const ResumeToken = z.string().regex(/^\d+:\d+$/);
@@ -20,7 +20,7 @@ export type ViewedJob = z.infer<typeof ViewedJob>;
 
 /**
  * `seq` is the place in the progress stream, `prev` that of the message sent before on this subscription: a viewer that
- * has seen `prev` has missed nothing. A status is not in the progress stream: its `seq` equals its `prev`.
+ * has seen `prev` has missed nothing. A status and a preview are not in the progress stream: their `seq` equals their `prev`.
  */
 const place = { seq: z.int().min(0), prev: z.int().min(0), token: ResumeToken };
 
@@ -41,5 +41,7 @@ export const ViewerMessage = z.discriminatedUnion('type', [
     data: ProgressV1.data,
   }),
   z.strictObject({ type: z.literal('job'), ...place, data: ViewedJob }),
+  /** The newest picture of the work in progress. One that was missed does not come again; where there are none, none come. */
+  z.strictObject({ type: z.literal('preview'), ...place, data: PreviewV1.data }),
 ]);
 export type ViewerMessage = z.infer<typeof ViewerMessage>;

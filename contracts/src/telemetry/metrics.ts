@@ -117,7 +117,7 @@ export const METRICS = {
   attempts: metric({
     name: 'anime_executor_attempts_total',
     kind: 'counter',
-    help: 'Attempts that ended here, by outcome and, of failed ones, failure class',
+    help: 'Attempts that ended here, by outcome and, of failed ones, failure class, of declined ones, reason',
     labels: ['executor', 'outcome', 'class'],
     services: ['comfyui-executor'],
   }),
@@ -136,6 +136,13 @@ export const METRICS = {
     labels: ['executor'],
     services: ['comfyui-executor'],
     buckets: WORK_SECONDS,
+  }),
+  gpuMemory: metric({
+    name: 'anime_executor_gpu_memory_bytes',
+    kind: 'gauge',
+    help: 'Memory of the GPU as the server told it last, by figure: total, or free; none for a CPU',
+    labels: ['executor', 'figure'],
+    services: ['comfyui-executor'],
   }),
   pictureScoring: metric({
     name: 'anime_scorer_picture_seconds',

@@ -31,9 +31,12 @@ export const Slug = z
 export const JobType = z.enum(['image', 'video']);
 export type JobType = z.infer<typeof JobType>;
 
-/** What one output file is. */
-export const OutputKind = z.enum(['image', 'animation']);
+/** What one output is: a picture, a picture that moves, a film, sound, or words. */
+export const OutputKind = z.enum(['image', 'animation', 'video', 'audio', 'text']);
 export type OutputKind = z.infer<typeof OutputKind>;
+
+/** As versions of events have it that were released before there were others. */
+export const OutputKindV1 = z.enum(['image', 'animation']);
 
 /** Values that a template's parameter may take. */
 export const ParameterValue = z.union([z.string(), z.number(), z.boolean()]);

@@ -5,14 +5,31 @@ import { TemplateReference } from './template-manifest.js';
 /** Longest title of a project, in UTF-16 units. */
 export const PROJECT_TITLE_LIMIT = 200;
 
-/** What the jobs of a project get where their request does not say; what is absent is as in the rest of the studio. */
-export const ProjectSettings = z.strictObject({
+/** As the first versions of the project's events have them. */
+export const ProjectSettingsV1 = z.strictObject({
   checkpoint: Word.optional(),
   imageTemplate: TemplateReference.optional(),
   videoTemplate: TemplateReference.optional(),
   negativePrompt: z.string().optional(),
   /** So many of its jobs may wait. */
   waitingLimit: z.int().min(1).optional(),
+});
+
+/** Bounds of one job; what is absent is as in the rest of the studio. */
+export const JobLimits = z.strictObject({
+  /** So many attempts it has, those that an executor declined aside. */
+  maxAttempts: z.int().min(1).max(20).optional(),
+  /** So long one attempt may take on the server, in seconds. */
+  maxRunSeconds: z.int().min(1).max(604_800).optional(),
+});
+export type JobLimits = z.infer<typeof JobLimits>;
+
+/** What the jobs of a project get where their request does not say; what is absent is as in the rest of the studio. */
+export const ProjectSettings = z.strictObject({
+  ...ProjectSettingsV1.shape,
+  /** So many of its jobs may be with executors at a time. */
+  runningLimit: z.int().min(1).optional(),
+  ...JobLimits.shape,
 });
 export type ProjectSettings = z.infer<typeof ProjectSettings>;
 

@@ -2,17 +2,17 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import {
   CATALOGUE,
-  JobAcceptedV2,
-  JobAssignedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
   JobAttemptLostV1,
   JobCompletedV1,
-  JobExecutedV1,
+  JobExecutedV2,
   JobGatedV1,
   JobOrganisedV1,
-  JobRequestedV2,
-  JobRetryScheduledV1,
+  JobRequestedV3,
+  JobRetryScheduledV2,
   JobScoredV1,
-  JobStartedV1,
+  JobStartedV2,
   type ApiGraph,
   type EventContract,
   type EventData,
@@ -46,19 +46,19 @@ function event<C extends EventContract>(contract: C, jobId: string, data: EventD
   };
 }
 
-const requested = golden(JobRequestedV2);
+const requested = golden(JobRequestedV3);
 
 /** The first event of a new job. */
-export function requestedEvent(jobId = uuidv7()): NewEvent<typeof JobRequestedV2> {
-  return event(JobRequestedV2, jobId, requested);
+export function requestedEvent(jobId = uuidv7()): NewEvent<typeof JobRequestedV3> {
+  return event(JobRequestedV3, jobId, requested);
 }
 
 /** What makes a job shown as running its first attempt. */
 export function runningJob(jobId: string): readonly NewEvent[] {
   return [
     requestedEvent(jobId),
-    event(JobAssignedV1, jobId, { ...golden(JobAssignedV1), attempt: 1 }),
-    event(JobStartedV1, jobId, { ...golden(JobStartedV1), attempt: 1 }),
+    event(JobAssignedV2, jobId, { ...golden(JobAssignedV2), attempt: 1 }),
+    event(JobStartedV2, jobId, { ...golden(JobStartedV2), attempt: 1 }),
   ];
 }
 
@@ -70,13 +70,13 @@ export function storyOfJob(jobId: string): readonly NewEvent[] {
   const attempt = <T>(data: T, n: number): T => ({ ...data, attempt: n });
   return [
     requestedEvent(jobId),
-    event(JobAcceptedV2, jobId, acceptedWithGraph()),
-    event(JobAssignedV1, jobId, attempt(golden(JobAssignedV1), 1)),
+    event(JobAcceptedV3, jobId, acceptedWithGraph()),
+    event(JobAssignedV2, jobId, attempt(golden(JobAssignedV2), 1)),
     event(JobAttemptLostV1, jobId, attempt(golden(JobAttemptLostV1), 1)),
-    event(JobRetryScheduledV1, jobId, golden(JobRetryScheduledV1)),
-    event(JobAssignedV1, jobId, attempt(golden(JobAssignedV1), 2)),
-    event(JobStartedV1, jobId, attempt(golden(JobStartedV1), 2)),
-    event(JobExecutedV1, jobId, attempt(golden(JobExecutedV1), 2)),
+    event(JobRetryScheduledV2, jobId, golden(JobRetryScheduledV2)),
+    event(JobAssignedV2, jobId, attempt(golden(JobAssignedV2), 2)),
+    event(JobStartedV2, jobId, attempt(golden(JobStartedV2), 2)),
+    event(JobExecutedV2, jobId, attempt(golden(JobExecutedV2), 2)),
     event(JobScoredV1, jobId, attempt(golden(JobScoredV1), 2)),
     event(JobOrganisedV1, jobId, attempt(golden(JobOrganisedV1), 2)),
     event(JobGatedV1, jobId, attempt(golden(JobGatedV1), 2)),
@@ -84,8 +84,8 @@ export function storyOfJob(jobId: string): readonly NewEvent[] {
   ];
 }
 
-function acceptedWithGraph(): EventData<typeof JobAcceptedV2> {
-  const data = golden(JobAcceptedV2);
+function acceptedWithGraph(): EventData<typeof JobAcceptedV3> {
+  const data = golden(JobAcceptedV3);
   const [variant] = data.variants;
   if (variant === undefined) throw new Error('the golden job.accepted has no variant');
   const graph: ApiGraph = {};

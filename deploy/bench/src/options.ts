@@ -14,7 +14,7 @@ export interface BenchOptions {
 export function help(rows: readonly BenchRow[]): string {
   return `Usage: npm run bench [-- options]
 
-Measures the product against its budgets, each figure beside a raw baseline in the same run. Takes 12 to 20 minutes on
+Measures the product against its budgets, each figure beside a raw baseline in the same run. Takes 20 to 30 minutes on
 two cores; figures are only worth something on a machine that does nothing else.
 
   --only <row,row>      only these rows

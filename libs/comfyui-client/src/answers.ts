@@ -1,27 +1,11 @@
 import { z } from 'zod';
 
-/** `GET /system_stats`, the part that we use. */
-export const SystemStats = z.looseObject({
-  system: z.looseObject({
-    comfyui_version: z.string().default('unknown'),
-    python_version: z.string().optional(),
-    pytorch_version: z.string().optional(),
-    argv: z.array(z.string()).default([]),
-  }),
-  devices: z.array(
-    z.looseObject({
-      name: z.string(),
-      type: z.string().optional(),
-      vram_total: z.number().nullish(),
-      vram_free: z.number().nullish(),
-    }),
-  ),
-});
-export type SystemStats = z.infer<typeof SystemStats>;
-
-/** An item of the queue or a history entry's `prompt`: `[number, prompt id, graph, extra_data, outputs to execute]`. */
+/**
+ * An item of the queue or a history entry's `prompt`: `[number, prompt id, graph, extra_data, outputs to execute]`. The number
+ * may be a bare NaN, read as null (contract §1.4, 23).
+ */
 export const QueueItem = z.tuple([z.number().nullable(), z.string()]).rest(z.unknown());
-/** `queue_pending` comes in heap order, not in the order of running. */
+/** `queue_pending` comes in heap order, not in the order of running (contract §1.4, 21). */
 export const QueueAnswer = z.looseObject({ queue_running: z.array(QueueItem), queue_pending: z.array(QueueItem) });
 
 /** `[event name, data]` as in `status.messages`; timestamps are milliseconds of the server's clock. */
@@ -38,21 +22,33 @@ export interface EndedPrompt {
   readonly messages: readonly StatusMessage[];
 }
 
-/** `GET /history/{id}`: empty when unknown. */
+/** `GET /history/{id}`: 200 and empty when unknown (contract §1.4, 24). */
 export const HistoryAnswer = z.record(
   z.string(),
   z.looseObject({ outputs: Outputs.default({}), status: ExecutionStatus.nullish() }),
 );
 
-/** `GET /api/jobs/{id}`. */
+/** A time or number that is not read where it is odd: nothing but an estimate hangs on it. */
+const Figure = z.number().nullish().catch(null);
+
+/**
+ * `GET /api/jobs/{id}`. Its `completed` and `failed` repeat the `status_str` that can lie, so only whether it has ended is taken
+ * from `status`.
+ */
 export const JobAnswer = z.looseObject({
   status: z.enum(['pending', 'in_progress', 'completed', 'failed', 'cancelled']),
   outputs: Outputs.nullish(),
   execution_status: ExecutionStatus.nullish(),
+  priority: Figure,
+  create_time: Figure,
+  execution_start_time: Figure,
 });
 
-/** 404 of the job; a 404 without this shape is the router's, on servers before 0.5.1. */
-export const JobNotFound = z.looseObject({ error: z.string() });
+/** `GET /api/jobs`, of those that ended. */
+export const EndedJobs = z.looseObject({ jobs: z.array(z.looseObject({ execution_end_time: Figure })) });
+
+/** 404 of the job. Any other 404 is the router's, on servers before 0.5.1, or a proxy's, and says nothing of the job. */
+export const JobNotFound = z.looseObject({ error: z.literal('Job not found') });
 
 export const CancelAnswer = z.looseObject({ cancelled: z.boolean() });
 
@@ -88,13 +84,15 @@ export const PromptRefusal = z.looseObject({
 });
 export type PromptRefusal = z.infer<typeof PromptRefusal>;
 
-/** `GET /object_info/{class}`: empty when the class is unknown. Input specs come in two forms, V1 and V3. */
-export const ObjectInfoAnswer = z.record(
-  z.string(),
-  z.looseObject({
-    input: z.looseObject({
-      required: z.record(z.string(), z.unknown()).nullish(),
-      optional: z.record(z.string(), z.unknown()).nullish(),
-    }),
-  }),
-);
+/**
+ * `GET /object_info` and `/object_info/{class}` (empty when the class is unknown); `parseNodeDefinitions` reads on. Each
+ * class is looked at for itself, so that an odd one does not spoil the answer.
+ */
+export const ObjectInfoAnswer = z.record(z.string(), z.unknown());
+
+/** `POST /upload/image`. The name may be another than the one given: use this one (contract §4). */
+export const UploadAnswer = z.looseObject({
+  name: z.string(),
+  subfolder: z.string().default(''),
+  type: z.string().default('input'),
+});

@@ -12,7 +12,7 @@ import { eventually } from '@anime/testing';
 import { ComfyClient, type PromptLook } from './comfy-client.js';
 import { ComfySocket, type Hint } from './comfy-socket.js';
 import { FileMissingError, UnexpectedAnswerError } from './errors.js';
-import { filesOf } from './output-files.js';
+import { filesOf, pathOf, type ServerFile } from './output-files.js';
 import { verdictOf } from './verdict.js';
 
 let dir: string;
@@ -229,12 +229,52 @@ describe('ComfyClient', () => {
 
   it('lists the values of a combo and the node classes', async () => {
     const server = client();
-    expect(await server.comboOptions('CheckpointLoaderSimple', 'ckpt_name')).toEqual([
+    expect(await server.comboOptions('CheckpointLoaderSimple', 'ckpt_name')).toContain(
       'simulated-anime-v1.safetensors',
-    ]);
+    );
     expect(await server.comboOptions('NoSuchNode', 'x')).toBeUndefined();
     expect(await server.nodeClasses()).toContain('KSampler');
     expect((await server.systemStats()).system.comfyui_version).toBe('0.33.0');
+  });
+
+  it('reads the definitions of all classes and of one', async () => {
+    const server = client();
+    const { classes, unreadable } = await server.objectInfo();
+    expect([...unreadable]).toEqual([]);
+    expect(classes.get('SaveImage')).toMatchObject({ isOutputNode: true, category: 'image' });
+    expect(await server.nodeDefinition('KSampler')).toEqual(classes.get('KSampler'));
+    expect(await server.nodeDefinition('NoSuchNode')).toBeUndefined();
+  });
+
+  it('uploads a file once, under the name that the server gives', async () => {
+    const server = client();
+    const upload = async (bytes: string, overwrite = false): Promise<ServerFile> =>
+      server.uploadImage({
+        bytes: (async function* () {
+          yield Buffer.from(bytes);
+        })(),
+        name: 'grüße.txt',
+        subfolder: 'anime/in',
+        overwrite,
+      });
+    const first = await upload('one');
+    expect(first).toEqual({ filename: 'grüße.txt', subfolder: 'anime/in', type: 'input' });
+    expect(await upload('one')).toEqual(first);
+    const second = await upload('two');
+    expect(second.filename).toBe('grüße (1).txt');
+    expect((await bytesOf(server.download(second))).toString()).toBe('two');
+    expect(await upload('three', true)).toEqual(first);
+    expect((await bytesOf(server.download(first))).toString()).toBe('three');
+    expect(pathOf(second)).toBe('anime/in/grüße (1).txt');
+  });
+
+  it('frees memory, and reads features and models', async () => {
+    const server = client();
+    await server.free({ unloadModels: true, freeMemory: true });
+    expect((await server.features())?.max_upload_size).toBe(104857600);
+    expect(await server.modelFolders()).toContain('checkpoints');
+    expect(await server.models('checkpoints')).toContain('simulated-anime-v1.safetensors');
+    expect(await server.models('nope')).toBeUndefined();
   });
 });
 

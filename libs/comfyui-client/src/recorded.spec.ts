@@ -1,17 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import {
-  HistoryAnswer,
-  JobAnswer,
-  JobNotFound,
-  PromptAnswer,
-  PromptRefusal,
-  QueueAnswer,
-  SystemStats,
-} from './answers.js';
+import { HistoryAnswer, JobAnswer, JobNotFound, PromptAnswer, PromptRefusal, QueueAnswer } from './answers.js';
 import { filesOf } from './output-files.js';
-import { parsePromptMessage } from './prompt-message.js';
+import { SystemStats } from './server-answers.js';
 import { cachedNodes, executionMs, verdictOf } from './verdict.js';
 
 const fixture = (name: string): unknown =>
@@ -64,6 +56,7 @@ describe('verdictOf', () => {
       error: { nodeId: '2', nodeType: 'TestSyncError', exceptionType: 'RuntimeError' },
     });
     expect(verdict.kind === 'error' && verdict.error.traceback.length).toBeGreaterThan(0);
+    expect(verdict.kind === 'error' && verdict.error.executed).toEqual(['1', '5']);
   });
 
   it('knows no verdict without a terminal message', () => {
@@ -86,6 +79,18 @@ describe('what a history entry tells', () => {
   it('names the files that a failed prompt had already made', () => {
     expect(filesOf(ended('node exception'), '5')).toEqual([
       { filename: 'beforeerr_00001_.png', subfolder: '', type: 'output' },
+    ]);
+  });
+
+  it('names a file once that stands under two keys', () => {
+    const file = (filename: string, subfolder = '') => ({ filename, subfolder, type: 'output', format: 'image/gif' });
+    const outputs = {
+      '9': { images: [file('a.gif'), file('b.gif')], gifs: [{ ...file('a.gif'), frame_rate: 8 }, file('a.gif', 's')] },
+    };
+    expect(filesOf({ outputs }, '9').map(({ subfolder, filename }) => subfolder + filename)).toEqual([
+      'a.gif',
+      'b.gif',
+      'sa.gif',
     ]);
   });
 
@@ -125,16 +130,5 @@ describe('the shapes of recorded answers', () => {
       system: { comfyui_version: '0.33.0' },
       devices: [{ name: 'cpu' }],
     });
-  });
-
-  it('fit every frame of a sampling run that names its prompt, and only those', () => {
-    const frames = z.array(z.looseObject({ type: z.string() })).parse(fixture('recorded-sampling-frames'));
-    const parsed = frames.map((frame) => parsePromptMessage(JSON.stringify(frame))?.type);
-    expect(parsed).toEqual(frames.map((frame) => (frame.type === 'status' ? undefined : frame.type)));
-  });
-
-  it('leave out frames without a prompt id and frames that are no JSON', () => {
-    expect(parsePromptMessage('{"type":"executing","data":{"node":"2"}}')).toBeUndefined();
-    expect(parsePromptMessage('hello')).toBeUndefined();
   });
 });

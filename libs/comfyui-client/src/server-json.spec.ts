@@ -27,7 +27,16 @@ describe('parseServerJson', () => {
     );
   });
 
+  it('reads a body with a string of 30 MB beside a NaN', () => {
+    const long = 'NaN "x" \\'.repeat(3_000_000);
+    const read = parseServerJson(`{"prompt": [NaN, ${JSON.stringify(long)}], "last": Infinity}`);
+    // Not toEqual: it would print both.
+    expect(read).toMatchObject({ prompt: [null, expect.any(String)], last: null });
+    expect((read as { prompt: [null, string] }).prompt[1] === long).toBe(true);
+  });
+
   it('refuses what is not JSON', () => {
+    expect(() => parseServerJson('{"a": NaN, "b": "never closed \\"')).toThrow(SyntaxError);
     expect(() => parseServerJson('500 Internal Server Error')).toThrow(SyntaxError);
     expect(() => parseServerJson('NaN and more')).toThrow(SyntaxError);
   });

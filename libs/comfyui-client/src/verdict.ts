@@ -1,4 +1,5 @@
 import type { EndedPrompt, StatusMessage } from './answers.js';
+import { executionError, type ExecutionError } from './execution-error.js';
 
 /** How a prompt ended. `unknown`: the entry has no terminal message at all. */
 export type Verdict =
@@ -7,20 +8,12 @@ export type Verdict =
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'unknown' };
 
-/** What `execution_error` tells. */
-export interface ExecutionError {
-  readonly nodeId: string | null;
-  readonly nodeType: string | null;
-  readonly exceptionType: string;
-  readonly exceptionMessage: string;
-  readonly traceback: readonly string[];
-}
-
 const TERMINAL = new Set(['execution_success', 'execution_error', 'execution_interrupted']);
 
 /**
  * The verdict is the last terminal entry of `status.messages`, never `status_str`: a run-time dependency cycle is
- * reported there as "success" (contract §1.3, 10).
+ * reported there as "success" (contract §1.3, 10), and an interrupted prompt as "error" (13). A success need not have the
+ * outputs that were wanted (11): look for their files.
  */
 export function verdictOf(ended: Pick<EndedPrompt, 'messages'>): Verdict {
   const last = ended.messages.findLast(([name]) => TERMINAL.has(name));
@@ -51,16 +44,4 @@ export function executionMs(ended: Pick<EndedPrompt, 'messages'>): number | null
 
 function messageOf(messages: readonly StatusMessage[], name: string): Readonly<Record<string, unknown>> | undefined {
   return messages.find((message) => message[0] === name)?.[1];
-}
-
-function executionError(data: Readonly<Record<string, unknown>>): ExecutionError {
-  const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
-  const traceback = data['traceback'];
-  return {
-    nodeId: text(data['node_id']),
-    nodeType: text(data['node_type']),
-    exceptionType: text(data['exception_type']) ?? 'unknown',
-    exceptionMessage: text(data['exception_message']) ?? '',
-    traceback: Array.isArray(traceback) ? traceback.filter((line) => typeof line === 'string') : [],
-  };
 }

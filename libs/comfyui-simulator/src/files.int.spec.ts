@@ -123,8 +123,10 @@ describe('what the server says about itself', () => {
   it('is empty for an unknown class, 404 for unknown folders and paths, 405 for other methods', async () => {
     await withSimulator(async (simulator) => {
       expect(await get(simulator, '/object_info/Nope')).toEqual({});
-      expect(await get(simulator, '/models/loras')).toEqual([]);
+      expect(await get(simulator, '/models/loras')).toEqual(['character.safetensors']);
+      expect(await get(simulator, '/models/style_models')).toEqual([]);
       expect((await request(simulator, '/models/nope')).status).toBe(404);
+      expect((await request(simulator, '/models/constructor')).status).toBe(404);
       expect((await request(simulator, '/jobs')).status).toBe(404);
       const refused = await request(simulator, '/queue', { method: 'DELETE' });
       expect({ status: refused.status, text: refused.text }).toEqual({ status: 405, text: '405: Method Not Allowed' });

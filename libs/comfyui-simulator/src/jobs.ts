@@ -1,6 +1,7 @@
 import type { QueueItem } from './graph.js';
 import { isRecord } from './graph.js';
 import type { HistoryEntry, Outputs } from './history.js';
+import { isFloatMarked, markFloat } from './python-json.js';
 
 export const JOB_STATUSES = ['pending', 'in_progress', 'completed', 'failed', 'cancelled'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
@@ -17,7 +18,7 @@ export interface Job {
 }
 
 export function waitingJob(item: QueueItem, status: 'pending' | 'in_progress'): Job {
-  return {
+  const job = {
     id: item[1],
     status,
     priority: item[0],
@@ -26,6 +27,13 @@ export function waitingJob(item: QueueItem, status: 'pending' | 'in_progress'): 
     previewable_outputs_count: 0,
     ...workflowId(item),
   };
+  return withPriorityOf(item, job);
+}
+
+/** A number that the client chose is a float here, too. */
+function withPriorityOf(item: QueueItem, job: Job): Job {
+  if (isFloatMarked(item, 0)) markFloat(job, 'priority');
+  return job;
 }
 
 export function finishedJob(entry: HistoryEntry): Job {
@@ -33,7 +41,7 @@ export function finishedJob(entry: HistoryEntry): Job {
   const last = status.messages.findLast(([event]) => event.startsWith('execution_'));
   const files = filesOf(outputs);
   const preview = files.find((file) => file['type'] === 'output') ?? files[0];
-  return {
+  const job = {
     id: prompt[1],
     status: statusOf(entry),
     priority: prompt[0],
@@ -46,17 +54,19 @@ export function finishedJob(entry: HistoryEntry): Job {
     ...(preview === undefined ? {} : { preview_output: preview }),
     ...workflowId(prompt),
   };
+  return withPriorityOf(prompt, job);
 }
 
 /** The single view: the list entry plus everything history has. */
 export function finishedJobDetail(entry: HistoryEntry): Job {
   const [, , graph, extraData] = entry.prompt;
-  return {
+  const job = {
     ...finishedJob(entry),
     outputs: entry.outputs,
     execution_status: entry.status,
     workflow: { prompt: graph, extra_data: extraData },
   };
+  return withPriorityOf(entry.prompt, job);
 }
 
 /** Follows `status_str` as the real server does; only an interruption is told apart. */

@@ -15,6 +15,16 @@ export function insertPngText(png: Buffer, texts: Readonly<Record<string, string
   return Buffer.concat([png.subarray(0, insertAt), ...chunks, png.subarray(insertAt)]);
 }
 
+/** Length, type and checksum of an empty IEND. */
+const END_CHUNK_LENGTH = 12;
+
+/** Adds text chunks of another type behind the picture's data, as ComfyUI does in animations. @throws RangeError */
+export function appendPngChunks(png: Buffer, type: string, texts: Readonly<Record<string, string>>): Buffer {
+  const endAt = png.length - END_CHUNK_LENGTH;
+  const chunks = Object.entries(texts).map(([keyword, text]) => textChunk(keyword, text, type));
+  return Buffer.concat([png.subarray(0, endAt), ...chunks, png.subarray(endAt)]);
+}
+
 /** Reads all tEXt chunks, keyword to text. @throws RangeError when a chunk is cut off */
 export function readPngText(png: Buffer): Record<string, string> {
   const texts: Record<string, string> = {};
@@ -33,11 +43,11 @@ export function readPngText(png: Buffer): Record<string, string> {
   return texts;
 }
 
-function textChunk(keyword: string, text: string): Buffer {
+function textChunk(keyword: string, text: string, type = 'tEXt'): Buffer {
   if (keyword.length < 1 || keyword.length > 79) throw new RangeError('a PNG keyword has 1 to 79 characters');
   if (/[^\u0001-\u00ff]/.test(keyword + text))
     throw new RangeError('a PNG tEXt chunk holds Latin-1 without zero bytes');
-  const body = Buffer.from(`tEXt${keyword}\0${text}`, 'latin1');
+  const body = Buffer.from(`${type}${keyword}\0${text}`, 'latin1');
   const chunk = Buffer.alloc(body.length + 8);
   chunk.writeUInt32BE(body.length - 4, 0);
   body.copy(chunk, 4);

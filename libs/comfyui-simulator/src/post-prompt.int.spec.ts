@@ -1,5 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { fixture, get, post, RECORDED_CHECKPOINT, request, submit, withSimulator } from './spec-client.js';
+import {
+  fixture,
+  get,
+  post,
+  RECORDED_CHECKPOINT,
+  request,
+  settledStatus,
+  submit,
+  withSimulator,
+} from './spec-client.js';
 
 interface RecordedCase {
   readonly name: string;
@@ -132,6 +142,36 @@ describe('POST /prompt', () => {
     );
   });
 
+  it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])(
+    'takes a link to a node %s for one to nothing where there is none, and the worker goes on',
+    async (name) => {
+      await withSimulator(async (simulator) => {
+        const bad = { class_type: 'SaveImage', inputs: { images: [name, 0], filename_prefix: 'bad' } };
+        const promptId = randomUUID();
+        const answer = await post(simulator, '/prompt', { prompt: { ...GRAPH, '3': bad }, prompt_id: promptId });
+        expect(answer.status).toBe(200);
+        expect(answer.json()['node_errors']).toMatchObject({
+          '3': { errors: [{ type: 'exception_during_validation', details: `'${name}'` }] },
+        });
+        expect(await settledStatus(simulator, promptId)).toBe('completed');
+      });
+    },
+  );
+
+  it.each(['constructor', '__proto__'])('refuses and runs a node that has the id %s like any other', async (name) => {
+    await withSimulator(async (simulator) => {
+      const named = (inputs: string): string =>
+        `{"prompt": {"1": ${JSON.stringify(GRAPH['1'])}, "${name}": {"class_type": "SaveImage", "inputs": ${inputs}}}}`;
+      const body = (inputs: string): RequestInit => ({ method: 'POST', body: named(inputs) });
+      const refused = await request(simulator, '/prompt', body('{"filename_prefix": "x"}'));
+      expect(refused.text).toContain(`"node_errors": {"${name}": {"errors": [{"type": "required_input_missing"`);
+      const taken = await request(simulator, '/prompt', body('{"images": ["1", 0], "filename_prefix": "x"}'));
+      const promptId = String(taken.json()['prompt_id']);
+      expect(await settledStatus(simulator, promptId)).toBe('completed');
+      expect((await request(simulator, `/history/${promptId}`)).text).toContain(`"outputs": {"${name}": {"images"`);
+    });
+  });
+
   it('answers 500 for a repeated number with the same id, but has queued the prompt', async () => {
     const twice = { prompt: GRAPH, number: 5, prompt_id: 'c0009f8c-477e-4e81-aa11-12abffd78581' };
     await withSimulator(
@@ -142,6 +182,13 @@ describe('POST /prompt', () => {
       },
       { faults: { zombieWorker: true } },
     );
+  });
+
+  it('refuses a body above the limit with 413 and its size', async () => {
+    await withSimulator(async (simulator) => {
+      const answer = await request(simulator, '/prompt', { method: 'POST', body: Buffer.alloc(104_857_601, 32) });
+      expect(answer).toMatchObject({ status: 413, text: 'Maximum request body size 104857600 exceeded.' });
+    });
   });
 
   it('reads the list of checkpoints it was started with', async () => {

@@ -55,6 +55,11 @@ export class PromptQueue {
     return true;
   }
 
+  /** Tells the size once more. */
+  announce(): void {
+    this.onChange();
+  }
+
   clearPending(): void {
     this.heap.clear();
     this.onChange();

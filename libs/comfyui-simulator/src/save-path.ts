@@ -50,6 +50,15 @@ export function nextCounter(path: SavePath, offset = 0): string {
   return String(Math.max(0, ...used) + 1 + offset).padStart(5, '0');
 }
 
+/** The number VideoHelperSuite gives: behind it may stand anything. @returns five digits or more */
+export function nextVhsCounter({ filename, existing }: SavePath): string {
+  const stem = `${filename}_`;
+  const used = existing
+    .filter((name) => name.startsWith(stem))
+    .map((name) => Number.parseInt(/^(\d+)\D*\../.exec(name.slice(stem.length))?.[1] ?? '0', 10));
+  return String(Math.max(0, ...used) + 1).padStart(5, '0');
+}
+
 function expand(prefix: string, size: { readonly width: number; readonly height: number }, now: Date): string {
   const two = (value: number): string => String(value).padStart(2, '0');
   const words: Record<string, string> = {

@@ -1,26 +1,16 @@
 import { mkdir, rm } from 'node:fs/promises';
-import type { Server } from 'node:http';
 import { join, resolve } from 'node:path';
-import { OutputCache } from './cache.js';
-import { type Counters, newCounters } from './counters.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Counters, count, newCounters } from './counters.js';
 import { type Faults, NO_FAULTS } from './faults.js';
-import { History } from './history.js';
-import { refusesOrigin, Router } from './http/router.js';
+import { Gpu } from './gpu.js';
+import { HttpGate } from './http/gate.js';
 import { createHttpServer } from './http/server.js';
+import { Listener } from './listener.js';
+import { type ModelFiles, modelFilesOf } from './model-files.js';
 import type { Directories } from './nodes/node-kind.js';
 import { NODE_KINDS } from './nodes/registry.js';
-import { PromptQueue } from './queue.js';
-import { jobRoutes } from './routes/job-routes.js';
-import { promptRoutes } from './routes/prompt-routes.js';
-import { queueRoutes } from './routes/queue-routes.js';
-import { simulatorRoutes } from './routes/simulator-routes.js';
-import { systemRoutes } from './routes/system-routes.js';
-import { uploadRoutes } from './routes/upload-routes.js';
-import { viewRoutes } from './routes/view-routes.js';
-import { Sockets } from './sockets.js';
-import { Worker } from './worker.js';
-
-export const DEFAULT_CHECKPOINT = 'simulated-anime-v1.safetensors';
+import { type ProcessEnvironment, type ServerProcess, startProcess } from './server-process.js';
 
 export type PreviewMethod = 'none' | 'auto' | 'latent2rgb' | 'taesd';
 
@@ -32,16 +22,24 @@ export interface SimulatorOptions {
   readonly dataDir: string;
   /** Time one sampling step takes, in ms; default 15. */
   readonly stepDelayMs?: number;
-  /** File names the checkpoint loader offers. */
+  /** File names the checkpoint loader offers; the same as `modelFiles.checkpoints`. */
   readonly checkpoints?: readonly string[];
+  /** File names the loaders offer, by folder; folders left out keep their defaults. */
+  readonly modelFiles?: Partial<ModelFiles>;
   /** Name of the device; "(simulator)" is added where it does not say so itself. */
   readonly gpuName?: string;
-  /** In MiB, default 8192. Batches beyond about 20 000 pixels per MiB end as out of memory. */
+  /** In MiB, default 8192. What does not fit beside its models, with all others unloaded, ends as out of memory. */
   readonly vramTotalMb?: number;
+  /** Factor by which the card is faster than `stepDelayMs` says; default 1. */
+  readonly gpuSpeed?: number;
+  /** Sizes of model files in MiB, by file name; others are estimated from the name. */
+  readonly modelSizesMb?: Readonly<Record<string, number>>;
   /** Previews for prompts that do not choose by `extra_data.preview_method`; default `none`. */
   readonly previewMethod?: PreviewMethod;
   /** Switches set from the beginning. */
   readonly faults?: Partial<Faults>;
+  /** Number of the first prompt, as of a server that has been up for a while; default 0. A restart counts from 0. */
+  readonly firstNumber?: number;
 }
 
 /** A running simulated ComfyUI server. */
@@ -52,73 +50,163 @@ export interface Simulator extends AsyncDisposable {
   readonly counters: Counters;
   /** May be changed at any time. */
   readonly faults: Faults;
+  /** File names the loaders offer, by folder; may be changed at any time. */
+  readonly modelFiles: ModelFiles;
+  readonly gpu: Gpu;
   /** Tears every websocket down as a lost connection does (close code 1006). */
   dropSockets(): void;
+  /** Sends the events that `stalledReader` held up, and lets a worker that `zombieWorker` held back look again. */
+  wake(): void;
+  /** Connections are refused for so many ms, open requests end; websockets and the worker go on. */
+  refuseConnections(ms: number): Promise<void>;
+  /**
+   * Kills the process and starts another on the same port: sockets drop (1006), connections are refused meanwhile,
+   * queue, history and temp/ are gone, numbers count from 0, `gpuFault` and `zombieWorker` are cured; output/ and
+   * input/ stay. Resolves when it listens again.
+   */
+  restart(options?: { readonly downMs?: number }): Promise<void>;
+  /** Ends the process as `kill -9` does; `restart` brings it back. */
+  crash(): Promise<void>;
   /** Stops at once: sockets drop, a running prompt is lost, files stay. */
   close(): Promise<void>;
 }
 
-const PIXELS_PER_MB = 20_000;
-
 /** Starts a server that behaves as ComfyUI 0.33.0 was measured to. Resolves when it listens. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
-  const directories = await prepareDirectories(options.dataDir);
-  const checkpoints = options.checkpoints ?? [DEFAULT_CHECKPOINT];
-  const vramTotalMb = options.vramTotalMb ?? 8192;
-  const faults: Faults = { ...NO_FAULTS, ...options.faults };
-  const counters = newCounters();
-  const history = new History();
-  const queue = new PromptQueue(() => sockets.broadcastStatus());
-  const sockets: Sockets = new Sockets({
-    remaining: () => queue.remaining,
-    runningNode: (sid) => (worker.currentClientId === sid ? worker.lastNodeId : null),
-  });
-  const worker: Worker = new Worker({
-    queue,
-    history,
-    counters,
-    faults,
-    directories,
-    checkpoints,
-    kinds: NODE_KINDS,
-    sink: sockets,
-    cache: new OutputCache(),
-    stepDelayMs: options.stepDelayMs ?? 15,
-    maxBatchPixels: vramTotalMb * PIXELS_PER_MB,
-    previewMethod: options.previewMethod ?? 'none',
-    dropSockets: () => sockets.drop(),
-  });
-  const gpuName = options.gpuName ?? 'ComfyUI simulator';
-  const router = new Router();
-  router.add(promptRoutes({ queue, kinds: NODE_KINDS, counters, faults, checkpoints }), true);
-  router.add(queueRoutes({ queue, history, worker }), true);
-  router.add(viewRoutes(directories), true);
-  router.add(uploadRoutes(directories), true);
-  router.add(systemRoutes({ kinds: NODE_KINDS, checkpoints, gpuName, vramTotalMb }), true);
-  router.add(jobRoutes({ queue, history, worker }), false);
-  router.add(simulatorRoutes({ counters, faults, sockets, queue }), false);
-  const server = createHttpServer(router, () => faults.latencyMs);
-  acceptWebsockets(server, sockets);
-  const port = await listen(server, options.port ?? 0, options.host ?? '127.0.0.1');
-  const running = worker.run().catch((error: unknown) => {
-    // ComfyUI's only worker thread dies the same way, and its server goes on answering.
-    process.stderr.write(`ComfyUI simulator: the worker has ended: ${String(error)}\n`);
-  });
-  const close = async (): Promise<void> => {
-    sockets.close();
-    worker.stop();
-    await running;
-    await closeServer(server);
-  };
+  const machine = new Machine(options, await prepareDirectories(options.dataDir));
+  const port = await machine.start(options.firstNumber ?? 0);
   return {
     url: `http://127.0.0.1:${port}`,
     port,
-    counters,
-    faults,
-    dropSockets: () => sockets.drop(),
-    close,
-    [Symbol.asyncDispose]: close,
+    counters: machine.counters,
+    faults: machine.faults,
+    modelFiles: machine.modelFiles,
+    gpu: machine.gpu,
+    dropSockets: () => machine.dropSockets(),
+    wake: () => machine.wake(),
+    refuseConnections: (ms) => machine.refuseConnections(ms),
+    restart: ({ downMs = 0 } = {}) => machine.restart(downMs),
+    crash: () => machine.crash(),
+    close: () => machine.close(),
+    [Symbol.asyncDispose]: () => machine.close(),
   };
+}
+
+/** What stays while ComfyUI processes come and go: port, files, counters, switches. */
+class Machine {
+  readonly counters = newCounters();
+  readonly faults: Faults;
+  readonly modelFiles: ModelFiles;
+  readonly gpu: Gpu;
+  private readonly gate: HttpGate;
+  private readonly listener: Listener;
+  private process: ServerProcess | undefined;
+  private isClosed = false;
+
+  constructor(
+    private readonly options: SimulatorOptions,
+    private readonly directories: Directories,
+  ) {
+    this.faults = { ...NO_FAULTS, ...options.faults };
+    this.modelFiles = modelFilesOf(options.modelFiles, options.checkpoints);
+    this.gpu = new Gpu({
+      name: options.gpuName ?? 'ComfyUI simulator',
+      vramTotalMb: options.vramTotalMb ?? 8192,
+      speed: options.gpuSpeed ?? 1,
+      modelSizesMb: options.modelSizesMb ?? {},
+      reservedMb: () => this.faults.reservedVramMb,
+      onLoad: (file) => count(this.counters.modelLoads, file),
+    });
+    this.gate = new HttpGate(this.faults);
+    this.listener = new Listener(() => this.createServer(), options.port ?? 0, options.host ?? '127.0.0.1');
+  }
+
+  /** @returns the port */
+  start(firstNumber: number): Promise<number> {
+    this.process = startProcess(this.environment(firstNumber));
+    return this.listener.open();
+  }
+
+  dropSockets(): void {
+    this.process?.sockets.drop();
+  }
+
+  wake(): void {
+    this.process?.wake();
+  }
+
+  async refuseConnections(ms: number): Promise<void> {
+    this.listener.close();
+    await delay(ms);
+    if (this.process !== undefined && !this.listener.isOpen) await this.listener.open();
+  }
+
+  async restart(downMs: number): Promise<void> {
+    // All that a client can see of the end happens before anything is waited for.
+    const killed = this.crash();
+    this.counters.restarts += 1;
+    this.faults.gpuFault = false;
+    this.faults.zombieWorker = false;
+    this.gpu.unloadModels();
+    await Promise.all([killed, delay(downMs)]);
+    if (this.isClosed) return;
+    await prepareDirectories(this.options.dataDir);
+    await this.start(0);
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    await this.crash();
+  }
+
+  async crash(): Promise<void> {
+    const { process } = this;
+    this.process = undefined;
+    const killed = process?.kill();
+    this.listener.close();
+    await killed;
+  }
+
+  private createServer(): ReturnType<typeof createHttpServer> {
+    const server = createHttpServer((request) => {
+      if (this.process === undefined) throw new Error('the process has ended');
+      return this.process.respond(request);
+    }, this.gate);
+    server.on('upgrade', (request, socket, head) => {
+      if (this.process === undefined) socket.destroy();
+      else this.process.acceptWebsocket(request, socket, head);
+    });
+    return server;
+  }
+
+  private environment(firstNumber: number): ProcessEnvironment {
+    const { options, directories, counters, faults, modelFiles, gpu } = this;
+    return {
+      kinds: NODE_KINDS,
+      directories,
+      counters,
+      faults,
+      modelFiles,
+      gpu,
+      stepDelayMs: options.stepDelayMs ?? 15,
+      previewMethod: options.previewMethod ?? 'none',
+      firstNumber,
+      control: {
+        dropSockets: () => this.dropSockets(),
+        stallHttp: (ms) => this.gate.begin(ms),
+        refuseConnections: (ms) => inBackground(this.refuseConnections(ms)),
+        restart: (ms) => inBackground(this.restart(ms)),
+        crash: () => inBackground(this.crash()),
+      },
+    };
+  }
+}
+
+/** A fault strikes from inside what it ends, so nothing there can wait for it. */
+function inBackground(work: Promise<void>): void {
+  work.catch((error: unknown) => {
+    process.stderr.write(`ComfyUI simulator: ${String(error)}\n`);
+  });
 }
 
 async function prepareDirectories(dataDir: string): Promise<Directories> {
@@ -127,31 +215,4 @@ async function prepareDirectories(dataDir: string): Promise<Directories> {
   await rm(directories.temp, { recursive: true, force: true });
   for (const directory of Object.values(directories)) await mkdir(directory, { recursive: true });
   return directories;
-}
-
-function acceptWebsockets(server: Server, sockets: Sockets): void {
-  server.on('upgrade', (request, socket, head) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://simulator');
-    if (refusesOrigin(request.headers)) socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
-    else if (pathname === '/ws' || pathname === '/api/ws') sockets.accept(request, socket, head);
-    else socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n');
-  });
-}
-
-function listen(server: Server, port: number, host: string): Promise<number> {
-  return new Promise((resolvePort, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      const address = server.address();
-      if (typeof address === 'object' && address !== null) resolvePort(address.port);
-      else reject(new Error('the server has no port'));
-    });
-  });
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((done) => {
-    server.close(() => done());
-    server.closeAllConnections();
-  });
 }

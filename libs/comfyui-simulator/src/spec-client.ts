@@ -94,7 +94,7 @@ export class TestSocket implements Disposable {
   }
 
   /** Resolves once the greeting has come. */
-  static async open(simulator: Simulator, clientId: string): Promise<TestSocket> {
+  static async open(simulator: Pick<Simulator, 'url'>, clientId: string): Promise<TestSocket> {
     const url = `${simulator.url.replace('http', 'ws')}/ws?clientId=${clientId}`;
     const client = new TestSocket(new WebSocket(url, { perMessageDeflate: false }));
     await client.until(() => client.messages.length > 0);
@@ -165,3 +165,28 @@ export function shapeOf(value: unknown): unknown {
   }
   return value === null ? 'null' : typeof value;
 }
+
+/** A graph that is done in no time; each colour is one of its own. */
+export const quick = (color: number, prefix = 'q'): TestGraph => ({
+  '1': { class_type: 'EmptyImage', inputs: { width: 64, height: 64, batch_size: 1, color } },
+  '2': { class_type: 'SaveImage', inputs: { images: ['1', 0], filename_prefix: prefix } },
+});
+
+/** Polls until history or the lists of the queue say so. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error('waited in vain');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** As /api/jobs says. */
+export const statusOf = async (simulator: Simulator, id: string): Promise<unknown> =>
+  (await get(simulator, `/api/jobs/${id}`))['status'];
+
+/** Once it is neither pending nor running. */
+export const settledStatus = async (simulator: Simulator, id: string): Promise<unknown> => {
+  await until(async () => !['pending', 'in_progress'].includes(String(await statusOf(simulator, id))));
+  return statusOf(simulator, id);
+};

@@ -99,6 +99,13 @@ export const dependencyCycle = (nodeId: string, cycle: readonly string[], path: 
   extra_info: { node_id: nodeId, cycle_nodes: cycle },
 });
 
+export const customValidationFailed = (input: string, reason: string): NodeError => ({
+  type: 'custom_validation_failed',
+  message: 'Custom validation failed for node',
+  details: `${input} - ${reason}`,
+  extra_info: { input_name: input },
+});
+
 export const exceptionDuringValidation = (exception: ValidationException): NodeError => ({
   type: 'exception_during_validation',
   message: 'Exception when validating node',

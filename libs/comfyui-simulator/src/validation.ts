@@ -1,8 +1,10 @@
-import { type Graph, type GraphNode, isRecord, type Link } from './graph.js';
-import type { InputSpec, NodeEnvironment, NodeInfo, NodeKind } from './nodes/node-kind.js';
-import { pythonRepr, pythonStr } from './python-json.js';
+import { type Graph, type GraphNode, isRecord, type Link, nodeOf } from './graph.js';
+import type { CustomValidation, InputSpec, NodeEnvironment, NodeInfo, NodeKind } from './nodes/node-kind.js';
+import { insertionOrdered } from './ordered-record.js';
+import { markFloat, pythonRepr, pythonStr, unmarkFloat } from './python-json.js';
 import {
   badLinkedInput,
+  customValidationFailed,
   dependencyCycle,
   exceptionDuringInnerValidation,
   exceptionDuringValidation,
@@ -40,12 +42,14 @@ export function validatePrompt(
 ): Validation {
   if (!isRecord(graph)) throw new TypeError('the prompt is not an object');
   const infos = new Map<string, NodeInfo>();
+  const custom = new Map<string, CustomValidation>();
   for (const [id, node] of Object.entries(graph)) {
     if (!isRecord(node) || node['inputs'] === null) throw new TypeError(`node ${id} is not a node`);
     const classType = node['class_type'];
     const kind = typeof classType === 'string' ? kinds.get(classType) : undefined;
     if (kind === undefined) return { error: missingNodeType(id, node), outputs: [], nodeErrors: {} };
     infos.set(id, kind.info(environment));
+    if (kind.validate !== undefined) custom.set(id, kind.validate);
   }
   const nodes = graph as Graph;
   const outputs = [...infos]
@@ -54,7 +58,7 @@ export function validatePrompt(
   if (outputs.length === 0) {
     return { error: promptError('prompt_no_outputs', 'Prompt has no outputs', ''), outputs: [], nodeErrors: {} };
   }
-  return new PromptValidator(nodes, infos).judge(outputs);
+  return new PromptValidator(nodes, infos, custom, environment).judge(outputs);
 }
 
 function missingNodeType(id: string, node: Readonly<Record<string, unknown>>): PromptError {
@@ -84,11 +88,13 @@ class PromptValidator {
   constructor(
     private readonly graph: Graph,
     private readonly infos: ReadonlyMap<string, NodeInfo>,
+    private readonly custom: ReadonlyMap<string, CustomValidation>,
+    private readonly environment: NodeEnvironment,
   ) {}
 
   judge(outputs: readonly string[]): Validation {
     const good: string[] = [];
-    const nodeErrors: Record<string, NodeErrorEntry> = {};
+    const nodeErrors = insertionOrdered<NodeErrorEntry>();
     const details: string[] = [];
     for (const output of outputs) {
       const verdict = this.validateOutput(output);
@@ -148,11 +154,13 @@ class PromptValidator {
         if (problem === 'invalid ancestor') ancestorsValid = false;
         else if (problem !== undefined) errors.push(problem);
       } else {
-        const conversion = convertWidget(name, spec, value);
+        const isCustom = this.custom.get(id)?.inputs.includes(name) === true;
+        const conversion = convertWidget(name, isCustom ? unbounded(spec) : spec, value);
         if ('error' in conversion) errors.push(conversion.error);
-        else inputs[name] = conversion.value;
+        else keepConverted(inputs, name, spec, conversion.value);
       }
     }
+    errors.push(...this.customErrors(id, inputs));
     this.visiting.pop();
     // A cycle through this node has already been written against it.
     const verdict = this.verdicts.get(id) ?? { valid: true, errors: [] };
@@ -162,6 +170,14 @@ class PromptValidator {
     return verdict;
   }
 
+  /** VALIDATE_INPUTS of the node: one complaint, written against every input it looks at. */
+  private customErrors(id: string, inputs: Readonly<Record<string, unknown>>): NodeError[] {
+    const custom = this.custom.get(id);
+    const reason = custom?.check(inputs, this.environment);
+    if (custom === undefined || reason === undefined) return [];
+    return custom.inputs.filter((name) => name in inputs).map((name) => customValidationFailed(name, reason));
+  }
+
   private validateLink(
     name: string,
     spec: InputSpec,
@@ -169,7 +185,7 @@ class PromptValidator {
   ): NodeError | 'invalid ancestor' | undefined {
     if (value.length !== 2) return badLinkedInput(name, spec, value);
     const [source, slot] = value;
-    if (typeof source !== 'string' || !(source in this.graph)) {
+    if (typeof source !== 'string' || nodeOf(this.graph, source) === undefined) {
       throw new ValidationException('KeyError', pythonRepr(source));
     }
     const received = outputType(this.info(source), slot);
@@ -200,7 +216,7 @@ class PromptValidator {
   }
 
   private node(id: string): Partial<Pick<GraphNode, 'inputs'>> & Pick<GraphNode, 'class_type'> {
-    const node = this.graph[id];
+    const node = nodeOf(this.graph, id);
     if (node === undefined) throw new ValidationException('KeyError', pythonRepr(id));
     return node;
   }
@@ -212,6 +228,13 @@ class PromptValidator {
   }
 }
 
+/** What is converted to a FLOAT is written with a point from then on, what is converted to an INT without. */
+function keepConverted(inputs: Record<string, unknown>, name: string, spec: InputSpec, value: unknown): void {
+  inputs[name] = value;
+  if (spec[0] === 'FLOAT') markFloat(inputs, name);
+  if (spec[0] === 'INT') unmarkFloat(inputs, name);
+}
+
 /** Python indexing of a tuple: -1 is the last one, which ComfyUI therefore accepts. */
 function outputType(info: NodeInfo, slot: unknown): string {
   if (typeof slot !== 'number' || !Number.isInteger(slot)) {
@@ -220,6 +243,11 @@ function outputType(info: NodeInfo, slot: unknown): string {
   const type = info.output.at(slot);
   if (type === undefined) throw new ValidationException('IndexError', 'tuple index out of range');
   return type;
+}
+
+/** An input the node judges itself is only converted: neither its bounds nor its choices are asked. */
+function unbounded([type]: InputSpec): InputSpec {
+  return [typeof type === 'string' && type !== 'COMBO' ? type : '*'];
 }
 
 function typesMatch(received: string, spec: InputSpec): boolean {

@@ -1,4 +1,4 @@
-import { EXECUTOR_ORDERS, type JobExecutedV1 } from '@anime/contracts';
+import { EXECUTOR_ORDERS, type JobExecutedV2 } from '@anime/contracts';
 import type { EventLog } from './event-log.js';
 import type { EventOf, RecordedEvent } from './event.js';
 import { lastEventOnSubject } from './last-event-on-subject.js';
@@ -10,7 +10,7 @@ import { lastEventOnSubject } from './last-event-on-subject.js';
  */
 export async function wasGivenUp(
   log: EventLog,
-  { aggregateId, data }: EventOf<typeof JobExecutedV1> & RecordedEvent,
+  { aggregateId, data }: EventOf<typeof JobExecutedV2> & RecordedEvent,
 ): Promise<boolean> {
   const last = await lastEventOnSubject(log, EXECUTOR_ORDERS, aggregateId, data.executorId);
   switch (last?.type) {

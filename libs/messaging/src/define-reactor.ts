@@ -4,7 +4,7 @@ import type { ReactorRow } from './consumer-table.js';
 
 /**
  * A reactor whose handler sees the events of its own contracts with their types, as a row that fits any table:
- * `defineReactor({ kind: 'reactor', events: [JobExecutedV1], handle: async (event) => … })`.
+ * `defineReactor({ kind: 'reactor', events: [JobExecutedV2], handle: async (event) => … })`.
  * @throws Error when the row has an order and takes replays
  */
 export function defineReactor<C extends EventContract>(row: ReactorRow<C>): ReactorRow {

@@ -55,10 +55,10 @@ describe('the subject of a live message', () => {
 });
 
 describe('live messages', () => {
-  it('are signs of life whatever they say, and in whatever version', async () => {
+  it('are signs of life whatever they say, and in whatever version; what they say comes along where it is known', async () => {
     const nc = await nats.connection();
     const heard: unknown[] = [];
-    const signs = subscribeSigns(nc, ExecutorHeartbeatV1, (params) => heard.push(params));
+    const signs = subscribeSigns(nc, ExecutorHeartbeatV1, (params, said) => heard.push([params, said?.reachable]));
     publishLive(nc, ExecutorHeartbeatV1, { executorId: ID }, heartbeat(ID));
     const newer = headers();
     newer.set('ce-type', 'executor-heartbeat.v2');
@@ -67,7 +67,11 @@ describe('live messages', () => {
     nc.publish(`anime-live.preview.${ID}`, 'something else');
     await nc.flush();
     await eventually(() => heard.length >= 3, { what: 'all three are heard' });
-    expect(heard).toEqual([{ executorId: ID }, { executorId: OTHER }, { executorId: ID }]);
+    expect(heard).toEqual([
+      [{ executorId: ID }, true],
+      [{ executorId: OTHER }, undefined],
+      [{ executorId: ID }, undefined],
+    ]);
     signs.stop();
   });
 

@@ -1,6 +1,6 @@
 import { ProgressV1, type MessageContract, type Progress } from '@anime/contracts';
 import { messageOf, ProblemError } from '@anime/problem-details';
-import { headers, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { headers, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 
 /** Versioned name of the message's contract; the same header as events use. */
 const TYPE_HEADER = 'ce-type';
@@ -57,12 +57,12 @@ export function publishProgress(nc: NatsConnection, progress: Progress): void {
 
 /**
  * Calls `handler` with the `{placeholders}` of each message on a contract's subject, whatever its content and version: that
- * one came is what counts.
+ * one came is what counts. What it says comes with it where it is this contract's; undefined where it is not.
  */
-export function subscribeSigns(
+export function subscribeSigns<C extends MessageContract>(
   nc: NatsConnection,
-  contract: MessageContract,
-  handler: (params: SubjectParams) => void,
+  contract: C,
+  handler: (params: SubjectParams, data: MessageData<C> | undefined) => void,
 ): Pick<LiveSubscription, 'stop'> {
   const names = contract.subject.split('.');
   const subscription = nc.subscribe(messageFilter(contract), {
@@ -72,10 +72,20 @@ export function subscribeSigns(
       const params = names.flatMap((name, i) =>
         name.startsWith('{') ? [[name.slice(1, -1), tokens[i] ?? ''] as const] : [],
       );
-      handler(Object.fromEntries(params));
+      handler(Object.fromEntries(params), dataOf(message, contract));
     },
   });
   return { stop: () => subscription.unsubscribe() };
+}
+
+/** What a message says; undefined when it is of another version, or not what its contract says. */
+function dataOf<C extends MessageContract>(message: Msg, contract: C): MessageData<C> | undefined {
+  if (message.headers?.get(TYPE_HEADER) !== contract.name) return undefined;
+  try {
+    return contract.data.safeParse(JSON.parse(message.string())).data;
+  } catch {
+    return undefined;
+  }
 }
 
 export interface LiveSubscription {

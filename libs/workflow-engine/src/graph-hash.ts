@@ -5,7 +5,8 @@ import canonicalize from 'canonicalize';
 /** Where a save node takes its file prefix: the only part of an accepted graph that may change. */
 export interface SaveTarget {
   readonly node: string;
-  readonly filenamePrefixInput: string;
+  /** Null when it saves no file. */
+  readonly filenamePrefixInput: string | null;
 }
 
 /**
@@ -33,7 +34,7 @@ export function withSavePrefixes(
   const copy: ApiGraph = { ...graph };
   for (const { node, filenamePrefixInput } of saves) {
     const save = copy[node];
-    if (save !== undefined) {
+    if (save !== undefined && filenamePrefixInput !== null) {
       copy[node] = { ...save, inputs: { ...save.inputs, [filenamePrefixInput]: prefixOf(node) } };
     }
   }

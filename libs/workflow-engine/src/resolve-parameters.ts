@@ -57,7 +57,7 @@ export function resolveParameters(
       errors.push({ parameter: parameter.name, message: 'is required' });
       continue;
     }
-    const message = faultOf(parameter.schema, value);
+    const message = parameter.role === 'image' ? pictureFault(value) : faultOf(parameter.schema, value);
     if (message !== undefined) {
       errors.push({ parameter: parameter.name, message });
       continue;
@@ -66,6 +66,14 @@ export function resolveParameters(
     if (parameter.role === 'seed') seed = value as number;
   }
   return errors.length > 0 ? { ok: false, errors } : { ok: true, parameters, seed, seedSource };
+}
+
+const SHA256 = /^[0-9a-f]{64}$/;
+
+/** Whether there is such a picture is for whoever has the pictures. */
+function pictureFault(value: unknown): string | undefined {
+  const named = typeof value === 'string' && SHA256.test(value);
+  return named ? undefined : 'must be the sha256 of a picture that was sent to POST /api/anime/inputs';
 }
 
 function faultOf(schema: ParameterSchema, value: unknown): string | undefined {

@@ -1,43 +1,85 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ApiGraph, TemplateManifest } from '@anime/contracts';
+import { ApiGraph, TemplateManifest, type InputFile } from '@anime/contracts';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { checkTemplate, compileGraph, graphHash, resolveParameters, withSavePrefixes } from './index.js';
+import {
+  checkTemplate,
+  compileGraph,
+  compileVariants,
+  graphHash,
+  resolveParameters,
+  withSavePrefixes,
+} from './index.js';
 
 const WORKFLOWS = join(import.meta.dirname, '..', '..', '..', 'workflows');
 
-function loadTemplate(slug: string): { manifest: TemplateManifest; graph: ApiGraph } {
+function loadTemplate(slug: string): { manifest: TemplateManifest; graph: ApiGraph; lowMemory: ApiGraph | undefined } {
   const read = (name: string): unknown => JSON.parse(readFileSync(join(WORKFLOWS, slug, 'v1', name), 'utf8'));
-  return { manifest: TemplateManifest.parse(read('manifest.json')), graph: ApiGraph.parse(read('graph.api.json')) };
+  const small = 'graph.low-memory.api.json';
+  return {
+    manifest: TemplateManifest.parse(read('manifest.json')),
+    graph: ApiGraph.parse(read('graph.api.json')),
+    lowMemory: existsSync(join(WORKFLOWS, slug, 'v1', small)) ? ApiGraph.parse(read(small)) : undefined,
+  };
 }
 const slugs = readdirSync(WORKFLOWS, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name);
 const defaults = { drawSeed: () => 7 };
 
+const PICTURE = 'ab'.repeat(32);
+/** The picture that each parameter of role `image` names. */
+function inputsOf(manifest: TemplateManifest): InputFile[] {
+  return manifest.parameters
+    .filter(({ role }) => role === 'image')
+    .map(({ name }) => ({
+      parameter: name,
+      blob: PICTURE,
+      name: `${PICTURE}.png`,
+      size: 1,
+      mediaType: 'image/png',
+    }));
+}
+/** What a request for this template gives at least. */
+function given(manifest: TemplateManifest): Record<string, unknown> {
+  return {
+    prompt: 'a lighthouse',
+    ...Object.fromEntries(inputsOf(manifest).map(({ parameter }) => [parameter, PICTURE])),
+  };
+}
+
 describe.each(slugs)('the built-in template %s', (slug) => {
-  const { manifest, graph } = loadTemplate(slug);
+  const { manifest, graph, lowMemory } = loadTemplate(slug);
 
   it('has a manifest that fits its graph', () => {
-    expect(checkTemplate(manifest, graph)).toEqual([]);
+    expect(checkTemplate(manifest, graph, lowMemory)).toEqual([]);
     expect(manifest.id).toBe(slug);
   });
 
   it('binds every parameter to its targets and nothing else', () => {
-    const resolved = resolveParameters(manifest, { prompt: 'a lighthouse', seed: 11 }, defaults);
+    const resolved = resolveParameters(manifest, { ...given(manifest), seed: 11 }, defaults);
     if (!resolved.ok) throw new Error(JSON.stringify(resolved.errors));
-    const compiled = compileGraph(manifest, graph, resolved.parameters);
+    const inputs = inputsOf(manifest);
+    const variants = compileVariants({ manifest, graph, lowMemory }, resolved.parameters, inputs);
+    expect(variants.map(({ name }) => name)).toEqual(
+      manifest.lowMemory === undefined ? ['normal'] : ['normal', 'low-memory'],
+    );
     const targets = new Set(manifest.parameters.flatMap((parameter) => parameter.targets));
-    for (const [id, node] of Object.entries(compiled)) {
-      for (const [input, value] of Object.entries(node.inputs)) {
-        if (!targets.has(`${id}.${input}`)) expect(value).toEqual(graph[id]?.inputs[input]);
+    for (const { name, graph: compiled, graphHash: hash } of variants) {
+      const source = name === 'normal' ? graph : lowMemory;
+      expect(hash).toBe(graphHash(compiled, manifest.outputs));
+      for (const [id, node] of Object.entries(compiled)) {
+        for (const [input, value] of Object.entries(node.inputs)) {
+          if (!targets.has(`${id}.${input}`)) expect(value).toEqual(source?.[id]?.inputs[input]);
+        }
       }
-    }
-    for (const parameter of manifest.parameters) {
-      for (const target of parameter.targets) {
-        const [id = '', input = ''] = target.split('.');
-        expect(compiled[id]?.inputs[input]).toBe(resolved.parameters[parameter.name]);
+      for (const parameter of manifest.parameters) {
+        for (const target of parameter.targets) {
+          const [id = '', input = ''] = target.split('.');
+          const file = inputs.find((one) => one.parameter === parameter.name);
+          expect(compiled[id]?.inputs[input]).toBe(file?.name ?? resolved.parameters[parameter.name]);
+        }
       }
     }
   });
@@ -100,5 +142,46 @@ describe('resolveParameters', () => {
     expect(resolveParameters(manifest, { prompt: 'x', checkpoint: 'mine.safetensors' }, studio)).toMatchObject({
       parameters: { checkpoint: 'mine.safetensors' },
     });
+  });
+});
+
+describe('a template that takes a picture', () => {
+  const { manifest, graph, lowMemory } = loadTemplate('image-to-image');
+
+  it('needs less memory in its second variant, which is another graph', () => {
+    const resolved = resolveParameters(manifest, given(manifest), defaults);
+    if (!resolved.ok) throw new Error(JSON.stringify(resolved.errors));
+    const [normal, small] = compileVariants({ manifest, graph, lowMemory }, resolved.parameters, inputsOf(manifest));
+    expect(small?.vramGb).toBeLessThan(normal?.vramGb ?? 0);
+    expect(small?.graphHash).not.toBe(normal?.graphHash);
+  });
+
+  it.each([undefined, 'cat.png', PICTURE.toUpperCase(), 5])('does not take %p for one', (image) => {
+    const resolved = resolveParameters(manifest, { ...given(manifest), image }, defaults);
+    expect(resolved).toMatchObject({ ok: false, errors: [{ parameter: 'image' }] });
+  });
+
+  it('is not compiled without it', () => {
+    const resolved = resolveParameters(manifest, given(manifest), defaults);
+    if (!resolved.ok) throw new Error(JSON.stringify(resolved.errors));
+    expect(() => compileGraph(manifest, graph, resolved.parameters, [])).toThrow(
+      /image of image-to-image has no picture/,
+    );
+  });
+
+  it('is not sound when its graphs differ in what the manifest names, or one is there of which nothing is said', () => {
+    const { '4': _picture, ...without } = lowMemory ?? {};
+    expect(checkTemplate(manifest, graph, without)).toEqual([
+      'parameter image targets 4.image, which is not in the low-memory graph',
+    ]);
+    expect(checkTemplate(manifest, graph)).toEqual(['there is no low-memory graph']);
+    const { lowMemory: _none, ...silent } = manifest;
+    expect(checkTemplate(silent, graph, graph)).toEqual([
+      'there is a low-memory graph, of which the manifest says nothing',
+    ]);
+    const bare = { ...manifest, nodeClasses: manifest.nodeClasses.filter((name) => name !== 'VAEDecodeTiled') };
+    expect(checkTemplate(bare, graph, lowMemory)).toEqual([
+      'nodeClasses leaves out VAEDecodeTiled of the low-memory graph',
+    ]);
   });
 });

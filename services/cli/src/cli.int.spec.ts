@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { executorDurable, JobExecutedV1, ORGANIZER_DURABLE, SCORER_DURABLE, SERVICES } from '@anime/contracts';
+import { executorDurable, JobExecutedV2, ORGANIZER_DURABLE, SCORER_DURABLE, SERVICES } from '@anime/contracts';
 import {
   executorIdOf,
   natsUrlFor,
@@ -26,7 +26,7 @@ const STREAM = 'ANIME_EVENTS';
 async function appendFact(log: JetStreamLog): Promise<void> {
   const id = uuidv7();
   await log.append({
-    contract: JobExecutedV1,
+    contract: JobExecutedV2,
     aggregateId: uuidv7(),
     id,
     time: new Date().toISOString(),
@@ -49,9 +49,13 @@ async function appendFact(log: JetStreamLog): Promise<void> {
           size: 1,
           mediaType: 'image/png',
           filename: 'a.png',
+          pixelSha256: null,
         },
       ],
       executionMs: 1,
+      cachedNodes: [],
+      models: [],
+      vramPeakBytes: null,
     },
   });
 }

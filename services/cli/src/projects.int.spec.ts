@@ -78,9 +78,11 @@ describe('projects', () => {
   }
 
   it('create sends the title and the settings that are named', async () => {
-    const args = ['demo-film', '--title', 'Demo film', '--waiting-limit', '5', '--image-template', 'text-to-image@1'];
+    const limits = ['--waiting-limit', '5', '--running-limit', '2', '--max-attempts', '4', '--max-run-seconds', '600'];
+    const args = ['demo-film', '--title', 'Demo film', ...limits, '--image-template', 'text-to-image@1'];
     expect(await projects('create', ...args)).toMatchObject({ code: 0, out: expect.stringContaining('demo-film') });
-    const settings = { waitingLimit: 5, imageTemplate: 'text-to-image@1' };
+    const bounds = { runningLimit: 2, maxAttempts: 4, maxRunSeconds: 600 };
+    const settings = { waitingLimit: 5, ...bounds, imageTemplate: 'text-to-image@1' };
     expect(seen).toMatchObject([
       { request: 'POST /api/anime/projects', body: { slug: 'demo-film', title: 'Demo film', settings } },
     ]);

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addConsumers } from './commands/consumers.js';
 import { addDeadLetters, addVoids } from './commands/dead-letters.js';
+import { addExecutors } from './commands/executors.js';
 import { addJobs } from './commands/jobs.js';
 import { addKeys } from './commands/keys.js';
 import { addNatsUsers } from './commands/nats-users.js';
@@ -30,7 +31,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
 function program(surroundings: Surroundings): Command {
   const root = new Command('anime')
     .description(
-      'The command line of an anime studio: prepares NATS, repairs consumers, keeps projects, looks at jobs and dead letters, issues keys.',
+      'The command line of an anime studio: prepares NATS, repairs consumers, keeps projects, looks at jobs, executors and dead letters, issues keys.',
     )
     .usage('<command> [options]      (from the repository: npm run anime -- <command> [options])')
     // Set before the commands are added: they take both over.
@@ -42,6 +43,7 @@ function program(surroundings: Surroundings): Command {
   addConsumers(root, surroundings);
   addNatsUsers(root, surroundings);
   addJobs(root, surroundings);
+  addExecutors(root, surroundings);
   addProjects(root, surroundings);
   addDeadLetters(root, surroundings);
   addVoids(root, surroundings);

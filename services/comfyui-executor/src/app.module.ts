@@ -1,7 +1,8 @@
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
-import { attemptMetrics } from './adapters/attempt-metrics.js';
-import type { ComfyuiExecutorConfig } from './config.js';
+import { attemptMetrics, gpuMetrics } from './adapters/attempt-metrics.js';
+import { modelsFolderOf, type ComfyuiExecutorConfig } from './config.js';
 import { consumers } from './consumers.js';
+import { ModelHashes } from './environment/model-hashes.js';
 import { Executor } from './executor/executor.js';
 
 /** The one composition root: builds the parts from the configuration and wires them. */
@@ -9,19 +10,25 @@ export function composeComfyuiExecutor(config: ComfyuiExecutorConfig): RunServic
   const service = new ServiceParts({ name: 'comfyui-executor', moduleUrl: import.meta.url, config });
   const { log, logger, metrics, readiness, instance } = service;
   const observe = attemptMetrics(metrics);
+  const showMemory = gpuMetrics(metrics);
   const blobs = service.openBlobs(config);
-  const executors = config.COMFYUI_URLS.map(
-    (server) =>
-      new Executor({
-        server,
-        studio: config.ANIME_STUDIO,
-        log,
-        blobs,
-        claim: instance,
-        logger,
-        observer: observe(server.name),
-      }),
-  );
+  const onError = (error: unknown): void => logger.warn({ err: error }, 'models cannot be read');
+  const executors = config.COMFYUI_URLS.map((server) => {
+    const folder = modelsFolderOf(config.COMFYUI_MODELS_DIR, server.name);
+    return new Executor({
+      server,
+      studio: config.ANIME_STUDIO,
+      log,
+      blobs,
+      claim: instance,
+      logger,
+      observer: observe(server.name),
+      onFigures: showMemory(server.name),
+      limits: { silenceMs: config.ANIME_SILENCE_LIMIT_MS },
+      previews: config.ANIME_PREVIEWS,
+      models: folder === undefined ? undefined : new ModelHashes({ folder, onError }),
+    });
+  });
   for (const executor of executors) {
     readiness.add(`comfyui ${executor.name}`, executor.check);
     executor.start();

@@ -1,11 +1,12 @@
+import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { ProblemError } from '@anime/problem-details';
 import { configurationLines, readConfig } from '@anime/service-runtime';
-import { ComfyuiExecutorConfig, parseServers } from './config.js';
+import { ComfyuiExecutorConfig, modelsFolderOf, parseModelsFolders, parseServers } from './config.js';
 
-function refusalOf(urls: string): readonly string[] {
+function refusalOf(env: Readonly<Record<string, string>>): readonly string[] {
   try {
-    readConfig(ComfyuiExecutorConfig, { COMFYUI_URLS: urls });
+    readConfig(ComfyuiExecutorConfig, env);
   } catch (error) {
     if (error instanceof ProblemError) return configurationLines(error).slice(1);
     throw error;
@@ -55,9 +56,44 @@ describe('COMFYUI_URLS', () => {
   });
 
   it('with a bare % in a password is named, with what to write in its place and without the password', () => {
-    expect(refusalOf('http://me:50%off@gpu:8188')).toEqual([
+    expect(refusalOf({ COMFYUI_URLS: 'http://me:50%off@gpu:8188' })).toEqual([
       expect.stringMatching(/^ {2}COMFYUI_URLS: expected .*\(% is %25\).*, but it is "http:\/\/…@gpu:8188"$/),
     ]);
     expect(parseServers('http://me:50%25off@gpu:8188')).toHaveLength(1);
+  });
+});
+
+describe('COMFYUI_MODELS_DIR', () => {
+  it('is the folder of all servers, or one for each by its name', () => {
+    const { INIT_CWD = '' } = process.env;
+    expect(modelsFolderOf(parseModelsFolders('/srv/models'), 'any')).toBe('/srv/models');
+    expect(modelsFolderOf(parseModelsFolders('models'), 'any')).toBe(path.resolve(INIT_CWD, 'models'));
+    const folders = parseModelsFolders('gpu-a=/a/models, gpu-b=/b,');
+    expect(folders).toBeUndefined();
+    const named = parseModelsFolders('gpu-a=/a/my models, gpu-b=/b=c');
+    expect(modelsFolderOf(named, 'gpu-a')).toBe('/a/my models');
+    expect(modelsFolderOf(named, 'gpu-b')).toBe('/b=c');
+    expect(modelsFolderOf(named, 'gpu-c')).toBeUndefined();
+    expect(modelsFolderOf(undefined, 'gpu-a')).toBeUndefined();
+  });
+
+  it.each([' ', 'GPU=/a', 'a=', 'a=/x,a=/y', 'a=/x,/y', '=/x'])('refuses %j', (text) => {
+    expect(refusalOf({ COMFYUI_MODELS_DIR: text })).toEqual([
+      expect.stringMatching(/^ {2}COMFYUI_MODELS_DIR: expected/),
+    ]);
+  });
+
+  it('may name the servers of COMFYUI_URLS alone', () => {
+    const COMFYUI_URLS = 'gpu-a=http://a:1,http://b:1';
+    expect(refusalOf({ COMFYUI_URLS, COMFYUI_MODELS_DIR: 'gpu-a=/a,misspelt=/nowhere' })).toEqual([
+      expect.stringMatching(/^ {2}COMFYUI_MODELS_DIR: expected .*names of COMFYUI_URLS.*but it is .*misspelt/),
+    ]);
+    const COMFYUI_MODELS_DIR = 'gpu-a=/a,comfyui-2=/b';
+    expect(readConfig(ComfyuiExecutorConfig, { COMFYUI_URLS, COMFYUI_MODELS_DIR }).COMFYUI_MODELS_DIR).toEqual(
+      new Map([
+        ['gpu-a', '/a'],
+        ['comfyui-2', '/b'],
+      ]),
+    );
   });
 });

@@ -1,5 +1,6 @@
+import path from 'node:path';
 import { namedServers, Slug, type NamedServer } from '@anime/contracts';
-import { baseConfig, blobsConfig, hasEncodedLogin } from '@anime/service-runtime';
+import { baseConfig, blobsConfig, Flag, hasEncodedLogin, wholeNumber } from '@anime/service-runtime';
 import { z } from 'zod';
 
 /** One ComfyUI server of this process; its address is `http(s)://[user:password@]host[:port][/path]`. */
@@ -37,6 +38,71 @@ const Servers = z
     'addresses of distinct ComfyUI servers separated by commas, http://host:port or name=http://host:port with distinct kebab-case names; user and password in an address percent-encoded (% is %25)',
   );
 
+/** Where the models of servers are: of all, or by the name of each. */
+export type ModelsFolders = string | ReadonlyMap<string, string>;
+
+/**
+ * The folders of COMFYUI_MODELS_DIR: `path` for all servers, or `name=path,…`.
+ * @returns undefined when a name is none, or is given twice, or a path is missing
+ */
+export function parseModelsFolders(text: string): ModelsFolders | undefined {
+  const named = /^\s*([^=/\\,]*)=/.test(text);
+  if (!named) return text.trim() === '' ? undefined : folderAt(text);
+  const folders = text.split(',').map((part) => /^\s*([^=/\\]*)=(.*\S)\s*$/.exec(part));
+  const byName = new Map<string, string>();
+  for (const folder of folders) {
+    const [, name = '', place = ''] = folder ?? [];
+    if (!Slug.safeParse(name).success || place === '' || byName.has(name)) return undefined;
+    byName.set(name, folderAt(place));
+  }
+  return byName;
+}
+
+/** A folder of a server that there is not would be read by nobody, and nobody would be told. */
+function isOfServers(folders: ModelsFolders | undefined, servers: readonly ComfyServer[]): boolean {
+  const names = servers.map(({ name }) => name);
+  return (
+    folders === undefined || typeof folders === 'string' || [...folders.keys()].every((name) => names.includes(name))
+  );
+}
+
+/** A relative one is meant from where the user called npm. */
+function folderAt(text: string): string {
+  return path.resolve(process.env['INIT_CWD'] ?? '', text.trim());
+}
+
+/** The folder of one server's models; undefined when none is given. */
+export function modelsFolderOf(folders: ModelsFolders | undefined, server: string): string | undefined {
+  return typeof folders === 'string' ? folders : folders?.get(server);
+}
+
+const Models = z
+  .string()
+  .transform((text, context) => {
+    const folders = parseModelsFolders(text);
+    if (folders === undefined) context.addIssue({ code: 'custom', message: 'no folder of models' });
+    return folders ?? '';
+  })
+  .optional()
+  .describe(
+    'the folder of the models of the ComfyUI servers, or name=folder,… with the names of COMFYUI_URLS: results then name the SHA-256 of their models',
+  );
+
 /** What the comfyui-executor reads from the environment. */
-export const ComfyuiExecutorConfig = z.object({ ...baseConfig(8333), ...blobsConfig, COMFYUI_URLS: Servers });
+export const ComfyuiExecutorConfig = z
+  .object({
+    ...baseConfig(8333),
+    ...blobsConfig,
+    COMFYUI_URLS: Servers,
+    COMFYUI_MODELS_DIR: Models,
+    ANIME_SILENCE_LIMIT_MS: wholeNumber(10_000)
+      .default(1_200_000)
+      .describe(
+        'milliseconds for which a running prompt may tell nothing; after two to three times that it is stopped, or its server taken for stopped',
+      ),
+    ANIME_PREVIEWS: Flag.default(true).describe('1 or 0: whether viewers get pictures while a job runs'),
+  })
+  .refine(({ COMFYUI_URLS: servers, COMFYUI_MODELS_DIR: folders }) => isOfServers(folders, servers), {
+    path: ['COMFYUI_MODELS_DIR'],
+  });
 export type ComfyuiExecutorConfig = Readonly<z.infer<typeof ComfyuiExecutorConfig>>;

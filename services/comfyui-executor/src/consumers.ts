@@ -1,4 +1,4 @@
-import { EXECUTOR_ACK_WAIT_MS, executorDurable, EXECUTOR_ORDERS, JobAssignedV1 } from '@anime/contracts';
+import { EXECUTOR_ACK_WAIT_MS, executorDurable, EXECUTOR_ORDERS, JobAssignedV2 } from '@anime/contracts';
 import { isEvent } from '@anime/event-store';
 import { defineReactor, type ConsumerTable, type Outcome } from '@anime/messaging';
 import { isOrder } from './attempt/attempt-journal.js';
@@ -20,7 +20,7 @@ export function consumers(executors: readonly Executor[]): ConsumerTable {
       backoffMs: [500, 1_000, 2_000, 5_000],
       concurrency: 64,
       // A cancel must be answered, and a lost attempt stopped, whatever came after it.
-      isCurrent: async (event) => !isEvent(event, JobAssignedV1) || executor.journal.isCurrent(event),
+      isCurrent: async (event) => !isEvent(event, JobAssignedV2) || executor.journal.isCurrent(event),
       handle: (event, context): Promise<Outcome> => {
         if (!executor.holds)
           return Promise.resolve({

@@ -8,11 +8,12 @@ import { startSimulator, type Simulator } from '@anime/comfyui-simulator';
 import {
   ExecutorHeartbeatV1,
   ExecutorRegisteredV1,
-  JobAttemptFailedV1,
-  JobExecutedV1,
+  JobAttemptFailedV2,
+  JobExecutedV2,
   type ExecutorHeartbeat,
 } from '@anime/contracts';
-import { executorIdOf, isEvent, openLog, promptIdOf, provision, type JetStreamLog } from '@anime/event-store';
+import { executorIdOf, openLog, promptIdOf, provision, type JetStreamLog } from '@anime/event-store';
+import { eventsOf } from '@anime/event-store/testing';
 import { subscribeLive } from '@anime/messaging';
 import { eventually, freePort, spawnService, useNats, type ServiceProcess } from '@anime/testing';
 import { z } from 'zod';
@@ -65,6 +66,8 @@ async function executor(name: string, url: string, until: 'ready' | 'listening' 
       COMFYUI_URLS: `${name}=${url}`,
       ANIME_BLOBS_DIR: path.join(dir, 'blobs'),
       LOG_LEVEL: 'warn',
+      // Drawing a picture after each of hundreds of steps would make the simulator slow.
+      ANIME_PREVIEWS: '0',
     },
   });
   open.push(service);
@@ -101,21 +104,20 @@ describe('the comfyui-executor', () => {
       params: { executorId },
     });
     const service = await executor(name, server.url);
-    const registered = await log.lastOfAggregate('executor', executorId);
-    if (registered?.status !== 'event' || !isEvent(registered.event, ExecutorRegisteredV1))
-      throw new Error('not registered');
-    expect(registered.event.data).toMatchObject({ name, comfyuiVersion: '0.33.0', simulator: true });
+    const registered = await eventsOf(log, ExecutorRegisteredV1, executorId);
+    expect(registered).toHaveLength(1);
+    expect(registered[0]?.data).toMatchObject({ name, comfyuiVersion: '0.33.0', simulator: true });
 
     const jobId = await jobs.accept();
     await jobs.assign(jobId);
     await untilTrail(jobs, jobId, ['started', 'executed']);
-    expect((await jobs.fact(JobExecutedV1, jobId)).outputs).toMatchObject([{ node: '9', mediaType: 'image/png' }]);
+    expect((await jobs.fact(JobExecutedV2, jobId)).outputs).toMatchObject([{ node: '9', mediaType: 'image/png' }]);
     await eventually(() => heartbeats.some(({ reachable, queue }) => reachable && queue !== null), {
       what: 'a heartbeat with the queue',
     });
 
     await service.restart();
-    expect(await log.lastOfAggregate('executor', executorId)).toEqual(registered);
+    expect(await eventsOf(log, ExecutorRegisteredV1, executorId)).toEqual(registered);
   }, 60_000);
 
   it('killed in mid-sampling and started again: the job ends with attempt 1 and the server saw one POST', async () => {
@@ -129,6 +131,31 @@ describe('the comfyui-executor', () => {
     expect(await jobs.trail(jobId)).toEqual(['started']);
     await service.restart();
     await untilTrail(jobs, jobId, ['started', 'executed']);
+    expect(server.counters).toMatchObject({ promptsPosted: 1, promptsExecuted: { [promptIdOf(jobId, 1)]: 1 } });
+  }, 60_000);
+
+  it('killed in mid-sampling and started again when the server has finished: the same', async () => {
+    const { name, jobs } = stage();
+    const server = await simulator();
+    const service = await executor(name, server.url);
+    const jobId = await jobs.accept({ graph: imageGraph({ steps: 300 }) });
+    await jobs.assign(jobId);
+    await untilSampling(server);
+    await service.kill('SIGKILL');
+    const client = new ComfyClient({ baseUrl: server.url });
+    const ended = await eventually(
+      async () => {
+        const look = await client.look(promptIdOf(jobId, 1));
+        return look.state === 'ended' && look.ended;
+      },
+      { what: 'the server has finished while no executor lives' },
+    );
+    await client.close();
+    expect(verdictOf(ended)).toEqual({ kind: 'success' });
+    expect(await jobs.trail(jobId)).toEqual(['started']);
+    await service.restart();
+    await untilTrail(jobs, jobId, ['started', 'executed']);
+    expect(await jobs.fact(JobExecutedV2, jobId)).toMatchObject({ attempt: 1, promptId: promptIdOf(jobId, 1) });
     expect(server.counters).toMatchObject({ promptsPosted: 1, promptsExecuted: { [promptIdOf(jobId, 1)]: 1 } });
   }, 60_000);
 
@@ -155,7 +182,7 @@ describe('the comfyui-executor', () => {
     await untilSampling(server);
     await jobs.orderCancel(jobId);
     await untilTrail(jobs, jobId, ['started', 'attempt-failed']);
-    expect(await jobs.fact(JobAttemptFailedV1, jobId)).toMatchObject({ class: 'cancelled' });
+    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({ class: 'cancelled' });
     const queue: unknown = await (await fetch(new URL('/queue', server.url))).json();
     expect(queue).toEqual({ queue_running: [], queue_pending: [] });
   }, 60_000);

@@ -1,7 +1,7 @@
 import {
   DeadLetterOrganizerParkedV1,
   DeadLetterOrganizerSettledV1,
-  JobExecutedV1,
+  JobExecutedV2,
   ORGANIZER_DURABLE,
 } from '@anime/contracts';
 import { DeadLetters, DONE, defineReactor, type ConsumerTable } from '@anime/messaging';
@@ -29,7 +29,7 @@ export function consumers(deps: OrganiseDependencies, retries: typeof RETRIES = 
       kind: 'reactor',
       name: ORGANIZER_DURABLE.name,
       durable: ORGANIZER_DURABLE.name,
-      events: [JobExecutedV1],
+      events: [JobExecutedV2],
       ackWaitMs: 30_000,
       ...retries,
       concurrency: 4,

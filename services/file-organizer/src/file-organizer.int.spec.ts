@@ -271,7 +271,7 @@ describe('a missing blob', () => {
     expect(letter.data).toEqual({
       consumer: ORGANIZER_DURABLE.name,
       eventId: executed.id,
-      eventName: 'job.executed.v1',
+      eventName: 'job.executed.v2',
       aggregateId: executed.aggregateId,
       error: { code: 'blob-not-found', message: expect.stringContaining(missing.sha256) },
       deliveries: RETRIES.maxDeliveries,

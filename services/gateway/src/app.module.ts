@@ -7,7 +7,10 @@ import { knowCaller } from './adapters/http/know-caller.js';
 import { composeAccess } from './access.js';
 import { serveDocumentation } from './adapters/http/documentation.js';
 import { DeadLettersController } from './adapters/http/dead-letters.controller.js';
+import { ExecutorsController } from './adapters/http/executors.controller.js';
+import { acceptFiles } from './adapters/http/file-body.js';
 import { GenerateController } from './adapters/http/generate.controller.js';
+import { BLOBS, InputsController } from './adapters/http/inputs.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
 import { KeysController } from './adapters/http/keys.controller.js';
 import { ProjectsController } from './adapters/http/projects.controller.js';
@@ -17,9 +20,11 @@ import { SystemController } from './adapters/http/system.controller.js';
 import { LiveStatus } from './adapters/live/live-status.js';
 import { gatewayDatabase } from './adapters/postgres/gateway-database.js';
 import { DeadLettersReadModel } from './adapters/postgres/dead-letters-read-model.js';
+import { ExecutorsReadModel } from './adapters/postgres/executors-read-model.js';
 import { JobsReadModel } from './adapters/postgres/jobs-read-model.js';
 import { ProjectsReadModel } from './adapters/postgres/projects-read-model.js';
 import { DeadLetterCommands } from './commands/dead-letter-commands.js';
+import { ExecutorCommands } from './commands/executor-commands.js';
 import { JobCommands } from './commands/job-commands.js';
 import { ProjectCommands } from './commands/project-commands.js';
 import { QueueLimits } from './commands/queue-limits.js';
@@ -28,6 +33,7 @@ import type { GatewayConfig } from './config.js';
 import { consumers } from './consumers.js';
 import { projectIdNamed } from './domain/project/project-name.js';
 import { DeadLetterQueries } from './queries/dead-letter-queries.js';
+import { ExecutorQueries } from './queries/executor-queries.js';
 import { JobQueries } from './queries/job-queries.js';
 import { ProjectQueries } from './queries/project-queries.js';
 import { SystemQuery } from './queries/system-query.js';
@@ -69,6 +75,7 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
   const blobs = service.openBlobs(config);
   const database = gatewayDatabase(config.DATABASE_URL);
   const reads = new JobsReadModel(database);
+  const executors = new ExecutorsReadModel(database);
   const subjectKeys = new FileSubjectKeys(config.ANIME_KEYS_DIR);
   const letters = new DeadLettersReadModel(database);
 
@@ -85,6 +92,7 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
   const queries = new JobQueries(reads, log, stopping.signal, (name) => projectIdNamed(studio, name));
   const commands = new JobCommands({
     log,
+    blobs,
     templates,
     checkpoint: config.ANIME_CHECKPOINT,
     now,
@@ -116,7 +124,7 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
     onError,
     stopping.signal,
   );
-  const system = new SystemQuery({ log, reads, letters, live, own: () => service.status() });
+  const system = new SystemQuery({ log, reads: executors, letters, live, own: () => service.status() });
   const options = service.options({
     table: consumers(
       database,
@@ -125,7 +133,9 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
     ),
     controllers: [
       GenerateController,
+      InputsController,
       JobsController,
+      ExecutorsController,
       KeysController,
       ProjectsController,
       DeadLettersController,
@@ -134,6 +144,12 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
     providers: [
       { provide: JobCommands, useValue: commands },
       { provide: JobQueries, useValue: queries },
+      { provide: BLOBS, useValue: blobs },
+      { provide: ExecutorCommands, useValue: new ExecutorCommands({ log, keys: subjectKeys, studio, now }) },
+      {
+        provide: ExecutorQueries,
+        useValue: new ExecutorQueries({ reads: executors, log, studio, stopping: stopping.signal }),
+      },
       { provide: ProjectCommands, useValue: projects },
       {
         provide: ProjectQueries,
@@ -161,6 +177,7 @@ export function composeGateway(config: GatewayConfig): ComposedGateway {
     ],
     configure: async (app) => {
       knowCaller(app, access.doorkeeper, access.onCaller);
+      acceptFiles(app);
       await limitRequests(app, config.ANIME_RATE_LIMIT);
       serveDocumentation(app);
     },

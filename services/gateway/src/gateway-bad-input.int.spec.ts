@@ -203,7 +203,7 @@ describe('bad input', () => {
   it('names the templates that there are', async () => {
     const { body } = await gateway.send('POST', IMAGE, { body: { prompt: 'x', template: 'nothing' } });
     expect(body['errors']).toEqual([
-      { path: '/template', message: 'must be one of text-to-animation@1, text-to-image@1' },
+      { path: '/template', message: 'must be one of image-to-image@1, text-to-animation@1, text-to-image@1' },
     ]);
   });
 

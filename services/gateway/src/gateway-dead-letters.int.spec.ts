@@ -6,7 +6,7 @@ import {
   DeadLetterScorerSettledV1,
   JobFailedV1,
   JobRequestedV1,
-  type JobExecutedV1,
+  type JobExecutedV2,
 } from '@anime/contracts';
 import { deadLetterIdOf, uuidv7, type NewEvent } from '@anime/event-store';
 import { AnswerCheck } from '@anime/gateway-client/testing';
@@ -29,7 +29,7 @@ afterAll(async () => gateway[Symbol.asyncDispose]());
 interface Letter {
   readonly id: string;
   readonly path: string;
-  readonly executed: NewEvent<typeof JobExecutedV1>;
+  readonly executed: NewEvent<typeof JobExecutedV2>;
   readonly givenUp: { readonly consumer: string; eventId: string; eventName: string; aggregateId: string };
 }
 

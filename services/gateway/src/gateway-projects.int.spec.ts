@@ -1,4 +1,4 @@
-import { JobRequestedV2, ProjectArchivedV1, ProjectCreatedV1, ProjectSettingsChangedV1 } from '@anime/contracts';
+import { JobRequestedV3, ProjectArchivedV1, ProjectCreatedV2, ProjectSettingsChangedV2 } from '@anime/contracts';
 import { projectIdOf } from '@anime/event-store';
 import { eventsOf, testEvent } from '@anime/event-store/testing';
 import { AnswerCheck } from '@anime/gateway-client/testing';
@@ -66,8 +66,8 @@ describe('a project', () => {
     expect(await gateway.send('GET', `${PROJECTS}/whole-life?${after(closed)}`)).toMatchObject({
       body: { settings: { waitingLimit: 7 }, archivedAt: expect.any(String), revision: closed.body['position'] },
     });
-    expect(await eventsOf(gateway.log, ProjectCreatedV1, id)).toHaveLength(1);
-    expect(await eventsOf(gateway.log, ProjectSettingsChangedV1, id)).toHaveLength(1);
+    expect(await eventsOf(gateway.log, ProjectCreatedV2, id)).toHaveLength(1);
+    expect(await eventsOf(gateway.log, ProjectSettingsChangedV2, id)).toHaveLength(1);
     expect(await eventsOf(gateway.log, ProjectArchivedV1, id)).toHaveLength(1);
   });
 
@@ -128,7 +128,7 @@ describe('a job in a project', () => {
     const { body } = await create('with-jobs');
     const job = await generate('with-jobs');
     expect(job.status).toBe(202);
-    const [requested] = await eventsOf(gateway.log, JobRequestedV2, String(job.body['jobId']));
+    const [requested] = await eventsOf(gateway.log, JobRequestedV3, String(job.body['jobId']));
     expect(requested?.data.project).toEqual({ id: body['projectId'], slug: 'with-jobs' });
     for (const project of ['with-jobs', String(body['projectId'])]) {
       const list = await gateway.send('GET', `/api/anime/jobs?project=${project}&${after(job)}`);
@@ -187,7 +187,7 @@ describe('the list of projects', () => {
     // Many in one millisecond: the order must hold all the same.
     for (const slug of slugs) {
       const data = { slug, title: slug, settings: {} };
-      await gateway.log.append(testEvent(ProjectCreatedV1, projectIdOf('studio', slug), data));
+      await gateway.log.append(testEvent(ProjectCreatedV2, projectIdOf('studio', slug), data));
     }
     const closed = await archive('many-7');
     const seen: string[] = [];

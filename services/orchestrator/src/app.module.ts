@@ -52,6 +52,7 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
     maxAttempts: config.ANIME_MAX_ATTEMPTS,
     executorWatch,
     executorLimitMs: config.ANIME_EXECUTOR_LIMIT_MS,
+    serverLimitMs: config.ANIME_SERVER_LIMIT_MS,
   });
   exposeOpenJobs(metrics, () => (leadership.leads(process.work) ? process.work : undefined));
   const keeper = new OpenWorkKeeper({
@@ -73,8 +74,10 @@ export function composeOrchestrator(config: OrchestratorConfig): RunServiceOptio
   void followLive(
     log,
     (nc) => [
-      // That one beats is enough: what it says, and in which version, does not matter here.
-      subscribeSigns(nc, ExecutorHeartbeatV1, ({ executorId = '' }) => executorWatch.onHeartbeat(executorId)),
+      // That one beats is enough: of a version that this build does not know, only the silence counts.
+      subscribeSigns(nc, ExecutorHeartbeatV1, ({ executorId = '' }, said) =>
+        executorWatch.onHeartbeat(executorId, said?.reachable),
+      ),
     ],
     (reason) => logger.debug({ reason }, 'heartbeats are not heard'),
     draining.signal,

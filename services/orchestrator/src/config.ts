@@ -13,6 +13,11 @@ export const OrchestratorConfig = z.object({
   ANIME_EXECUTOR_LIMIT_MS: wholeNumber(10_000)
     .default(30_000)
     .describe('milliseconds without a heartbeat until an executor is lost'),
+  /** Then its attempts are given to others. */
+  // Longer than a server takes to start, and than it stands still while it loads a large model.
+  ANIME_SERVER_LIMIT_MS: wholeNumber(5_000)
+    .default(300_000)
+    .describe('milliseconds for which the ComfyUI of an executor does not answer until that executor is lost'),
   ANIME_MAX_ATTEMPTS: wholeNumber(1).default(3).describe('how often a job may be tried in all'),
 });
 export type OrchestratorConfig = Readonly<z.infer<typeof OrchestratorConfig>>;

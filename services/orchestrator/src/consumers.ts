@@ -1,12 +1,12 @@
 import {
   CATALOGUE,
-  ExecutorLostV1,
-  ExecutorRecoveredV1,
-  ExecutorRegisteredV1,
+  ProjectCreatedV2,
+  ProjectSettingsChangedV2,
   SchedulerTermStartedV1,
-  WorkflowRegisteredV1,
+  WorkflowRegisteredV2,
 } from '@anime/contracts';
 import type { ConsumerTable } from '@anime/messaging';
+import { EXECUTOR_EVENTS } from './domain/executor/executor.evolve.js';
 import type { OpenWorkKeeper } from './process/open-work-keeper.js';
 import type { OrchestratorProcess } from './process/orchestrator-process.js';
 
@@ -28,10 +28,10 @@ export function consumers(
       name: 'open-work',
       events: [
         ...JOB_EVENTS,
-        WorkflowRegisteredV1,
-        ExecutorRegisteredV1,
-        ExecutorLostV1,
-        ExecutorRecoveredV1,
+        WorkflowRegisteredV2,
+        ...EXECUTOR_EVENTS,
+        ProjectCreatedV2,
+        ProjectSettingsChangedV2,
         SchedulerTermStartedV1,
       ],
       maxBatch: 500,

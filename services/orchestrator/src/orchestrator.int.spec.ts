@@ -1,11 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import {
+  ExecutorHeartbeatV1,
   ExecutorRegisteredV1,
-  JobAssignedV1,
+  JobAssignedV2,
   JobCancelRequestedV2,
-  JobRequestedV2,
+  JobRequestedV3,
   SchedulerTermStartedV1,
-  WorkflowRegisteredV1,
+  WorkflowRegisteredV2,
   type EventContract,
   type EventData,
 } from '@anime/contracts';
@@ -19,7 +20,7 @@ import {
   type RecordedEvent,
 } from '@anime/event-store';
 import { newerEvent } from '@anime/event-store/testing';
-import { KvLease } from '@anime/messaging';
+import { KvLease, publishLive } from '@anime/messaging';
 import {
   createTestDatabase,
   eventually,
@@ -60,18 +61,20 @@ describe('the orchestrator as a process', () => {
   async function request(): Promise<string> {
     const jobId = uuidv7();
     const template = { id: 'text-to-image', version: 1 };
-    await append(JobRequestedV2, jobId, {
+    await append(JobRequestedV3, jobId, {
       type: 'image',
       template,
       parameters: { prompt: 'x' },
       seed: 1,
       seedSource: 'given',
+      inputs: [],
+      limits: {},
       project: null,
     });
     return jobId;
   }
 
-  async function events(aggregate: 'job' | 'scheduler', id: string): Promise<RecordedEvent[]> {
+  async function events(aggregate: 'job' | 'scheduler' | 'executor', id: string): Promise<RecordedEvent[]> {
     const found: RecordedEvent[] = [];
     for await (const entry of log.readAggregate(aggregate, id)) if (entry.status === 'event') found.push(entry.event);
     return found;
@@ -80,12 +83,12 @@ describe('the orchestrator as a process', () => {
   const terms = async () =>
     (await events('scheduler', schedulerIdOf('studio'))).filter((event) => event.type === SchedulerTermStartedV1.type);
   const assigned = (jobId: string) =>
-    eventually(async () => (await trail(jobId)).includes(JobAssignedV1.type), {
+    eventually(async () => (await trail(jobId)).includes(JobAssignedV2.type), {
       what: `job ${jobId} is assigned`,
     });
 
-  async function start(): Promise<ServiceProcess> {
-    const service = await spawnService({ entry: ENTRY, env, name: 'orchestrator' });
+  async function start(more: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
+    const service = await spawnService({ entry: ENTRY, env: { ...env, ...more }, name: 'orchestrator' });
     started.push(service);
     return service;
   }
@@ -96,7 +99,7 @@ describe('the orchestrator as a process', () => {
     database = await createTestDatabase();
     log = openLog({ natsUrl: server.url, name: 'test' });
     env = { NATS_URL: server.url, DATABASE_URL: database.url, LOG_LEVEL: 'warn' };
-    await append(WorkflowRegisteredV1, WORKFLOW, SAMPLE_WORKFLOW);
+    await append(WorkflowRegisteredV2, WORKFLOW, SAMPLE_WORKFLOW);
     await append(ExecutorRegisteredV1, EXECUTOR, {
       name: 'comfyui-1',
       comfyuiVersion: '1',
@@ -161,6 +164,39 @@ describe('the orchestrator as a process', () => {
     });
     const jobId = await request();
     await eventually(async () => (await trail(jobId)).includes('job.accepted'), { what: 'the standby decides' });
+    await standby.stop();
+  }, 60_000);
+
+  it('takes its jobs from an executor whose server does not answer it, until it does', async () => {
+    const service = await start({ ANIME_SERVER_LIMIT_MS: '5000' });
+    const given: string[] = [];
+    for await (const entry of log.read({ after: 0 }))
+      if (entry.status === 'event' && entry.event.type === JobAssignedV2.type) given.push(entry.event.aggregateId);
+    expect(given).not.toEqual([]);
+    const executorTrail = async () => (await events('executor', EXECUTOR)).map(({ type }) => type);
+    const nc = await log.connected();
+    const beat = (reachable: boolean): void => {
+      const message = { executorId: EXECUTOR, name: 'comfyui-1', reason: null, jobId: null, queue: null };
+      const at = new Date().toISOString();
+      publishLive(nc, ExecutorHeartbeatV1, { executorId: EXECUTOR }, { ...message, reachable, at });
+    };
+    const beatUntil = (reachable: boolean, type: string) =>
+      eventually(
+        async () => {
+          beat(reachable);
+          return (await executorTrail()).at(-1) === type;
+        },
+        { what: type, intervalMs: 500 },
+      );
+    await beatUntil(false, 'executor.lost');
+    await eventually(
+      async () => (await Promise.all(given.map(trail))).every((types) => types.includes('job.attempt-lost')),
+      { what: 'what was given to it is lost' },
+    );
+    const said = (await events('executor', EXECUTOR)).filter(({ type }) => type === 'executor.lost');
+    expect(said.map(({ data }) => (data as { silentMs: number }).silentMs >= 5_000)).toEqual([true]);
+    await beatUntil(true, 'executor.recovered');
+    await service.stop();
   }, 60_000);
 
   it('leaves the lead to another process when it meets an event that is newer than its build', async () => {

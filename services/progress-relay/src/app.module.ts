@@ -2,6 +2,7 @@ import { Doorkeeper, KeyRing, keyRingRow, localUser, watchKeyRing } from '@anime
 import { ServiceParts, type RunServiceOptions } from '@anime/service-runtime';
 import { ProgressController } from './adapters/http/progress.controller.js';
 import { JobEvents } from './adapters/job-events.js';
+import { JobPreviews } from './adapters/nats/job-previews.js';
 import { ProgressStream } from './adapters/nats/progress-stream.js';
 import { exposeViewers, viewersObserver } from './adapters/relay-metrics.js';
 import { openProgressDoor } from './adapters/ws/progress-door.js';
@@ -21,9 +22,11 @@ export function composeProgressRelay(config: ProgressRelayConfig, limits: Limits
   const draining = new AbortController();
 
   const progress = new ProgressStream(log);
+  const previews = new JobPreviews(log, logger);
   const events = new JobEvents(log);
   const viewers = new Viewers({
     progress,
+    previews,
     log,
     eventsBegun: () => events.begun(),
     limits,
@@ -34,6 +37,7 @@ export function composeProgressRelay(config: ProgressRelayConfig, limits: Limits
   const doorkeeper = new Doorkeeper({ ring, local, now: () => new Date().toISOString() });
   void watchKeyRing(ring, log, draining.signal);
   const following = progress.run(viewers, draining.signal);
+  void previews.run(draining.signal);
 
   exposeViewers(metrics, () => viewers.count);
 

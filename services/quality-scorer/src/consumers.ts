@@ -1,4 +1,4 @@
-import { DeadLetterScorerParkedV1, DeadLetterScorerSettledV1, JobExecutedV1, SCORER_DURABLE } from '@anime/contracts';
+import { DeadLetterScorerParkedV1, DeadLetterScorerSettledV1, JobExecutedV2, SCORER_DURABLE } from '@anime/contracts';
 import { DeadLetters, DONE, defineReactor, type ConsumerTable } from '@anime/messaging';
 import { isProblem } from '@anime/problem-details';
 import { isUnscored, scoreAttempt, type ScoreDependencies } from './reactors/score-attempt.js';
@@ -20,7 +20,7 @@ export function consumers(deps: ScoreDependencies, retries: typeof RETRIES = RET
       kind: 'reactor',
       name: SCORER_DURABLE.name,
       durable: SCORER_DURABLE.name,
-      events: [JobExecutedV1],
+      events: [JobExecutedV2],
       ackWaitMs: 30_000,
       ...retries,
       concurrency: 2,

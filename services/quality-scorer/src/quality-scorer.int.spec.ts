@@ -10,7 +10,7 @@ import {
   JobScoredV1,
   SCORER_DURABLE,
   type ExecutedOutput,
-  type JobExecutedV1,
+  type JobExecutedV2,
 } from '@anime/contracts';
 import {
   deadLetterIdOf,
@@ -74,7 +74,7 @@ async function scored(jobId: string): Promise<EventOf<typeof JobScoredV1> & Reco
 
 const settled = async (): Promise<void> => durableSettled(await nats.connection(), EVENTS_STREAM, SCORER_DURABLE.name);
 
-async function appendExecuted(outputs: ExecutedOutput[]): Promise<NewEvent<typeof JobExecutedV1>> {
+async function appendExecuted(outputs: ExecutedOutput[]): Promise<NewEvent<typeof JobExecutedV2>> {
   const executed = executedAttempt(outputs);
   await log.append(executed);
   return executed;
@@ -222,7 +222,7 @@ describe('a missing blob', () => {
     expect(letter.data).toEqual({
       consumer: SCORER_DURABLE.name,
       eventId: executed.id,
-      eventName: 'job.executed.v1',
+      eventName: 'job.executed.v2',
       aggregateId: executed.aggregateId,
       error: { code: 'blob-not-found', message: expect.stringContaining(missing.sha256) },
       deliveries: RETRIES.maxDeliveries,

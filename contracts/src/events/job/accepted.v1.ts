@@ -6,7 +6,7 @@ import {
   Instant,
   JobType,
   NodeId,
-  OutputKind,
+  OutputKindV1,
   Parameters,
   Seed,
   Sha256,
@@ -40,7 +40,9 @@ export const JobAcceptedV1 = defineEvent({
         }),
       )
       .min(1),
-    outputs: z.array(z.strictObject({ node: NodeId, kind: OutputKind, role: Word, filenamePrefixInput: Word })).min(1),
+    outputs: z
+      .array(z.strictObject({ node: NodeId, kind: OutputKindV1, role: Word, filenamePrefixInput: Word }))
+      .min(1),
     /** Share of the work per node id; sums to 1. */
     progress: z.record(z.string(), z.number().min(0).max(1)),
     metricSet: z.enum(['classical']),

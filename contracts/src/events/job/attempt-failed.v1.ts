@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineEvent } from '../../event-contract.js';
-import { FailureClass, FailureEvidence } from '../../values/failure.js';
+import { FailureClass, FailureEvidenceV1 } from '../../values/failure.js';
 import { Attempt, Uuid } from '../../values/primitives.js';
 
 /** The attempt ended without outputs; the class decides what follows. */
@@ -18,6 +18,6 @@ export const JobAttemptFailedV1 = defineEvent({
     /** A word for machines, e.g. `vanished`, `execution-error`, `submission-refused`, `cancelled`. */
     reason: z.string().regex(/^[a-z]+(-[a-z]+)*$/),
     message: z.string().min(1),
-    evidence: FailureEvidence,
+    evidence: FailureEvidenceV1,
   }),
 });

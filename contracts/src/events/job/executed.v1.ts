@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineEvent } from '../../event-contract.js';
-import { ExecutedOutput } from '../../values/media.js';
+import { ExecutedOutputV1 } from '../../values/media.js';
 import { Attempt, Sha256, Uuid } from '../../values/primitives.js';
 
 /** ComfyUI ran the attempt and its outputs are in the blob store. */
@@ -18,7 +18,7 @@ export const JobExecutedV1 = defineEvent({
     graphHash: Sha256,
     /** True when ComfyUI executed no node and answered from its cache. */
     cached: z.boolean(),
-    outputs: z.array(ExecutedOutput).min(1),
+    outputs: z.array(ExecutedOutputV1).min(1),
     /** Milliseconds by the server's own clock, null where it gave none. */
     executionMs: z.number().min(0).nullable(),
   }),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineEvent } from '../../event-contract.js';
 import { Slug } from '../../values/primitives.js';
-import { PROJECT_TITLE_LIMIT, ProjectSettings } from '../../values/project.js';
+import { PROJECT_TITLE_LIMIT, ProjectSettingsV1 } from '../../values/project.js';
 
 /** A project is there; jobs can be asked for in it. Its slug never changes, and its id is derived from it. */
 export const ProjectCreatedV1 = defineEvent({
@@ -14,6 +14,6 @@ export const ProjectCreatedV1 = defineEvent({
   data: z.strictObject({
     slug: Slug,
     title: z.string().min(1).max(PROJECT_TITLE_LIMIT),
-    settings: ProjectSettings,
+    settings: ProjectSettingsV1,
   }),
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineEvent } from '../../event-contract.js';
-import { ProjectSettings } from '../../values/project.js';
+import { ProjectSettingsV1 } from '../../values/project.js';
 
 /** Jobs that are asked for in the project from now on get these settings, in place of all that it had. */
 export const ProjectSettingsChangedV1 = defineEvent({
@@ -9,5 +9,5 @@ export const ProjectSettingsChangedV1 = defineEvent({
   aggregate: 'project',
   producer: 'gateway',
   description: 'Jobs that are asked for in the project from now on get these settings, in place of all that it had.',
-  data: z.strictObject({ settings: ProjectSettings }),
+  data: z.strictObject({ settings: ProjectSettingsV1 }),
 });

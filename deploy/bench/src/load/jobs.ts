@@ -1,9 +1,9 @@
 import {
-  JobAcceptedV2,
-  JobAttemptFailedV1,
+  JobAcceptedV3,
+  JobAttemptFailedV2,
   JobCancelledV1,
   JobCompletedV1,
-  JobExecutedV1,
+  JobExecutedV2,
   JobFailedV1,
   JobRejectedV1,
   type ApiGraph,
@@ -32,9 +32,9 @@ export interface JobsAnswer {
   readonly perSecond: number;
 }
 
-const ENDS = { executed: JobExecutedV1, completed: JobCompletedV1 } satisfies Record<JobsAsk['until'], EventContract>;
+const ENDS = { executed: JobExecutedV2, completed: JobCompletedV1 } satisfies Record<JobsAsk['until'], EventContract>;
 const FAILED: ReadonlySet<string> = new Set(
-  [JobFailedV1, JobRejectedV1, JobCancelledV1, JobAttemptFailedV1].map(({ type }) => type),
+  [JobFailedV1, JobRejectedV1, JobCancelledV1, JobAttemptFailedV2].map(({ type }) => type),
 );
 
 /** Follows the log as any reader does, and tells when a job has come to some event. */
@@ -70,7 +70,7 @@ class Watch {
   #note(event: RecordedEvent): void {
     const events = this.#seen.get(event.aggregateId) ?? new Map<string, RecordedEvent>();
     this.#seen.set(event.aggregateId, events.set(event.type, event));
-    if (isEvent(event, JobAcceptedV2)) {
+    if (isEvent(event, JobAcceptedV3)) {
       const graph = event.data.variants[0]?.graph;
       if (graph !== undefined && 'inline' in graph) this.graph = graph.inline;
     }

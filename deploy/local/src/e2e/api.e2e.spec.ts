@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { unwrap } from '@anime/gateway-client';
+import { eventually } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestStudio } from '../testing/test-studio.js';
 
@@ -180,6 +181,47 @@ describe('the API of a whole studio', () => {
     });
   });
 
+  it('gives a paused executor no work, tells what waits for it, and gives it work again', async () => {
+    const { executors } = await unwrap(studio.client.GET('/api/anime/executors'));
+    expect(executors.length).toBeGreaterThan(0);
+    for (const { name } of executors) {
+      const path = { id: name };
+      const { position } = await unwrap(studio.client.POST('/api/anime/executors/{id}/pause', { params: { path } }));
+      const query = { after: position };
+      const paused = await unwrap(studio.client.GET('/api/anime/executors/{id}', { params: { path, query } }));
+      expect(paused).toMatchObject({ name, state: 'paused' });
+    }
+    const { jobId } = (await unwrap(studio.client.POST('/api/anime/generate/image', { params: {}, body: SMALL }))) as {
+      jobId: string;
+    };
+    const path = { id: jobId };
+    const read = () => unwrap(studio.client.GET('/api/anime/jobs/{id}', { params: { path } }));
+    const waits = await eventually(async () => (await read()).acceptedAt !== null, { what: 'the job is accepted' });
+    expect(waits).toBe(true);
+    expect(await read()).toMatchObject({ status: 'queued', waiting: { notBefore: null, last: null } });
+    for (const { name } of executors)
+      await unwrap(studio.client.POST('/api/anime/executors/{id}/resume', { params: { path: { id: name } } }));
+    const query = { wait: 60 };
+    const job = await unwrap(studio.client.GET('/api/anime/jobs/{id}', { params: { path, query } }));
+    expect(job).toMatchObject({ status: 'completed', waiting: null });
+    expect(await ask('POST', `/api/anime/jobs/${jobId}/retry`)).toMatchObject({ status: 409 });
+  }, 90_000);
+
+  it('stores a picture that was made as one to start from, under the name that it has', async () => {
+    const job = await unwrap(
+      studio.client.POST('/api/anime/generate/image', { params: { query: { wait: 60 } }, body: SMALL }),
+    );
+    if (!('files' in job)) throw new Error('the job has not ended within a minute');
+    const file = job.files.find(({ role }) => role === 'output');
+    const response = await studio.answers.fetch(`${studio.service('gateway').url}/api/anime/inputs`, {
+      method: 'POST',
+      headers: { 'content-type': 'image/png' },
+      body: new Uint8Array(await readFile(path.join(studio.libraryDir, file?.path ?? ''))),
+    });
+    expect(response.status).toBe(201);
+    expect(await response.json()).toMatchObject({ sha256: file?.sha256, size: file?.size, width: 64, height: 64 });
+  }, 90_000);
+
   it('waits for a position, and says when it has not come that far', async () => {
     const end = await studio.log.end();
     const ahead = await ask('GET', `/api/anime/jobs?after=${end + 1_000}&wait=1`);
@@ -208,6 +250,17 @@ describe('the API of a whole studio', () => {
         [ask('GET', `/api/anime/jobs/${NOBODY}`), 404, 'job-not-found', []],
         [ask('GET', `/api/anime/jobs/${NOBODY}/events`), 404, 'job-not-found', []],
         [ask('POST', `/api/anime/jobs/${NOBODY}/cancel`), 404, 'job-not-found', []],
+        [ask('POST', `/api/anime/jobs/${NOBODY}/retry`), 404, 'job-not-found', []],
+        [ask('GET', '/api/anime/executors/nobody'), 404, 'executor-not-found', []],
+        [ask('POST', '/api/anime/executors/nobody/pause'), 404, 'executor-not-found', []],
+        [ask('GET', `/api/anime/environments/${'a'.repeat(64)}`), 404, 'environment-not-found', []],
+        [
+          post(image, { prompt: 'x', template: 'image-to-image', image: 'a'.repeat(64) }),
+          422,
+          'parameter-invalid',
+          ['/image'],
+        ],
+        [post('/api/anime/inputs', {}), 415, 'unsupported-media-type', []],
         [ask('GET', `/api/anime/dead-letters/${NOBODY}`), 404, 'dead-letter-not-found', []],
         [ask('POST', `/api/anime/dead-letters/${NOBODY}/replay`), 404, 'dead-letter-not-found', []],
         [post(`/api/anime/dead-letters/${NOBODY}/discard`, { reason: 'x' }), 404, 'dead-letter-not-found', []],

@@ -1,4 +1,4 @@
-import { JobAcceptedV2, JobStartedV1 } from '@anime/contracts';
+import { JobAcceptedV3, JobStartedV2 } from '@anime/contracts';
 import { promptIdOf } from '@anime/event-store';
 import { eventually } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -34,7 +34,7 @@ describe('while something is away', () => {
         .join(),
     ).toMatch(/ComfyUI/);
     const jobId = await studio.requestImage({ steps: 2, seed: 1 });
-    await studio.happened(jobId, JobAcceptedV2);
+    await studio.happened(jobId, JobAcceptedV3);
     expect(await studio.trail(jobId)).not.toContain('failed');
     await studio.simulator.restart();
     expect((await studio.ended(jobId)).status).toBe('completed');
@@ -42,7 +42,7 @@ describe('while something is away', () => {
 
   it('a ComfyUI that forgot its queue: the attempt fails as vanished and the next one is another run', async () => {
     const jobId = await studio.requestImage({ steps: 120, seed: 2 });
-    await studio.happened(jobId, JobStartedV1);
+    await studio.happened(jobId, JobStartedV2);
     await eventually(async () => (await studio.executions())[promptIdOf(jobId, 1)] === 1, {
       what: 'the server samples',
     });

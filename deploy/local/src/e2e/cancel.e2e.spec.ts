@@ -1,4 +1,4 @@
-import { JobAcceptedV2, JobCancelledV1, JobExecutedV1, JobStartedV1 } from '@anime/contracts';
+import { JobAcceptedV3, JobCancelledV1, JobExecutedV2, JobStartedV2 } from '@anime/contracts';
 import { promptIdOf } from '@anime/event-store';
 import { unwrap } from '@anime/gateway-client';
 import { eventually } from '@anime/testing';
@@ -25,7 +25,7 @@ describe('a cancel', () => {
 
   it('in the middle of a long sample ends in cancelled and frees the GPU', async () => {
     const jobId = await studio.requestImage({ steps: 140, seed: 1 });
-    await studio.happened(jobId, JobStartedV1);
+    await studio.happened(jobId, JobStartedV2);
     await eventually(async () => (await studio.executions())[promptIdOf(jobId, 1)] === 1, {
       what: 'the server samples',
     });
@@ -50,7 +50,7 @@ describe('a cancel', () => {
   it('of a queued job ends it at once, and it never runs', async () => {
     const busy = [await studio.requestImage({ steps: 60, seed: 2 }), await studio.requestImage({ steps: 60, seed: 3 })];
     const jobId = await studio.requestImage({ seed: 4 });
-    await studio.happened(jobId, JobAcceptedV2);
+    await studio.happened(jobId, JobAcceptedV3);
     await cancel(jobId);
     const cancelled = await studio.happened(jobId, JobCancelledV1);
     expect(cancelled.data).toEqual({ stage: 'queued', attempt: null });
@@ -64,7 +64,7 @@ describe('a cancel', () => {
     // Without organizer the job cannot complete, so the cancel surely comes before that.
     await studio.service('file-organizer').kill('SIGKILL');
     const jobId = await studio.requestImage({ steps: 2, seed: 5 });
-    await studio.happened(jobId, JobExecutedV1);
+    await studio.happened(jobId, JobExecutedV2);
     await cancel(jobId);
     expect((await studio.happened(jobId, JobCancelledV1)).data).toEqual({ stage: 'executed', attempt: 1 });
     await studio.service('file-organizer').restart();

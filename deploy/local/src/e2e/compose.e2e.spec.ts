@@ -80,7 +80,7 @@ describe('docker-compose.yml', () => {
     const missing = read.filter((variable) => !(variable in environment));
     expect(missing.filter((variable) => !(variable in NOT_SET) && !(`${name} ${variable}` in NOT_SET))).toEqual([]);
     for (const [variable, value] of Object.entries(environment))
-      if (value.startsWith('${')) expect(value).toMatch(new RegExp(`^\\$\\{${variable}:-[^}]*\\}$`));
+      if (value.startsWith('${')) expect(value).toMatch(new RegExp(`^\\$\\{${variable}:[-+][^}]*\\}$`));
   });
 
   it('publishes a port only to this machine, and the one that the service has', async () => {
@@ -99,7 +99,8 @@ describe('docker-compose.yml', () => {
     for (const file of FILES) {
       const { services, volumes } = await composeOf(file);
       for (const volume of Object.values(services).flatMap((service) => service.volumes ?? [])) {
-        const [source = ''] = volume.split(':');
+        // A folder that .env may name has a volume in its place otherwise.
+        const [source = ''] = volume.replace(/^\$\{\w+:-([^}]*)\}/, '$1').split(':');
         if (source.startsWith('./')) await expect(access(path.join(ROOT, source))).resolves.toBeUndefined();
         else expect({ ...compose.volumes, ...volumes }).toHaveProperty(source);
       }

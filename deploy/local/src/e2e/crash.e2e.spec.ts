@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { JobAssignedV1, JobAttemptFailedV1, JobAttemptLostV1, SERVICES } from '@anime/contracts';
+import { JobAssignedV2, JobAttemptFailedV2, JobAttemptLostV1, SERVICES } from '@anime/contracts';
 import { promptIdOf } from '@anime/event-store';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { JobFeeder } from '../testing/job-feeder.js';
@@ -53,14 +53,14 @@ describe('a studio whose processes are killed again and again', () => {
   /** A second run must be explained in the job's trail. @returns how many runs it had */
   async function expectExplainedRuns(jobId: string, runs: Readonly<Record<string, number>>): Promise<number> {
     const events = await studio.events(jobId);
-    const attempts = events.filter(({ type }) => type === JobAssignedV1.type).length;
+    const attempts = events.filter(({ type }) => type === JobAssignedV2.type).length;
     const ran = Array.from({ length: attempts }, (_, i) => runs[promptIdOf(jobId, i + 1)] ?? 0);
     expect({ jobId, twice: ran.some((times) => times > 1) }).toEqual({ jobId, twice: false });
     const total = ran.reduce((sum, times) => sum + times, 0);
     const explained = events.filter(
       ({ type, data }) =>
         type === JobAttemptLostV1.type ||
-        (type === JobAttemptFailedV1.type && (data as { reason?: unknown }).reason === 'vanished'),
+        (type === JobAttemptFailedV2.type && (data as { reason?: unknown }).reason === 'vanished'),
     ).length;
     expect({ jobId, unexplained: Math.max(0, total - 1 - explained) }).toEqual({ jobId, unexplained: 0 });
     return total;

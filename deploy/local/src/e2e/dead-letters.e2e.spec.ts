@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
   EVENTS_STREAM,
-  JobExecutedV1,
+  JobExecutedV2,
   JobOrganisedV1,
   JobScoredV1,
   ORGANIZER_DURABLE,
@@ -51,7 +51,7 @@ describe('an event that a service gave up', () => {
   /** An executed job whose picture is away; brings it back. */
   async function executedWithoutPicture(seed: number) {
     const jobId = await studio.requestImage({ seed });
-    const executed = await studio.happened(jobId, JobExecutedV1, 60_000);
+    const executed = await studio.happened(jobId, JobExecutedV2, 60_000);
     const { outputs } = executed.data as { outputs: { blob: string }[] };
     const blob = outputs[0]?.blob ?? '';
     const file = path.join(studio.dir, 'blobs', blob.slice(0, 2), blob.slice(2, 4), blob);
@@ -80,7 +80,7 @@ describe('an event that a service gave up', () => {
     const scorer = await studio.startService('quality-scorer');
     const id = deadLetterIdOf(SCORER_DURABLE.name, job.eventId);
     const open = await letterIn(id, 'open');
-    expect(open.explanation).toMatch(/quality-scorer gave up job\.executed\.v1: .*The job has not ended\./);
+    expect(open.explanation).toMatch(/quality-scorer gave up job\.executed\.v2: .*The job has not ended\./);
     expect(open.event).toMatchObject({ id: job.eventId, type: 'job.executed' });
     expect((await studio.job(job.jobId)).status).toBe('executed');
 

@@ -1,4 +1,4 @@
-import { JobAssignedV1, JobStartedV1, SchedulerTermStartedV1 } from '@anime/contracts';
+import { JobAssignedV2, JobStartedV2, SchedulerTermStartedV1 } from '@anime/contracts';
 import { promptIdOf, schedulerIdOf, type RecordedEvent } from '@anime/event-store';
 import { eventually } from '@anime/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -43,9 +43,9 @@ describe('a fail-over in mid-assignment', () => {
   it('leaves the assignment of the first term valid: a job that had started runs once', async () => {
     await studio.startService('orchestrator', env);
     const jobId = await studio.requestImage({ steps: 60 });
-    const assigned = await studio.happened(jobId, JobAssignedV1);
+    const assigned = await studio.happened(jobId, JobAssignedV2);
     expect(assigned.epoch).toBe(1);
-    await studio.happened(jobId, JobStartedV1);
+    await studio.happened(jobId, JobStartedV2);
     await failOver();
     await studio.service('comfyui-executor').kill('SIGKILL');
     await studio.service('comfyui-executor').restart();
@@ -56,13 +56,13 @@ describe('a fail-over in mid-assignment', () => {
     await studio.startService('orchestrator', env);
     await studio.service('comfyui-executor').kill('SIGKILL');
     const jobId = await studio.requestImage();
-    const assigned = await studio.happened(jobId, JobAssignedV1);
+    const assigned = await studio.happened(jobId, JobAssignedV2);
     expect(assigned.epoch).toBe(1);
     const term = await failOver();
     expect(await studio.trail(jobId)).toEqual(['requested', 'accepted', 'assigned']);
     await studio.service('comfyui-executor').restart();
     await expectOneRun(jobId);
-    const started = await studio.happened(jobId, JobStartedV1);
+    const started = await studio.happened(jobId, JobStartedV2);
     expect([assigned, started].map(({ position }) => position > term.position)).toEqual([false, true]);
   }, 120_000);
 });

@@ -1,4 +1,4 @@
-import { JobCompletedV1, JobExecutedV1, JobStartedV1, SERVICES, type ServiceName } from '@anime/contracts';
+import { JobCompletedV1, JobExecutedV2, JobStartedV2, SERVICES, type ServiceName } from '@anime/contracts';
 import { promptIdOf } from '@anime/event-store';
 import { eventually } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -39,7 +39,7 @@ describe('kill -9 in mid-job', () => {
 
   /** A prompt that was claimed, but not sent when its executor dies, is tried again: that is another story. */
   async function gpuWorks(jobId: string): Promise<void> {
-    await studio.happened(jobId, JobStartedV1);
+    await studio.happened(jobId, JobStartedV2);
     const promptId = promptIdOf(jobId, 1);
     await eventually(async () => (await studio.executions())[promptId] === 1, { what: 'the prompt runs' });
   }
@@ -61,7 +61,7 @@ describe('kill -9 in mid-job', () => {
     'of the %s right after the run: the job ends once',
     async (name) => {
       const jobId = await studio.requestImage({ steps: 4, seed: 100 + SERVICES.indexOf(name) });
-      await studio.happened(jobId, JobExecutedV1);
+      await studio.happened(jobId, JobExecutedV2);
       await studio.service(name).kill('SIGKILL');
       await studio.service(name).restart();
       await studio.ended(jobId);

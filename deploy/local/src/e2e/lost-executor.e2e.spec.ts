@@ -1,4 +1,4 @@
-import { ExecutorLostV1, ExecutorRecoveredV1, JobAssignedV1, type EventContract } from '@anime/contracts';
+import { ExecutorLostV1, ExecutorRecoveredV1, JobAssignedV2, type EventContract } from '@anime/contracts';
 import { executorIdOf } from '@anime/event-store';
 import { eventually } from '@anime/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -37,7 +37,7 @@ describe('an executor that nobody serves any more', () => {
 
     const given = await studio.requestImage();
     const unwanted = await studio.requestImage();
-    for (const jobId of [given, unwanted]) await studio.happened(jobId, JobAssignedV1);
+    for (const jobId of [given, unwanted]) await studio.happened(jobId, JobAssignedV2);
     await studio.client.POST('/api/anime/jobs/{id}/cancel', { params: { path: { id: unwanted } } });
     await executorEvent(ExecutorLostV1, 'old');
     expect((await studio.ended(unwanted)).status).toBe('cancelled');

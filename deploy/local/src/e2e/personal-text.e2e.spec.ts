@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { deflateSync } from 'node:zlib';
-import { DeadLetterScorerParkedV1, JobExecutedV1, JobStartedV1, SERVICES } from '@anime/contracts';
+import { DeadLetterScorerParkedV1, JobExecutedV2, JobStartedV2, SERVICES } from '@anime/contracts';
 import { deadLetterIdOf, uuidv7 } from '@anime/event-store';
 import { testEvent } from '@anime/event-store/testing';
 import { unwrap } from '@anime/gateway-client';
@@ -53,7 +53,7 @@ async function storeUncompressed(databaseUrl: string): Promise<void> {
 
 /** Has the scorer say that it gave up the executed attempt of a job. @returns the id of the dead letter */
 async function givenUp(studio: TestStudio, jobId: string): Promise<string> {
-  const executed = await studio.happened(jobId, JobExecutedV1);
+  const executed = await studio.happened(jobId, JobExecutedV2);
   const id = deadLetterIdOf('quality-scorer', executed.id);
   await studio.log.append(
     testEvent(
@@ -62,7 +62,7 @@ async function givenUp(studio: TestStudio, jobId: string): Promise<string> {
       {
         consumer: 'quality-scorer',
         eventId: executed.id,
-        eventName: JobExecutedV1.name,
+        eventName: JobExecutedV2.name,
         aggregateId: jobId,
         error: { code: 'blob-not-found', message: 'the picture is gone' },
         deliveries: 5,
@@ -123,7 +123,7 @@ describe('personal text', () => {
     expect((await studio.ended(done)).status).toBe('completed');
 
     const running = await studio.requestImage({ prompt, steps: 150, seed: 2 });
-    await studio.happened(running, JobStartedV1);
+    await studio.happened(running, JobStartedV2);
     const queued = await studio.requestImage({ prompt, steps: 150, seed: 3 });
     for (const jobId of [queued, running]) {
       expect(await refused(jobId, `{"reason":"${REFUSED[0]}`)).toBe(400);
@@ -159,7 +159,7 @@ describe('personal text', () => {
     const discarded = studio.client.GET('/api/anime/dead-letters/{id}', { params: { path: { id: letter } } });
     expect(await unwrap(discarded)).toMatchObject({ state: 'discarded', discardReason: { text: DISCARDED } });
     const open = await studio.requestImage({ prompt, steps: 150, seed: 4 });
-    await studio.happened(open, JobStartedV1);
+    await studio.happened(open, JobStartedV2);
     await writeFile(keyFile, 'garbage');
     expect(await refused(open, JSON.stringify({ reason: REFUSED[4] }))).toBe(500);
     await writeFile(keyFile, keyText);

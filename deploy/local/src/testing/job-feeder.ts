@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ENDED_STATUSES, JobRequestedV2 } from '@anime/contracts';
+import { ENDED_STATUSES, JobRequestedV3 } from '@anime/contracts';
 import type { TestStudio } from './test-studio.js';
 
 const LOOK_MS = 200;
@@ -62,7 +62,7 @@ export class JobFeeder {
       this.#readTo = entry.position;
       if (entry.status !== 'event') continue;
       const { type, aggregateId } = entry.event;
-      if (type === JobRequestedV2.type) this.#requested.add(aggregateId);
+      if (type === JobRequestedV3.type) this.#requested.add(aggregateId);
       if (ENDS.has(type)) this.#ended.add(aggregateId);
     }
   }

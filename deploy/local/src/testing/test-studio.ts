@@ -35,6 +35,8 @@ export interface TestStudioOptions {
   readonly stepDelayMs?: number;
   /** How many simulated ComfyUI servers; default 1. */
   readonly simulators?: number;
+  /** More of the command line of each simulator, in order, e.g. its memory. */
+  readonly simulatorArgs?: readonly (readonly string[])[];
   /** Names of executors that the test starts by itself, which need rights too. */
   readonly executors?: readonly string[];
   /** Which services to start; default all. */
@@ -101,6 +103,11 @@ export class TestStudio implements AsyncDisposable {
     return present(this.#simulators[0]);
   }
 
+  /** All of them; the n-th is `comfyui-n`. */
+  get simulators(): readonly ServiceProcess[] {
+    return this.#simulators;
+  }
+
   get log(): JetStreamLog {
     return present(this.#log);
   }
@@ -142,6 +149,8 @@ export class TestStudio implements AsyncDisposable {
         ANIME_KEYS_DIR: this.keysDir,
         ANIME_LIBRARY_DIR: this.libraryDir,
         COMFYUI_URLS: this.#simulators.map(({ url }) => url).join(','),
+        // Drawing a picture after each step makes the simulator slow; the test that is about them turns them on.
+        ANIME_PREVIEWS: '0',
         ...env,
       },
     });
@@ -254,7 +263,8 @@ export class TestStudio implements AsyncDisposable {
     });
     this.#log = openLog({ natsUrl: nats.url, name: 'test' });
     this.#made.push(() => this.log.close());
-    for (let n = 1; n <= (options.simulators ?? 1); n += 1) await this.#startSimulator(n, options.stepDelayMs ?? 15);
+    for (let n = 1; n <= (options.simulators ?? 1); n += 1)
+      await this.#startSimulator(n, options.stepDelayMs ?? 15, options.simulatorArgs?.[n - 1] ?? []);
     await Promise.all(
       (options.services ?? SERVICES).map(async (name) => {
         this.#services.set(name, await this.startService(name, options.env));
@@ -276,7 +286,7 @@ export class TestStudio implements AsyncDisposable {
     return password;
   }
 
-  async #startSimulator(n: number, stepDelayMs: number): Promise<void> {
+  async #startSimulator(n: number, stepDelayMs: number, more: readonly string[]): Promise<void> {
     const simulator = await spawnService({
       name: `comfyui-simulator-${n}`,
       entry: path.join(ROOT, 'libs', 'comfyui-simulator', 'dist', 'main.js'),
@@ -284,6 +294,7 @@ export class TestStudio implements AsyncDisposable {
       args: ['--port', String(await freePort()), '--data-dir', path.join(this.dir, `comfyui-${n}`)].concat(
         '--step-delay',
         String(stepDelayMs),
+        ...more,
       ),
       until: (line) => line['ready'] === true,
     });

@@ -38,6 +38,7 @@ export class Router {
 
   async handle(request: Omit<Request, 'parameters'>): Promise<Reply> {
     try {
+      if (request.method === 'OPTIONS') return empty();
       const path = request.path.split('/').slice(1);
       const matches = this.routes.flatMap((route) => {
         const parameters = match(route.segments, path);
@@ -45,7 +46,10 @@ export class Router {
       });
       const method = request.method === 'HEAD' ? 'GET' : request.method;
       const found = matches.find(({ route }) => route.method === method);
-      if (found === undefined) return notFound(matches.map(({ route }) => route.method));
+      if (found === undefined) {
+        const methods = matches.map(({ route }) => route.method);
+        return methods.length === 0 && method === 'GET' ? unknownPath() : methodNotAllowed(methods);
+      }
       return await found.route.handler({ ...request, parameters: found.parameters });
     } catch (error) {
       process.stderr.write(`ComfyUI simulator: ${request.method} ${request.path}: ${String(error)}\n`);
@@ -54,9 +58,15 @@ export class Router {
   }
 }
 
-function notFound(methods: readonly string[]): Reply {
-  if (methods.length === 0) return { status: 404, headers: { 'content-type': 'application/octet-stream' } };
-  const allowed = new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])));
+/** The 404 of the handler of static files, to which every other path of a GET comes. */
+export const unknownPath = (): Reply => ({
+  status: 404,
+  headers: { 'content-type': 'application/octet-stream', 'transfer-encoding': 'chunked' },
+});
+
+/** Static files are served below every path, so GET is always among the allowed methods. */
+export function methodNotAllowed(methods: readonly string[]): Reply {
+  const allowed = new Set(['GET', 'HEAD', ...methods]);
   return text('405: Method Not Allowed', 405, { allow: [...allowed].sort().join(',') });
 }
 

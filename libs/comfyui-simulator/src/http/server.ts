@@ -1,13 +1,18 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
 import { FEATURES } from '../features.js';
+import type { HttpGate } from './gate.js';
 import { type Reply, text } from './reply.js';
-import { forbidden, refusesOrigin, type Router } from './router.js';
+import { forbidden, refusesOrigin, type Request } from './router.js';
 
-/** @param latencyMs added before every answer, read anew for each request */
-export function createHttpServer(router: Router, latencyMs: () => number): Server {
+/** Whoever answers at the moment: after a restart another one. */
+export type Responder = (request: Omit<Request, 'parameters'>) => Promise<Reply>;
+
+/** Routes of the simulator itself, which no fault may keep a test from. */
+const CONTROL_PREFIX = '/simulator/';
+
+export function createHttpServer(respond: Responder, gate: HttpGate): Server {
   const server = createServer((request, response) => {
-    respond(router, request, response, latencyMs).catch((error: unknown) => {
+    answer(respond, gate, request, response).catch((error: unknown) => {
       process.stderr.write(`ComfyUI simulator: ${String(error)}\n`);
       response.destroy();
     });
@@ -17,19 +22,19 @@ export function createHttpServer(router: Router, latencyMs: () => number): Serve
   return server;
 }
 
-async function respond(
-  router: Router,
+async function answer(
+  respond: Responder,
+  gate: HttpGate,
   request: IncomingMessage,
   response: ServerResponse,
-  latencyMs: () => number,
 ): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://simulator');
   const body = await readBody(request);
-  if (latencyMs() > 0) await delay(latencyMs());
+  await gate.pass(url.pathname.startsWith(CONTROL_PREFIX));
   if (body === undefined) return write(request, response, tooLarge());
   const reply = refusesOrigin(request.headers)
     ? forbidden()
-    : await router.handle({
+    : await respond({
         method: request.method ?? 'GET',
         path: url.pathname,
         query: url.searchParams,
@@ -54,10 +59,20 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
 const tooLarge = (): Reply => text(`Maximum request body size ${FEATURES.max_upload_size} exceeded.`, 413);
 
 function write(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
-  const body = reply.body ?? '';
+  const body = Buffer.from(reply.body ?? '');
+  if (reply.afterwards !== undefined) response.once('close', reply.afterwards);
+  if (reply.cutAfter === 0) return void request.socket.destroy();
   response.statusCode = reply.status;
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
   response.setHeader('server', 'ComfyUI simulator');
-  if (reply.status !== 304) response.setHeader('content-length', Buffer.byteLength(body));
-  response.end(request.method === 'HEAD' ? undefined : body);
+  if (reply.status !== 304 && !response.hasHeader('transfer-encoding'))
+    response.setHeader('content-length', body.length);
+  if (request.method === 'HEAD') return void response.end();
+  if (reply.cutAfter !== undefined) {
+    response.write(body.subarray(0, reply.cutAfter), () => request.socket.destroy());
+    return;
+  }
+  // Handed to `end`, the body would make Node decode the UTF-8 of a file name and then cut it to Latin-1.
+  if (body.length > 0) response.write(body);
+  response.end();
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -36,15 +37,26 @@ export async function saveImages(
       .toBuffer();
     const stem = target.filename.replaceAll('%batch_num%', String(index));
     const filename = `${stem}_${nextCounter(target, index)}_.png`;
-    await writeFile(join(target.folder, filename), insertPngText(png, texts(context)));
+    await writeFile(join(target.folder, filename), insertPngText(png, pngTexts(context)));
     saved.push({ filename, subfolder: target.subfolder, type });
     context.throwIfInterrupted();
   }
   return saved;
 }
 
-/** `prompt`, every key of extra_pnginfo, and a mark that the real server does not write. */
-function texts(context: NodeContext): Record<string, string> {
+/** Previews go below the temp folder under a name that is new each time. */
+export function savePreviews(images: ImageBatch, context: NodeContext): Promise<SavedFile[]> {
+  const suffix = Array.from(randomBytes(5), (byte) => String.fromCharCode(97 + (byte % 26))).join('');
+  return saveImages(images, 'temp', `ComfyUI_temp_${suffix}`, context);
+}
+
+/** `prompt` and every key of extra_pnginfo, as JSON. */
+export function graphTexts(context: NodeContext): Record<string, string> {
   const extra = Object.entries(context.extraPnginfo).map(([key, value]) => [key, pythonJson(value)] as const);
-  return { prompt: pythonJson(context.graph), ...Object.fromEntries(extra), Software: SOFTWARE };
+  return { prompt: pythonJson(context.graph), ...Object.fromEntries(extra) };
+}
+
+/** The graph's texts and a mark that the real server does not write. */
+export function pngTexts(context: NodeContext): Record<string, string> {
+  return { ...graphTexts(context), Software: SOFTWARE };
 }

@@ -1,6 +1,7 @@
 import type { History } from '../history.js';
+import type { Faults } from '../faults.js';
 import { json, type Reply } from '../http/reply.js';
-import type { Routes } from '../http/router.js';
+import { type Handler, methodNotAllowed, type Routes, unknownPath } from '../http/router.js';
 import { finishedJob, finishedJobDetail, type Job, JOB_STATUSES, waitingJob } from '../jobs.js';
 import type { PromptQueue } from '../queue.js';
 import type { Worker } from '../worker.js';
@@ -10,12 +11,13 @@ export interface JobRoutesEnvironment {
   readonly queue: PromptQueue;
   readonly history: History;
   readonly worker: Worker;
+  readonly faults: Faults;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The job routes, which exist only below /api. */
-export function jobRoutes({ queue, history, worker }: JobRoutesEnvironment): Routes {
+export function jobRoutes({ queue, history, worker, faults }: JobRoutesEnvironment): Routes {
   const waiting = (): Job[] => [
     ...queue.runningItems().map((item) => waitingJob(item, 'in_progress')),
     ...queue.pendingItems().map((item) => waitingJob(item, 'pending')),
@@ -34,23 +36,36 @@ export function jobRoutes({ queue, history, worker }: JobRoutesEnvironment): Rou
       worker.interrupt();
       return true;
     }
-    return queue.deletePending(id);
+    if (!queue.deletePending(id)) return false;
+    // As measured: a cancelled pending job is told twice.
+    queue.announce();
+    return true;
   };
 
+  // A server that does not have a route leaves the path to the handler of its static files, which only knows GET.
+  const readable =
+    (handler: Handler): Handler =>
+    (request) =>
+      faults.withoutJobs ? unknownPath() : handler(request);
+  const cancellable =
+    (handler: Handler): Handler =>
+    (request) =>
+      faults.withoutJobs || faults.withoutJobCancel ? methodNotAllowed(['GET']) : handler(request);
+
   return {
-    'GET /api/jobs': ({ query }) => listJobs([...waiting(), ...history.all().map(finishedJob)], query),
-    'GET /api/jobs/{id}': ({ parameters }) => {
+    'GET /api/jobs': readable(({ query }) => listJobs([...waiting(), ...history.all().map(finishedJob)], query)),
+    'GET /api/jobs/{id}': readable(({ parameters }) => {
       const job = find(parameters['id'] ?? '');
       return job === undefined ? failure('Job not found', 404) : json(job);
-    },
-    'POST /api/jobs/cancel': ({ body }) => {
+    }),
+    'POST /api/jobs/cancel': cancellable(({ body }) => {
       const ids = bodyMembers(body)['job_ids'];
       if (!Array.isArray(ids)) return failure('job_ids must be a list');
       const invalid = ids.filter((id) => typeof id !== 'string' || !UUID.test(id));
       if (invalid.length > 0) return json({ error: 'job_ids contains invalid id(s)', invalid_ids: invalid }, 400);
       return json({ cancelled: ids.map((id) => cancel(String(id))).includes(true) });
-    },
-    'POST /api/jobs/{id}/cancel': ({ parameters }) => json({ cancelled: cancel(parameters['id'] ?? '') }),
+    }),
+    'POST /api/jobs/{id}/cancel': cancellable(({ parameters }) => json({ cancelled: cancel(parameters['id'] ?? '') })),
   };
 }
 
@@ -84,8 +99,6 @@ function sortJobs(jobs: readonly Job[], by: string | null, order: string | null)
       ? (job.execution_end_time ?? 0) - (job.execution_start_time ?? 0)
       : Number(job.create_time ?? 0);
   const sign = order === 'asc' ? 1 : -1;
-  // Equal times keep arrival order when ascending and the opposite when descending.
-  const indexed = jobs.map((job, index) => ({ job, index }));
-  indexed.sort((a, b) => sign * (value(a.job) - value(b.job) || a.index - b.index));
-  return indexed.map(({ job }) => job);
+  // Equal times keep the order of queue and history either way, as Python's sort does in reverse.
+  return [...jobs].sort((a, b) => sign * (value(a) - value(b)));
 }

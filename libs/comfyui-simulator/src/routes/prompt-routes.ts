@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Counters } from '../counters.js';
 import type { Faults } from '../faults.js';
-import { type Graph, isRecord } from '../graph.js';
+import { type Graph, isRecord, type QueueItem } from '../graph.js';
 import { internalServerError, json, type Reply } from '../http/reply.js';
 import type { Routes } from '../http/router.js';
 import type { NodeEnvironment, NodeKind } from '../nodes/node-kind.js';
+import { markFloat } from '../python-json.js';
 import type { PromptQueue } from '../queue.js';
 import { type Validation, validatePrompt } from '../validation.js';
+import { visibleKinds } from '../visible-kinds.js';
 import { bodyMembers } from './body.js';
 
 export interface PromptRoutesEnvironment extends NodeEnvironment {
@@ -14,6 +16,8 @@ export interface PromptRoutesEnvironment extends NodeEnvironment {
   readonly kinds: ReadonlyMap<string, NodeKind>;
   readonly counters: Counters;
   readonly faults: Faults;
+  /** Of the first prompt. */
+  readonly firstNumber: number;
 }
 
 const CANONICAL_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -23,13 +27,13 @@ const SECRETS = ['api_key_comfy_org', 'auth_token_comfy_org'];
 export function promptRoutes(environment: PromptRoutesEnvironment): Routes {
   const { queue, counters, faults } = environment;
   // Numbers start at 0 with each server and advance on refused prompts, too.
-  let nextNumber = 0;
+  let nextNumber = environment.firstNumber;
 
-  const numberOf = (body: Readonly<Record<string, unknown>>): number => {
-    if ('number' in body) return pythonFloat(body['number']);
+  const numberOf = (body: Readonly<Record<string, unknown>>): PromptNumber => {
+    if ('number' in body) return { value: pythonFloat(body['number']), isFloat: true };
     const number = nextNumber;
     nextNumber += 1;
-    return body['front'] ? -number : number;
+    return { value: body['front'] ? 0 - number : number, isFloat: false };
   };
 
   const post = (body: Readonly<Record<string, unknown>>): Reply => {
@@ -38,14 +42,20 @@ export function promptRoutes(environment: PromptRoutesEnvironment): Routes {
     const promptId = body['prompt_id'] ?? randomUUID();
     if (typeof promptId !== 'string' || !CANONICAL_UUID.test(promptId)) return invalidPromptId();
     const graph = body['prompt'];
-    const validation = validatePrompt(graph, environment.kinds, environment, targets(body));
+    const validation = validatePrompt(graph, visibleKinds(environment.kinds, faults), environment, targets(body));
     const extraData = extraDataOf(body);
     if (validation.error !== undefined) {
       return json({ error: validation.error, node_errors: validation.nodeErrors }, 400);
     }
     // What passed validation is a graph.
-    queue.put([number, promptId, graph as Graph, extraData, validation.outputs]);
+    const item: QueueItem = [number.value, promptId, graph as Graph, extraData, validation.outputs];
+    if (number.isFloat) markFloat(item, 0);
+    queue.put(item);
     counters.promptsAccepted += 1;
+    if (faults.cutPromptAnswers > 0) {
+      faults.cutPromptAnswers -= 1;
+      return { status: 200, cutAfter: 0 };
+    }
     return accepted(promptId, number, validation);
   };
 
@@ -59,8 +69,16 @@ export function promptRoutes(environment: PromptRoutesEnvironment): Routes {
   };
 }
 
-function accepted(promptId: string, number: number, validation: Validation): Reply {
-  return json({ prompt_id: promptId, number, node_errors: validation.nodeErrors });
+/** What the client chose is a Python float, what the server counts an int. */
+interface PromptNumber {
+  readonly value: number;
+  readonly isFloat: boolean;
+}
+
+function accepted(promptId: string, number: PromptNumber, validation: Validation): Reply {
+  const answer = { prompt_id: promptId, number: number.value, node_errors: validation.nodeErrors };
+  if (number.isFloat) markFloat(answer, 'number');
+  return json(answer);
 }
 
 function refusal(type: string, message: string, details: string): Reply {
@@ -75,10 +93,15 @@ function invalidPromptId(): Reply {
   );
 }
 
-/** Python's `float(x)` of a JSON value. @throws TypeError */
+/** Python's `float(x)` of a JSON value: NaN is one, `"nan"` is spelled one. @throws TypeError */
 function pythonFloat(value: unknown): number {
-  const number = typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value);
-  if (value === null || typeof value === 'object' || Number.isNaN(number)) throw new TypeError('not a number');
+  if (typeof value === 'number') return value;
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (typeof value !== 'string') throw new TypeError('not a number');
+  const word = /^\s*([+-]?)(nan|inf|infinity)\s*$/i.exec(value);
+  if (word !== null) return word[2]?.toLowerCase() === 'nan' ? Number.NaN : Number(`${word[1]}Infinity`);
+  const number = value.trim() === '' ? Number.NaN : Number(value);
+  if (Number.isNaN(number)) throw new TypeError('not a number');
   return number;
 }
 
@@ -92,9 +115,11 @@ function targets(body: Readonly<Record<string, unknown>>): readonly string[] | s
 
 /** Kept whole for /queue and /history, with client id and time added. @throws TypeError when it is no object */
 function extraDataOf(body: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const given = body['extra_data'] === undefined ? {} : body['extra_data'];
-  if (!isRecord(given)) throw new TypeError('extra_data is not an object');
-  const extraData = { ...given, ...('client_id' in body ? { client_id: body['client_id'] } : {}) };
-  const open = Object.entries(extraData).filter(([key]) => !SECRETS.includes(key));
-  return { ...Object.fromEntries(open), create_time: Date.now() };
+  const extraData = body['extra_data'] === undefined ? {} : body['extra_data'];
+  if (!isRecord(extraData)) throw new TypeError('extra_data is not an object');
+  // The request's own object, so that its floats stay floats.
+  if ('client_id' in body) extraData['client_id'] = body['client_id'];
+  for (const secret of SECRETS) delete extraData[secret];
+  extraData['create_time'] = Date.now();
+  return extraData;
 }

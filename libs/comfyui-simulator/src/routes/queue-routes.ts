@@ -38,7 +38,8 @@ export function queueRoutes({ queue, history, worker }: QueueRoutesEnvironment):
       return empty();
     },
     'POST /free': ({ body }) => {
-      if (bodyMembers(body)['free_memory']) worker.free();
+      const members = bodyMembers(body);
+      worker.free({ memory: Boolean(members['free_memory']), models: Boolean(members['unload_models']) });
       return empty();
     },
   };

@@ -1,13 +1,16 @@
 import { freemem, totalmem } from 'node:os';
+import type { Faults } from '../faults.js';
+import type { Gpu } from '../gpu.js';
 import { COMFYUI_VERSION, FEATURES } from '../features.js';
 import { empty, json } from '../http/reply.js';
 import type { Routes } from '../http/router.js';
 import type { NodeEnvironment, NodeKind } from '../nodes/node-kind.js';
+import { visibleKinds } from '../visible-kinds.js';
 
 export interface SystemRoutesEnvironment extends NodeEnvironment {
+  readonly faults: Faults;
   readonly kinds: ReadonlyMap<string, NodeKind>;
-  readonly gpuName: string;
-  readonly vramTotalMb: number;
+  readonly gpu: Gpu;
 }
 
 const MODEL_FOLDERS = [
@@ -41,7 +44,8 @@ const MODEL_FOLDERS = [
 ] as const;
 
 export function systemRoutes(environment: SystemRoutesEnvironment): Routes {
-  const { kinds } = environment;
+  const { faults } = environment;
+  const kinds = (): (readonly [string, NodeKind])[] => [...visibleKinds(environment.kinds, faults)];
   return {
     'GET /system_stats': () => json(systemStats(environment)),
     'GET /features': () => json(FEATURES),
@@ -49,13 +53,14 @@ export function systemRoutes(environment: SystemRoutesEnvironment): Routes {
     'GET /extensions': () => json([]),
     'GET /models': () => json(MODEL_FOLDERS),
     'GET /models/{folder}': ({ parameters }) => {
-      const folder = parameters['folder'];
-      if (!MODEL_FOLDERS.some((known) => known === folder)) return empty(404);
-      return json(folder === 'checkpoints' ? environment.checkpoints : []);
+      const folder = parameters['folder'] ?? '';
+      const files = Object.hasOwn(environment.modelFiles, folder) ? environment.modelFiles[folder] : undefined;
+      if (files === undefined && !MODEL_FOLDERS.some((known) => known === folder)) return empty(404);
+      return json((files ?? []).filter((file) => !faults.missingModels.includes(file)));
     },
-    'GET /object_info': () => json(objectInfo([...kinds], environment)),
+    'GET /object_info': () => json(objectInfo(kinds(), environment)),
     'GET /object_info/{class}': ({ parameters }) => {
-      const wanted = [...kinds].filter(([name]) => name === parameters['class']);
+      const wanted = kinds().filter(([name]) => name === parameters['class']);
       return json(objectInfo(wanted, environment));
     },
   };
@@ -66,16 +71,18 @@ function objectInfo(kinds: readonly (readonly [string, NodeKind])[], environment
 }
 
 /** Shaped like the real answer; the device says what it is. */
-function systemStats({ gpuName, vramTotalMb }: SystemRoutesEnvironment): unknown {
-  const vramTotal = vramTotalMb * 1024 * 1024;
-  const vramFree = Math.floor(vramTotal * 0.9);
+function systemStats({ gpu }: SystemRoutesEnvironment): unknown {
+  const { total, free, models } = gpu.memory;
   return {
     system: {
       os: process.platform,
       ram_total: totalmem(),
       ram_free: freemem(),
       comfyui_version: COMFYUI_VERSION,
-      required_frontend_version: null,
+      required_frontend_version: '1.49.6',
+      installed_templates_version: '0.11.44',
+      required_templates_version: '0.11.44',
+      comfy_package_versions: [{ name: 'comfyui-frontend-package', installed: 'none (simulator)', required: '1.49.6' }],
       python_version: `none (ComfyUI simulator on Node.js ${process.version})`,
       pytorch_version: 'none (ComfyUI simulator)',
       embedded_python: false,
@@ -84,13 +91,14 @@ function systemStats({ gpuName, vramTotalMb }: SystemRoutesEnvironment): unknown
     },
     devices: [
       {
-        name: /simulator/i.test(gpuName) ? gpuName : `${gpuName} (simulator)`,
+        name: /simulator/i.test(gpu.name) ? gpu.name : `${gpu.name} (simulator)`,
         type: 'cuda',
         index: 0,
-        vram_total: vramTotal,
-        vram_free: vramFree,
-        torch_vram_total: vramTotal,
-        torch_vram_free: vramFree,
+        vram_total: total,
+        vram_free: free,
+        // What PyTorch has taken from the driver, and what of that is unused.
+        torch_vram_total: models,
+        torch_vram_free: 0,
       },
     ],
   };

@@ -94,11 +94,11 @@ describe('classify', () => {
     ],
     ['data that is not JSON', { data: '{"attempt":' }, /the data is not JSON/],
     ['no data', { data: '' }, /the data is not JSON/],
-    ['data of another shape', { data: '{"attempt":0}' }, /the data breaks job\.started\.v1: \/attempt/],
+    ['data of another shape', { data: '{"attempt":0}' }, /the data breaks job\.started\.v2: \/attempt/],
     [
       'an unknown field in its data',
       { data: JSON.stringify({ ...started(1).data, extra: 1 }) },
-      /the data breaks job\.started\.v1/,
+      /the data breaks job\.started\.v2/,
     ],
   ];
   it.each(voids)('calls a message with %s void and says why', (_name, change, reason) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { JobAssignedV1, JobStartedV1 } from '@anime/contracts';
+import { JobAssignedV2, JobStartedV2 } from '@anime/contracts';
 import { jetstream, type JsMsg } from '@nats-io/jetstream';
 import { assigned, outline, termStarted } from '../testing/conformance/samples.js';
 import { runEventLogConformance } from '../testing/event-log-conformance.js';
@@ -26,7 +26,7 @@ describe('a message that a consumer delivered', () => {
       return outline(await Promise.all(delivered.map((message) => log.entryOf(message, types))));
     };
     expect(await judged()).toEqual(['2 fenced', '3 event']);
-    expect(await judged(new Set([JobAssignedV1.type]))).toEqual(['2 fenced', '3 event']);
-    expect(await judged(new Set([JobStartedV1.type]))).toEqual(['2 event', '3 event']);
+    expect(await judged(new Set([JobAssignedV2.type]))).toEqual(['2 fenced', '3 event']);
+    expect(await judged(new Set([JobStartedV2.type]))).toEqual(['2 event', '3 event']);
   });
 });

@@ -1,4 +1,4 @@
-import { JobCancelRequestedV2, JobStartedV1 } from '@anime/contracts';
+import { JobCancelRequestedV2, JobStartedV2 } from '@anime/contracts';
 import { decided, NOTHING, refused, type Decider } from '../decider.js';
 import type { EventOf } from '../event.js';
 
@@ -17,7 +17,7 @@ export type CounterCommand =
 export const counterDecider: Decider<
   Counted,
   CounterCommand,
-  EventOf<typeof JobCancelRequestedV2 | typeof JobStartedV1>
+  EventOf<typeof JobCancelRequestedV2 | typeof JobStartedV2>
 > = {
   foldVersion: 1,
   initial: { cancels: 0, attempts: [] },

@@ -1,4 +1,4 @@
-import { JobExecutedV1, type ExecutedOutput } from '@anime/contracts';
+import { JobExecutedV2, type ExecutedOutput } from '@anime/contracts';
 import type { NewEvent } from '../event.js';
 import { uuidv7 } from '../ids.js';
 import { testEvent } from './test-event.js';
@@ -22,14 +22,15 @@ export function executedOutput(
     size: blob.size,
     mediaType: 'image/png',
     filename: 'ComfyUI_00001_.png',
+    pixelSha256: null,
     ...changes,
   };
 }
 
 /** The first attempt of a job, executed with these outputs. */
-export function executedAttempt(outputs: ExecutedOutput[], jobId = uuidv7()): NewEvent<typeof JobExecutedV1> {
+export function executedAttempt(outputs: ExecutedOutput[], jobId = uuidv7()): NewEvent<typeof JobExecutedV2> {
   return testEvent(
-    JobExecutedV1,
+    JobExecutedV2,
     jobId,
     {
       attempt: 1,
@@ -40,6 +41,9 @@ export function executedAttempt(outputs: ExecutedOutput[], jobId = uuidv7()): Ne
       cached: false,
       outputs,
       executionMs: 12,
+      cachedNodes: [],
+      models: [],
+      vramPeakBytes: null,
     },
     { correlationId: uuidv7(), traceparent: TRACE },
   );

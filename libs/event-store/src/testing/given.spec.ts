@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { JobCancelRequestedV2, JobStartedV1 } from '@anime/contracts';
+import { JobCancelRequestedV2, JobStartedV2 } from '@anime/contracts';
 import fc from 'fast-check';
 import { cancelRequested, started } from './conformance/samples.js';
 import { counterDecider } from './counter-decider.js';
@@ -22,7 +22,7 @@ describe('given, when, then', () => {
     const outcome = given(counterDecider, []).when({ type: 'cancel' });
     expect(() => outcome.thenNothing()).toThrow();
     expect(() => outcome.thenRefused('job-ended')).toThrow();
-    expect(() => outcome.then(JobStartedV1, started(1).data)).toThrow();
+    expect(() => outcome.then(JobStartedV2, started(1).data)).toThrow();
     expect(() =>
       given(
         counterDecider,

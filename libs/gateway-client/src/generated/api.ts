@@ -55,6 +55,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/anime/inputs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Store a picture that jobs take in
+         * @description The body is the picture itself, of 64 MiB and 100 megapixels at most; it is decoded once, and kept when that succeeds. The same picture again is the same input. Jobs name it by its `sha256`.
+         */
+        post: operations["storeInput"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/anime/jobs": {
         parameters: {
             query?: never;
@@ -129,6 +149,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/anime/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a failed job to be tried again
+         * @description The body may be left out. The job waits again, under the same id, with the same parameters and seed. Of two wishes at a time one is stored, and the other one refused. A reason is shown in the trail of the job.
+         */
+        post: operations["retryJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/anime/queue": {
         parameters: {
             query?: never;
@@ -138,6 +178,97 @@ export interface paths {
         };
         /** What waits and what runs */
         get: operations["getQueue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/executors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List executors by name */
+        get: operations["listExecutors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/executors/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read an executor */
+        get: operations["getExecutor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/executors/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give an executor no more work
+         * @description The body may be left out. What the executor has goes on. One that is paused stays so, with the first reason.
+         */
+        post: operations["pauseExecutor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/executors/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give an executor work again
+         * @description Takes no body. Ends a pause, and that it is drained by what its server said or by a fault of its GPU.
+         */
+        post: operations["resumeExecutor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/anime/environments/{hash}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read what an attempt ran in */
+        get: operations["getEnvironment"];
         put?: never;
         post?: never;
         delete?: never;
@@ -514,20 +645,104 @@ export interface components {
             /** @description why, for people; stored sealed */
             reason?: string & (unknown & unknown);
         };
+        Environment: {
+            /** @description SHA-256, lower-case hex */
+            environment: string;
+            comfyuiVersion: string;
+            pythonVersion: string | null;
+            pytorchVersion: string | null;
+            cudaVersion: string | null;
+            os: string | null;
+            arguments: string[];
+            devices: {
+                name: string;
+                type: string | null;
+                vramBytes: number;
+            }[];
+            nodeDefinitions: {
+                /** @description SHA-256, lower-case hex */
+                blob: string;
+                size: number;
+                classes: number;
+            };
+            packs: {
+                name: string;
+                version: string | null;
+            }[];
+            /** @description UTC instant with milliseconds */
+            firstSeenAt: string;
+            /** @description whose server had it first */
+            firstExecutorId: string;
+        };
         Executor: {
             /** @description lower-case UUID */
-            executorId: string;
-            /** @description kebab-case name */
+            id: string;
             name: string;
-            reachable: boolean;
-            reason: string | null;
-            jobId: string | null;
-            queue: {
-                running: number;
-                pending: number;
+            comfyuiVersion: string;
+            simulator: boolean;
+            /** @description its GPUs */
+            devices: {
+                name: string;
+                vramBytes: number;
+            }[];
+            /**
+             * @description `ready`: it gets work
+             * @enum {string}
+             */
+            state: "ready" | "paused" | "drained" | "lost";
+            /** @description somebody wants it to get no work, until somebody resumes it; what it has goes on */
+            paused: {
+                /** @description UTC instant with milliseconds */
+                since: string;
+                by: string;
+                reason: components["schemas"]["SealedText"] | null;
             } | null;
-            /** @description UTC instant with milliseconds */
-            at: string;
+            /** @description its server runs nothing any more, or its GPU had a fault; over when that was started anew, or somebody resumes it */
+            drained: {
+                /** @description UTC instant with milliseconds */
+                since: string;
+                /**
+                 * @description `worker-stopped`: it runs nothing any more; `gpu-fault`: the CUDA context is broken, which comes before the `attempt-failed` of the prompt that met it
+                 * @enum {string}
+                 */
+                reason: "worker-stopped" | "gpu-fault";
+                message: string;
+            } | null;
+            /** @description nothing is heard of it, or its ComfyUI does not answer it; over when it is heard with one that answers */
+            lost: {
+                /** @description UTC instant with milliseconds */
+                since: string;
+            } | null;
+            /** @description what runs on it now; null: it has not told */
+            environment: string | null;
+            /** @description when it was met, or its server was met after a restart */
+            registeredAt: string;
+            /** @description what it has or runs, oldest job first */
+            openAttempts: {
+                /** @description lower-case UUID */
+                jobId: string;
+                attempt: number;
+                /** @enum {string} */
+                status: "requested" | "queued" | "assigned" | "running" | "executed" | "completed" | "failed" | "cancelled" | "rejected";
+                startedAt: string | null;
+            }[];
+            links: {
+                self: string;
+                pause: string;
+                resume: string;
+                environment: string | null;
+            };
+        };
+        ExecutorAcknowledged: {
+            /** @description lower-case UUID */
+            executorId: string;
+            /** @description place in the event log */
+            position: number;
+        };
+        ExecutorList: {
+            executors: components["schemas"]["Executor"][];
+            /** @description how far the read-model had come */
+            position: number;
         };
         GenerateImageRequest: {
             /** @description what the picture shows */
@@ -548,6 +763,17 @@ export interface components {
             scheduler?: string;
             /** @description file name of the model as ComfyUI lists it */
             checkpoint?: string;
+            /** @description the picture to start from, for a template that takes one: `sha256` of `POST /api/anime/inputs` */
+            image?: string;
+            /** @description how much of the picture is made anew: 0 to 1 */
+            denoise?: number;
+            /** @description what is absent is as in the project's settings */
+            limits?: {
+                /** @description so many attempts, those that no executor began aside */
+                maxAttempts?: number;
+                /** @description so long one attempt may take on its server */
+                maxRunSeconds?: number;
+            };
             /** @description slug or id of the project that the job belongs to */
             project?: string | null;
             /** @description name of a workflow template, or name@version; without version the newest */
@@ -574,6 +800,17 @@ export interface components {
             scheduler?: string;
             /** @description file name of the model as ComfyUI lists it */
             checkpoint?: string;
+            /** @description the picture to start from, for a template that takes one: `sha256` of `POST /api/anime/inputs` */
+            image?: string;
+            /** @description how much of the picture is made anew: 0 to 1 */
+            denoise?: number;
+            /** @description what is absent is as in the project's settings */
+            limits?: {
+                /** @description so many attempts, those that no executor began aside */
+                maxAttempts?: number;
+                /** @description so long one attempt may take on its server */
+                maxRunSeconds?: number;
+            };
             /** @description slug or id of the project that the job belongs to */
             project?: string | null;
             /** @description name of a workflow template, or name@version; without version the newest */
@@ -602,6 +839,17 @@ export interface components {
             scheduler?: string;
             /** @description file name of the model as ComfyUI lists it */
             checkpoint?: string;
+            /** @description the picture to start from, for a template that takes one: `sha256` of `POST /api/anime/inputs` */
+            image?: string;
+            /** @description how much of the picture is made anew: 0 to 1 */
+            denoise?: number;
+            /** @description what is absent is as in the project's settings */
+            limits?: {
+                /** @description so many attempts, those that no executor began aside */
+                maxAttempts?: number;
+                /** @description so long one attempt may take on its server */
+                maxRunSeconds?: number;
+            };
             /** @description slug or id of the project that the job belongs to */
             project?: string | null;
             /** @description name of a workflow template, or name@version; without version the newest */
@@ -610,6 +858,36 @@ export interface components {
             frames?: number;
             /** @description frames a second */
             fps?: number;
+        };
+        HeardExecutor: {
+            /** @description lower-case UUID */
+            executorId: string;
+            /** @description kebab-case name */
+            name: string;
+            reachable: boolean;
+            reason: string | null;
+            jobId: string | null;
+            queue: {
+                running: number;
+                pending: number;
+            } | null;
+            /** @description UTC instant with milliseconds */
+            at: string;
+            links: {
+                self: string;
+            };
+        };
+        InputStored: {
+            /** @description what a parameter that takes a picture is given */
+            sha256: string;
+            /** @enum {string} */
+            mediaType: "image/png" | "image/jpeg" | "image/webp";
+            /** @description bytes */
+            size: number;
+            /** @description pixels */
+            width: number;
+            /** @description pixels */
+            height: number;
         };
         IssueKeyRequest: {
             /** @description what the key allows; `admin` includes all others */
@@ -673,6 +951,8 @@ export interface components {
                 class: "transient" | "executor-lost" | "oom" | "gpu-fault" | "invalid" | "missing-model" | "missing-node" | "timeout" | "internal" | "cancelled";
                 message: string;
             } | null;
+            /** @description null unless the job is `requested` or `queued` */
+            waiting: components["schemas"]["JobWaiting"] | null;
             /** @description place of the newest event that this answer shows */
             position: number;
             attempts: components["schemas"]["JobAttempt"][];
@@ -684,6 +964,7 @@ export interface components {
                 self: string;
                 events: string;
                 cancel: string;
+                retry: string;
             };
         };
         JobAcknowledged: {
@@ -704,19 +985,35 @@ export interface components {
                 self: string;
                 events: string;
                 cancel: string;
+                retry: string;
             };
         };
         JobAttempt: {
             attempt: number;
             /** @enum {string} */
-            status: "assigned" | "started" | "executed" | "failed" | "lost";
+            status: "assigned" | "declined" | "started" | "executed" | "failed" | "lost";
             executorId: string | null;
             /** @description ComfyUI's id of the run */
             promptId: string | null;
             variant: ("normal" | "low-memory") | null;
+            /** @description GPU memory that it was said to need, in GB */
+            vramGb: number | null;
+            /** @description true: models of other jobs were to be unloaded first */
+            freeMemory: boolean | null;
+            /** @description what it ran in: GET /api/anime/environments/{hash}; null before it starts, or when its server did not tell */
+            environment: string | null;
             /** @description true when ComfyUI answered from its cache; null until executed */
             cached: boolean | null;
+            /** @description nodes whose outputs ComfyUI had from an earlier run; null until executed */
+            cachedNodes: string[] | null;
             graphHash: string | null;
+            /** @description model files that the graph names, with their content where the executor could read them */
+            models: {
+                name: string;
+                sha256: string | null;
+            }[] | null;
+            /** @description most memory of the GPU that was in use while it ran, by whoever; null where nobody looked */
+            vramPeakBytes: number | null;
             /** @description milliseconds by the server's clock */
             executionMs: number | null;
             failure: {
@@ -732,6 +1029,35 @@ export interface components {
                     traceback?: string[];
                     httpStatus?: number;
                     response?: string;
+                    memory?: {
+                        totalBytes?: number;
+                        freeBytes?: number;
+                        allocatedBytes?: number;
+                        requestedBytes?: number;
+                        neededBytes?: number;
+                    };
+                };
+            } | null;
+            /** @description why its executor handed it back before it had begun */
+            decline: {
+                /** @enum {string} */
+                reason: "too-little-memory" | "no-memory" | "missing-node" | "missing-model" | "worker-stopped";
+                message: string;
+                evidence: {
+                    nodeId?: string;
+                    nodeType?: string;
+                    exceptionType?: string;
+                    exceptionMessage?: string;
+                    traceback?: string[];
+                    httpStatus?: number;
+                    response?: string;
+                    memory?: {
+                        totalBytes?: number;
+                        freeBytes?: number;
+                        allocatedBytes?: number;
+                        requestedBytes?: number;
+                        neededBytes?: number;
+                    };
                 };
             } | null;
             /** @description why the outputs could not be filed */
@@ -795,13 +1121,14 @@ export interface components {
             node: string;
             index: number;
             /** @enum {string} */
-            kind: "image" | "animation";
+            kind: "image" | "animation" | "video" | "audio" | "text";
             role: string;
             /** @description SHA-256, lower-case hex */
             blob: string;
             size: number;
             mediaType: string;
             filename: string;
+            pixelSha256: string | null;
             attempt: number;
         };
         JobPage: {
@@ -854,6 +1181,28 @@ export interface components {
             events: components["schemas"]["JobEvent"][];
             /** @description place in the event log */
             position: number;
+        };
+        JobWaiting: {
+            /** @description earliest time of the next attempt; null: any */
+            notBefore: string | null;
+            /** @description how the last attempt ended; null before the first */
+            last: {
+                attempt: number;
+                /** @enum {string} */
+                class: "transient" | "executor-lost" | "oom" | "gpu-fault" | "invalid" | "missing-model" | "missing-node" | "timeout" | "internal" | "cancelled" | "declined";
+                reason: string;
+                message: string;
+            } | null;
+            /** @description how the next attempt is to differ, when a retry was scheduled */
+            next: {
+                /** @enum {string} */
+                variant: "normal" | "low-memory";
+                /** @description GPU memory that it needs by all that is known, in GB */
+                vramGb: number;
+                freeMemory: boolean;
+                /** @description executors that get it only when there is no other */
+                avoid: string[];
+            } | null;
         };
         KeyList: {
             keys: components["schemas"]["ListedKey"][];
@@ -921,6 +1270,10 @@ export interface components {
             reason: string;
             enabledBy?: string;
         };
+        PauseRequest: {
+            /** @description why, for people; stored sealed with the key of whoever asks */
+            reason?: string;
+        };
         /** @description an error, as RFC 9457 says it */
         Problem: {
             /** @description `urn:anime:problem:<code>` */
@@ -932,7 +1285,7 @@ export interface components {
             /** @description path of the request */
             instance: string;
             /** @enum {string} */
-            code: "bad-json" | "validation-failed" | "bad-cursor" | "unauthenticated" | "key-invalid" | "scope-missing" | "not-found" | "job-not-found" | "key-not-found" | "project-not-found" | "dead-letter-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "project-exists" | "project-archived" | "dead-letter-closed" | "template-changed" | "blob-not-found" | "blob-corrupt" | "precondition-failed" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "event-missing" | "event-unhandled" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
+            code: "bad-json" | "validation-failed" | "bad-cursor" | "unauthenticated" | "key-invalid" | "scope-missing" | "not-found" | "job-not-found" | "key-not-found" | "project-not-found" | "dead-letter-not-found" | "executor-not-found" | "environment-not-found" | "template-not-found" | "method-not-allowed" | "append-conflict" | "job-ended" | "job-not-failed" | "project-exists" | "project-archived" | "dead-letter-closed" | "template-changed" | "blob-not-found" | "blob-corrupt" | "precondition-failed" | "body-too-large" | "event-too-large" | "unsupported-media-type" | "headers-too-large" | "input-invalid" | "parameter-invalid" | "queue-full" | "rate-limited" | "idempotency-key-reused" | "event-invalid" | "event-missing" | "event-unhandled" | "checkpoint-mismatch" | "newer-contract" | "log-incompatible" | "configuration-invalid" | "undecodable-image" | "internal" | "comfyui-unavailable" | "log-unavailable" | "log-full" | "read-model-unavailable" | "position-not-reached" | "key-damaged" | "seal-broken" | "storage-failed";
             /** @description true when the same request may succeed later */
             retryable: boolean;
             /** @description stands in the logs beside everything that this request caused */
@@ -1000,6 +1353,12 @@ export interface components {
             negativePrompt?: string;
             /** @description so many jobs of the project may wait, then 429 */
             waitingLimit?: number;
+            /** @description so many jobs of the project may be with executors at a time */
+            runningLimit?: number;
+            /** @description attempts of jobs whose request does not say */
+            maxAttempts?: number;
+            /** @description seconds that one attempt may take on its server, where the request does not say */
+            maxRunSeconds?: number;
         };
         ProjectSummary: {
             /** @description lower-case UUID */
@@ -1028,6 +1387,16 @@ export interface components {
             running: components["schemas"]["JobSummary"][];
             /** @description how far the read-model had come */
             position: number;
+        };
+        RetryAcknowledged: {
+            /** @description lower-case UUID */
+            jobId: string;
+            /** @description place in the event log */
+            position: number;
+        };
+        RetryRequest: {
+            /** @description why, for people; stored sealed with the key of whoever asks */
+            reason?: string;
         };
         RevokedKey: {
             /** @description names the key; it opens nothing */
@@ -1121,7 +1490,7 @@ export interface components {
                 } | null;
             };
             services: components["schemas"]["ServiceInstance"][];
-            executors: components["schemas"]["Executor"][];
+            executors: components["schemas"]["HeardExecutor"][];
         };
         VoidMessage: {
             /** @description place in the event log */
@@ -1289,7 +1658,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unsupported-media-type`: The body must be application/json */
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1347,7 +1716,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `storage-failed`: A file could not be written; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1359,7 +1728,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "newer-contract" | "log-full" | "log-unavailable";
+                        code: "newer-contract" | "storage-failed" | "log-full" | "log-unavailable";
                     };
                 };
             };
@@ -1502,7 +1871,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unsupported-media-type`: The body must be application/json */
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1560,7 +1929,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `storage-failed`: A file could not be written; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1572,7 +1941,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "newer-contract" | "log-full" | "log-unavailable";
+                        code: "newer-contract" | "storage-failed" | "log-full" | "log-unavailable";
                     };
                 };
             };
@@ -1715,7 +2084,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unsupported-media-type`: The body must be application/json */
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1773,7 +2142,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `storage-failed`: A file could not be written; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
             503: {
                 headers: {
                     /** @description seconds after which to try again */
@@ -1785,7 +2154,167 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "newer-contract" | "log-full" | "log-unavailable";
+                        code: "newer-contract" | "storage-failed" | "log-full" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    storeInput: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "image/png": string;
+                "image/jpeg": string;
+                "image/webp": string;
+            };
+        };
+        responses: {
+            /** @description It is in the blob store. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InputStored"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form; `bad-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed" | "bad-json";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `input-invalid`: The body is not a picture that a job can take in */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 422;
+                        /** @enum {unknown} */
+                        code: "input-invalid";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `storage-failed`: A file could not be written; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "storage-failed" | "log-unavailable";
                     };
                 };
             };
@@ -2355,7 +2884,187 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unsupported-media-type`: The body must be application/json */
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `key-damaged`: The key of a sealed text is damaged; `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "key-damaged" | "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached; `storage-failed`: A file could not be written */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable" | "storage-failed";
+                    };
+                };
+            };
+        };
+    };
+    retryJob: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path: {
+                /** @description lower-case UUID */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description The wish is in the log. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetryAcknowledged"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `job-not-found`: There is no such job */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "job-not-found";
+                    };
+                };
+            };
+            /** @description `job-not-failed`: Only a failed job is tried again; `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "job-not-failed" | "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2483,6 +3192,795 @@ export interface operations {
                         status: 403;
                         /** @enum {unknown} */
                         code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "read-model-unavailable" | "log-unavailable";
+                    };
+                };
+            };
+            /** @description `position-not-reached`: The read-model has not come that far in time */
+            504: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 504;
+                        /** @enum {unknown} */
+                        code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    listExecutors: {
+        parameters: {
+            query?: {
+                /** @description wait until the read-model has passed this position of the log, else 504 */
+                after?: number;
+                /** @description seconds to wait for `after` (5 when absent) */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every executor that ever registered. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutorList"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "read-model-unavailable" | "log-unavailable";
+                    };
+                };
+            };
+            /** @description `position-not-reached`: The read-model has not come that far in time */
+            504: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 504;
+                        /** @enum {unknown} */
+                        code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    getExecutor: {
+        parameters: {
+            query?: {
+                /** @description wait until the read-model has passed this position of the log, else 504 */
+                after?: number;
+                /** @description seconds to wait for `after` (5 when absent) */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description name or id of an executor */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The executor as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Executor"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `executor-not-found`: There is no such executor */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "executor-not-found";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `read-model-unavailable`: The read-model cannot be reached; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "read-model-unavailable" | "log-unavailable";
+                    };
+                };
+            };
+            /** @description `position-not-reached`: The read-model has not come that far in time */
+            504: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 504;
+                        /** @enum {unknown} */
+                        code: "position-not-reached";
+                    };
+                };
+            };
+        };
+    };
+    pauseExecutor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path: {
+                /** @description name or id of an executor */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PauseRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description The wish is in the log. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutorAcknowledged"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `executor-not-found`: There is no such executor */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "executor-not-found";
+                    };
+                };
+            };
+            /** @description `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `key-damaged`: The key of a sealed text is damaged; `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "key-damaged" | "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached; `storage-failed`: A file could not be written */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable" | "storage-failed";
+                    };
+                };
+            };
+        };
+    };
+    resumeExecutor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description goes into every event that this command causes; the id of its own event when absent */
+                "x-correlation-id"?: string;
+            };
+            path: {
+                /** @description name or id of an executor */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The wish is in the log. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutorAcknowledged"];
+                };
+            };
+            /** @description `bad-json`: The body is not JSON; `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "bad-json" | "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `executor-not-found`: There is no such executor */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "executor-not-found";
+                    };
+                };
+            };
+            /** @description `append-conflict`: Somebody else changed it first */
+            409: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 409;
+                        /** @enum {unknown} */
+                        code: "append-conflict";
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large; `event-too-large`: The event would be larger than the log takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 413;
+                        /** @enum {unknown} */
+                        code: "body-too-large" | "event-too-large";
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 415;
+                        /** @enum {unknown} */
+                        code: "unsupported-media-type";
+                    };
+                };
+            };
+            /** @description `rate-limited`: Too many requests */
+            429: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "rate-limited";
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong that should not */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 500;
+                        /** @enum {unknown} */
+                        code: "internal";
+                    };
+                };
+            };
+            /** @description `newer-contract`: The log holds an event of a newer version than this build knows; `log-full`: The event log is full; `log-unavailable`: The event log cannot be reached */
+            503: {
+                headers: {
+                    /** @description seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 503;
+                        /** @enum {unknown} */
+                        code: "newer-contract" | "log-full" | "log-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    getEnvironment: {
+        parameters: {
+            query?: {
+                /** @description wait until the read-model has passed this position of the log, else 504 */
+                after?: number;
+                /** @description seconds to wait for `after` (5 when absent) */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description SHA-256, lower-case hex */
+                hash: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Software, GPUs, arguments and nodes of a server. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Environment"];
+                };
+            };
+            /** @description `validation-failed`: The request does not have the right form */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 400;
+                        /** @enum {unknown} */
+                        code: "validation-failed";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: The request carries no API key; `key-invalid`: The API key is not valid */
+            401: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "unauthenticated" | "key-invalid";
+                    };
+                };
+            };
+            /** @description `scope-missing`: The API key does not allow this */
+            403: {
+                headers: {
+                    /** @description how to authenticate (RFC 6750) */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "scope-missing";
+                    };
+                };
+            };
+            /** @description `environment-not-found`: There is no such environment */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 404;
+                        /** @enum {unknown} */
+                        code: "environment-not-found";
                     };
                 };
             };
@@ -2810,7 +4308,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unsupported-media-type`: The body must be application/json */
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3174,7 +4672,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unsupported-media-type`: The body must be application/json */
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3366,7 +4864,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unsupported-media-type`: The body must be application/json */
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3813,7 +5311,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unsupported-media-type`: The body must be application/json */
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3993,7 +5491,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unsupported-media-type`: The body must be application/json */
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4408,7 +5906,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unsupported-media-type`: The body must be application/json */
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4584,7 +6082,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unsupported-media-type`: The body must be application/json */
+            /** @description `unsupported-media-type`: The body does not have a media type that is taken here */
             415: {
                 headers: {
                     [name: string]: unknown;

@@ -53,7 +53,7 @@ describe('the check of answers', () => {
       type: 'image',
       seed: 1,
       template: { id: 'a', version: 1 },
-      links: { self: '', events: '', cancel: '' },
+      links: { self: '', events: '', cancel: '', retry: '' },
     };
     await expect(new AnswerCheck().validateAnswer('generateImage', answer(202, body))).rejects.toThrow(
       'without Location',

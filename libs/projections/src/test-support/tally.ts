@@ -1,7 +1,7 @@
 import {
   JobCancelRequestedV2,
   JobRejectedV1,
-  JobRequestedV2,
+  JobRequestedV3,
   type EventContract,
   type EventData,
 } from '@anime/contracts';
@@ -40,7 +40,7 @@ export const LINES: Table<LineRow, 'position'> = {
   columns: { position: 'integer', text: 'text' },
 };
 
-const EVENTS = [JobRequestedV2, JobCancelRequestedV2, JobRejectedV1] as const;
+const EVENTS = [JobRequestedV3, JobCancelRequestedV2, JobRejectedV1] as const;
 type TallyEvent = EventOf<(typeof EVENTS)[number]> & RecordedEvent;
 
 export const tally: Projection<TallyEvent> = {
@@ -55,10 +55,10 @@ export const tally: Projection<TallyEvent> = {
     const before = rows.get(TALLIES, { id });
     // A rejection takes the row away; a second request leaves it as it is.
     if (event.type === JobRejectedV1.type) return [line, { table: TALLIES, remove: { id } }];
-    if (event.type === JobRequestedV2.type && before !== undefined) return [line, { table: TALLIES, put: before }];
+    if (event.type === JobRequestedV3.type && before !== undefined) return [line, { table: TALLIES, put: before }];
     const count = (before?.count ?? 0) + 1;
     const words =
-      event.type === JobRequestedV2.type
+      event.type === JobRequestedV3.type
         ? [String(event.data.parameters['prompt'])]
         : [...(before?.words ?? []), 'cancel'];
     const row: TallyRow = { id, count, last: event.type, share: count === 1 ? null : 1 / count, words };
@@ -116,12 +116,14 @@ function event<C extends EventContract>(contract: C, n: number, data: EventData<
 /** An event for the n-th job. */
 export const spoken = {
   requested: (n: number, prompt = 'a lighthouse'): NewEvent =>
-    event(JobRequestedV2, n, {
+    event(JobRequestedV3, n, {
       type: 'image',
       template: { id: 'text-to-image', version: 1 },
       parameters: { prompt },
       seed: 1,
       seedSource: 'given',
+      inputs: [],
+      limits: {},
       project: null,
     }),
   cancelRequested: (n: number): NewEvent => event(JobCancelRequestedV2, n, { reason: null }),

@@ -51,6 +51,23 @@ export function addJobs(root: Command, surroundings: Surroundings): void {
         `The wish to cancel ${answer.jobId} is in the log. How it ends: npm run anime -- jobs show ${answer.jobId}\n`,
       );
     });
+  addRetry(jobs, surroundings);
+}
+
+/** Adds the command by which a failed job is tried again. */
+function addRetry(jobs: Command, surroundings: Surroundings): void {
+  withGateway(jobs.command('retry <id>'))
+    .description('ask for a failed job to be tried again')
+    .option('--reason <text>', 'why; stored sealed, shown in the trail of the job')
+    .action(async (id: string, options: GatewayOptions & { readonly reason?: string }) => {
+      const path = { id: idOf(id, 'job', 'jobs list') };
+      const body = options.reason === undefined ? {} : { reason: options.reason };
+      const answer = await useGateway(surroundings, options, (client) =>
+        unwrap(client.POST('/api/anime/jobs/{id}/retry', { params: { path }, body })),
+      );
+      if (options.json === true) return surroundings.out(json(answer));
+      surroundings.out(`${answer.jobId} waits again. What becomes of it: npm run anime -- jobs show ${answer.jobId}\n`);
+    });
 }
 
 async function list(surroundings: Surroundings, options: ListOptions): Promise<void> {

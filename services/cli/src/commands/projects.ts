@@ -12,8 +12,20 @@ interface Settings {
   readonly videoTemplate?: string;
   readonly negativePrompt?: string;
   readonly waitingLimit?: number;
+  readonly runningLimit?: number;
+  readonly maxAttempts?: number;
+  readonly maxRunSeconds?: number;
 }
-const SETTINGS = ['checkpoint', 'imageTemplate', 'videoTemplate', 'negativePrompt', 'waitingLimit'] as const;
+const SETTINGS = [
+  'checkpoint',
+  'imageTemplate',
+  'videoTemplate',
+  'negativePrompt',
+  'waitingLimit',
+  'runningLimit',
+  'maxAttempts',
+  'maxRunSeconds',
+] as const;
 type SettingName = (typeof SETTINGS)[number];
 
 interface ListOptions extends PageOptions {
@@ -98,7 +110,18 @@ function withSettings(command: Command): Command {
     .option('--image-template <name>', 'template of pictures whose request names none')
     .option('--video-template <name>', 'template of clips whose request names none')
     .option('--negative-prompt <words>', 'of jobs whose request has none')
-    .option('--waiting-limit <number>', 'so many of its jobs may wait', wholeNumber(1, 1_000_000));
+    .option('--waiting-limit <number>', 'so many of its jobs may wait', wholeNumber(1, 1_000_000))
+    .option(
+      '--running-limit <number>',
+      'so many of its jobs may be with executors at a time',
+      wholeNumber(1, 1_000_000),
+    )
+    .option('--max-attempts <number>', 'attempts of jobs whose request does not say', wholeNumber(1, 20))
+    .option(
+      '--max-run-seconds <number>',
+      'so long one attempt may take, where the request does not say',
+      wholeNumber(1, 604_800),
+    );
 }
 
 function settingsIn(options: Settings): Settings {

@@ -1,3 +1,4 @@
+import type { Job } from '@anime/contracts/http';
 import { describe, expect, it } from '@jest/globals';
 import { describeJob } from './job-text.js';
 
@@ -14,9 +15,35 @@ const JOB: Parameters<typeof describeJob>[0] = {
   verdict: 'passed',
   cancelRequested: false,
   failure: null,
+  waiting: null,
   attempts: [],
   files: [],
   scores: [],
+};
+
+const ATTEMPT: Job['attempts'][number] = {
+  attempt: 1,
+  status: 'assigned',
+  executorId: EXECUTOR,
+  promptId: null,
+  variant: null,
+  vramGb: null,
+  freeMemory: null,
+  environment: null,
+  cached: null,
+  cachedNodes: null,
+  graphHash: null,
+  models: null,
+  vramPeakBytes: null,
+  executionMs: null,
+  failure: null,
+  decline: null,
+  organiseFailure: null,
+  organisedAt: null,
+  gate: null,
+  assignedAt: null,
+  startedAt: null,
+  endedAt: null,
 };
 
 describe('a job as text', () => {
@@ -26,21 +53,9 @@ describe('a job as text', () => {
 
   it('tells why an attempt failed, and never shows a figure for a metric that could not be measured', () => {
     const attempt = {
-      attempt: 1,
+      ...ATTEMPT,
       status: 'failed' as const,
-      executorId: EXECUTOR,
-      promptId: null,
-      variant: null,
-      cached: null,
-      graphHash: null,
-      executionMs: null,
       failure: { class: 'oom' as const, reason: 'out-of-memory', message: 'no VRAM', evidence: {} },
-      organiseFailure: null,
-      organisedAt: null,
-      gate: null,
-      assignedAt: null,
-      startedAt: null,
-      endedAt: null,
     };
     const text = describeJob({
       ...JOB,
@@ -66,21 +81,11 @@ describe('a job as text', () => {
 
   it('says that outputs could not be filed and where to look, and when a replay has filed them', () => {
     const attempt = {
-      attempt: 1,
+      ...ATTEMPT,
       status: 'executed' as const,
-      executorId: EXECUTOR,
-      promptId: null,
-      variant: null,
       cached: false,
-      graphHash: null,
       executionMs: 1,
-      failure: null,
       organiseFailure: { code: 'storage-failed', message: 'disk full' },
-      organisedAt: null,
-      gate: null,
-      assignedAt: null,
-      startedAt: null,
-      endedAt: null,
     };
     const lost = describeJob({ ...JOB, status: 'failed', attempts: [attempt] });
     expect(lost).toContain('not filed: storage-failed, disk full');
@@ -88,5 +93,26 @@ describe('a job as text', () => {
     const filed = describeJob({ ...JOB, status: 'failed', attempts: [{ ...attempt, organisedAt: JOB.requestedAt }] });
     expect(filed).toContain(`filed by a replay at ${JOB.requestedAt}`);
     expect(filed).not.toContain('dead-letters list');
+  });
+
+  it('tells what a job waits for that no executor takes, and how a failed one is tried again', () => {
+    const decline = { reason: 'no-memory' as const, message: 'others hold what it needs', evidence: {} };
+    const waiting = {
+      notBefore: JOB.requestedAt,
+      last: { attempt: 1, class: 'declined' as const, reason: decline.reason, message: decline.message },
+      next: { variant: 'low-memory' as const, vramGb: 3, freeMemory: true, avoid: [EXECUTOR] },
+    };
+    const text = describeJob({
+      ...JOB,
+      status: 'queued',
+      waiting,
+      attempts: [{ ...ATTEMPT, status: 'declined', decline }],
+    });
+    expect(text).toContain(
+      `waits     for an executor, from ${JOB.requestedAt} on, 3 GB (low-memory), as attempt 1 ended: declined, others hold what it needs`,
+    );
+    expect(text).toContain(`1  declined on executor ${EXECUTOR}: no-memory, others hold what it needs`);
+    expect(text).not.toContain('jobs retry');
+    expect(describeJob({ ...JOB, status: 'failed' })).toContain(`npm run anime -- jobs retry ${JOB.id}`);
   });
 });

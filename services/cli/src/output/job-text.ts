@@ -29,6 +29,7 @@ type Shown = Pick<
   | 'verdict'
   | 'cancelRequested'
   | 'failure'
+  | 'waiting'
 >;
 type Parts = { readonly [Part in 'attempts' | 'files' | 'scores']: readonly Readonly<Job[Part][number]>[] };
 
@@ -43,11 +44,13 @@ export function describeJob(job: Readonly<Shown> & Parts): string {
     ['ended', job.endedAt ?? 'not yet'],
     ...(job.verdict === null ? [] : [['gate', job.verdict] as const]),
     ...(job.failure === null ? [] : [['failure', `${job.failure.class}: ${job.failure.message}`] as const]),
+    ...(job.waiting === null ? [] : [['waits', waitingText(job.waiting)] as const]),
   ];
   const sections = [
     `Job ${job.id}`,
     ...facts.map(([name, value]) => `  ${name.padEnd(10)}${value}`),
     ...section('Attempts', job.attempts.map(attemptLine)),
+    ...(job.status === 'failed' ? [`To have it tried again: npm run anime -- jobs retry ${job.id}`] : []),
     ...(job.attempts.some(isUnfiled) ? [`What can be done: npm run anime -- dead-letters list --job ${job.id}`] : []),
     ...section(
       'Files, relative to the library',
@@ -61,6 +64,13 @@ export function describeJob(job: Readonly<Shown> & Parts): string {
     ),
   ];
   return `${sections.join('\n')}\n`;
+}
+
+/** Why it is not with an executor. */
+function waitingText({ notBefore, last, next }: NonNullable<Job['waiting']>): string {
+  const from = notBefore === null ? 'for an executor' : `for an executor, from ${notBefore} on`;
+  const needs = next === null ? '' : `, ${next.vramGb} GB${next.variant === 'normal' ? '' : ` (${next.variant})`}`;
+  return last === null ? from : `${from}${needs}, as attempt ${last.attempt} ended: ${last.class}, ${last.message}`;
 }
 
 function section(title: string, lines: readonly string[]): string[] {
@@ -79,10 +89,16 @@ function filing({ organiseFailure, organisedAt }: Parts['attempts'][number]): st
 }
 
 function attemptLine(one: Parts['attempts'][number]): string {
-  const { attempt, status, executorId, failure, cached } = one;
+  const { attempt, status, executorId, failure, decline, cached, variant } = one;
   const where = executorId === null ? '' : ` on executor ${executorId}`;
-  const why = failure === null ? '' : `: ${failure.class}, ${failure.message}`;
-  return `${attempt}  ${status}${where}${cached === true ? ', from the cache' : ''}${why}${filing(one)}`;
+  const why =
+    failure !== null
+      ? `: ${failure.class}, ${failure.message}`
+      : decline === null
+        ? ''
+        : `: ${decline.reason}, ${decline.message}`;
+  const how = variant === 'low-memory' ? ', with less memory' : '';
+  return `${attempt}  ${status}${where}${how}${cached === true ? ', from the cache' : ''}${why}${filing(one)}`;
 }
 
 function scoreLine(metric: Job['scores'][number]['metrics'][number]): string {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { JobAttemptFailedV1, JobCancelOrderedV1, JobExecutedV1, JobScoredV1, JobStartedV1 } from '@anime/contracts';
+import { JobAttemptFailedV2, JobCancelOrderedV1, JobExecutedV2, JobScoredV1, JobStartedV2 } from '@anime/contracts';
 import { executorIdOf } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { eventsOf, newerEvent } from '@anime/event-store/testing';
@@ -43,10 +43,13 @@ describe('garbage on a job’s subjects', () => {
     const jobId = await jobs.accept();
     const assigned = await jobs.assign(jobId);
     await garbageOn(jobId, 'comfyui-executor');
-    expect(await journal.claim(assigned, CLAIM)).toEqual({ kind: 'claim' });
+    expect(await journal.claim(assigned, { claim: CLAIM, environment: null })).toEqual({ kind: 'claim' });
     await garbageOn(jobId, 'comfyui-executor');
-    expect(await journal.claim(assigned, randomUUID())).toEqual({ kind: 'adopt', claim: CLAIM });
-    expect(await eventsOf(log, JobStartedV1, jobId)).toHaveLength(1);
+    expect(await journal.claim(assigned, { claim: randomUUID(), environment: null })).toEqual({
+      kind: 'adopt',
+      claim: CLAIM,
+    });
+    expect(await eventsOf(log, JobStartedV2, jobId)).toHaveLength(1);
   });
 
   it('that comes between a look and the claim only makes it look again', async () => {
@@ -58,8 +61,8 @@ describe('garbage on a job’s subjects', () => {
       if (garbage-- > 0) await garbageOn(jobId, 'comfyui-executor');
       return append(event, options);
     };
-    expect(await journal.claim(assigned, CLAIM)).toEqual({ kind: 'claim' });
-    expect(await eventsOf(log, JobStartedV1, jobId)).toMatchObject([{ data: { claim: CLAIM } }]);
+    expect(await journal.claim(assigned, { claim: CLAIM, environment: null })).toEqual({ kind: 'claim' });
+    expect(await eventsOf(log, JobStartedV2, jobId)).toMatchObject([{ data: { claim: CLAIM } }]);
   });
 });
 
@@ -77,7 +80,7 @@ describe('an order of a newer version than this build knows', () => {
 describe('a fact of a newer version than this build knows', () => {
   const NEWER = { code: 'newer-contract', message: expect.stringMatching(/v99 at position 3/) };
 
-  it.each([JobStartedV1, JobExecutedV1, JobAttemptFailedV1])(
+  it.each([JobStartedV2, JobExecutedV2, JobAttemptFailedV2])(
     'lets nobody claim the attempt or stop the prompt that it may be about: $type',
     async (contract) => {
       const jobId = await jobs.accept();
@@ -85,10 +88,10 @@ describe('a fact of a newer version than this build knows', () => {
       await log.append(newerEvent(contract, jobId));
       await garbageOn(jobId, 'comfyui-executor');
       await expect(journal.claimable(assigned)).rejects.toMatchObject(NEWER);
-      await expect(journal.claim(assigned, CLAIM)).rejects.toMatchObject(NEWER);
+      await expect(journal.claim(assigned, { claim: CLAIM, environment: null })).rejects.toMatchObject(NEWER);
       await expect(journal.hasEnded(jobId, 1)).rejects.toMatchObject(NEWER);
       expect(await journal.isAbandoned(jobId, 1, jobs.executorId)).toBe(false);
-      expect(await eventsOf(log, JobStartedV1, jobId)).toEqual([]);
+      expect(await eventsOf(log, JobStartedV2, jobId)).toEqual([]);
     },
   );
 
@@ -97,6 +100,6 @@ describe('a fact of a newer version than this build knows', () => {
     const assigned = await jobs.assign(jobId);
     await log.append(newerEvent(JobScoredV1, jobId));
     await garbageOn(jobId, 'comfyui-executor');
-    expect(await journal.claim(assigned, CLAIM)).toEqual({ kind: 'claim' });
+    expect(await journal.claim(assigned, { claim: CLAIM, environment: null })).toEqual({ kind: 'claim' });
   });
 });

@@ -1,10 +1,11 @@
 import {
   EXECUTOR_ORDERS,
-  JobAcceptedV2,
-  JobAssignedV1,
-  JobAttemptFailedV1,
-  JobExecutedV1,
-  JobStartedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
+  JobAttemptFailedV2,
+  JobDeclinedV1,
+  JobExecutedV2,
+  JobStartedV2,
   type EventContract,
   type EventData,
   type JobAttemptLostV1,
@@ -22,12 +23,13 @@ import {
 } from '@anime/event-store';
 import { isProblem, ProblemError } from '@anime/problem-details';
 import { decideClaim, type AttemptFact, type ClaimDecision } from '../domain/attempt/claim.js';
+import type { Decline } from '../domain/attempt/decline.js';
 import type { Failure } from '../domain/attempt/failure.js';
 
-export type Assigned = EventOf<typeof JobAssignedV1>;
+export type Assigned = EventOf<typeof JobAssignedV2>;
 export type CancelOrdered = EventOf<typeof JobCancelOrderedV1>;
 export type AttemptLost = EventOf<typeof JobAttemptLostV1>;
-export type Accepted = EventData<typeof JobAcceptedV2>;
+export type Accepted = EventData<typeof JobAcceptedV3>;
 /** An order of the orchestrator to this executor. */
 export type Order = EventOf<(typeof EXECUTOR_ORDERS)[number]>;
 
@@ -44,7 +46,7 @@ export function isOrder(event: RecordedEvent): event is Order & RecordedEvent {
 }
 
 const FACT_TYPES: ReadonlySet<string> = new Set(
-  [JobStartedV1, JobExecutedV1, JobAttemptFailedV1].map((contract) => contract.type),
+  [JobStartedV2, JobDeclinedV1, JobExecutedV2, JobAttemptFailedV2].map((contract) => contract.type),
 );
 const ACTOR = 'service:comfyui-executor';
 const CLAIM_TRIES = 10;
@@ -64,7 +66,7 @@ export class AttemptJournal {
    * @throws ProblemError `internal` when the log holds no valid `job.accepted`, `newer-contract`, `log-unavailable`
    */
   async accepted(jobId: string): Promise<Accepted> {
-    const accepted = await lastEventOnSubject(this.#log, [JobAcceptedV2], jobId);
+    const accepted = await lastEventOnSubject(this.#log, [JobAcceptedV3], jobId);
     if (accepted !== undefined) return accepted.data;
     throw new ProblemError('internal', `job ${jobId} was assigned, but the log holds no valid job.accepted`);
   }
@@ -83,7 +85,7 @@ export class AttemptJournal {
    */
   async isAbandoned(jobId: string, attempt: number, executorId: string): Promise<boolean> {
     const order = await this.#lastOrder(jobId, executorId);
-    if (order === undefined || !isEvent(order, JobAssignedV1) || order.data.attempt !== attempt) return true;
+    if (order === undefined || !isEvent(order, JobAssignedV2) || order.data.attempt !== attempt) return true;
     try {
       return await this.hasEnded(jobId, attempt);
     } catch (error) {
@@ -107,44 +109,76 @@ export class AttemptJournal {
   /**
    * Appends `job.started` unless somebody has claimed the attempt. The expectation covers exactly the facts that were
    * read, so of two processes only one claim is stored.
+   * @param by the process that claims, and the environment that its server is in; null when that is not known
    * @param seen what `claimable` said: when nothing was recorded since, nothing is read again
    * @returns `claim`: ours is stored and we alone may POST; otherwise what stands in the log
    * @throws ProblemError `newer-contract` when a newer build has recorded something: it may have POSTed this very attempt;
    *   `append-conflict` after the last try, and what else an append throws
    */
-  async claim(assigned: Assigned, claim: string, seen?: Claimable): Promise<ClaimDecision> {
+  async claim(
+    assigned: Assigned,
+    { claim, environment }: { readonly claim: string; readonly environment: string | null },
+    seen?: Claimable,
+  ): Promise<ClaimDecision> {
     const { attempt, executorId, promptId } = assigned.data;
+    // The id holds the claim: an equal id would make the log take another process's claim for a repeat of its own.
+    const id = deriveId(assigned.id, 'started', claim);
+    const data = { attempt, executorId, promptId, claim, environment };
+    const decision = await this.#asFirst(
+      assigned,
+      (lastPosition) => this.#append(JobStartedV2, assigned, id, data, lastPosition),
+      seen,
+    );
+    return decision.kind === 'adopt' && decision.claim === claim ? { kind: 'claim' } : decision;
+  }
+
+  /**
+   * Appends `job.declined` unless somebody has claimed the attempt: like a claim it may stand only where none stands, or two
+   * executors would have the job.
+   * @returns `claim`: it is stored and nobody will begin the attempt; otherwise what stands in the log
+   * @throws as `claim` does
+   */
+  async decline(assigned: Assigned, decline: Decline, seen?: Claimable): Promise<ClaimDecision> {
+    const { attempt, executorId, promptId } = assigned.data;
+    const data = { attempt, executorId, promptId, ...decline };
+    return this.#asFirst(
+      assigned,
+      (lastPosition) => this.#append(JobDeclinedV1, assigned, deriveId(assigned.id, 'declined'), data, lastPosition),
+      seen,
+    );
+  }
+
+  async executed(assigned: Assigned, data: EventData<typeof JobExecutedV2>): Promise<void> {
+    await this.#append(JobExecutedV2, assigned, deriveId(assigned.id, 'executed'), data);
+  }
+
+  /** Records the end of an attempt without outputs; the cause is the order that it answers. @returns the event's id */
+  async failed(order: Order, failure: Failure): Promise<string> {
+    const { attempt, executorId, promptId } = order.data;
+    const data = { attempt, executorId, promptId, ...failure };
+    const id = deriveId(order.id, 'attempt-failed');
+    await this.#append(JobAttemptFailedV2, order, id, data);
+    return id;
+  }
+
+  /** Appends with the expectation that nothing else was recorded than what was read; reads again when something was. */
+  async #asFirst(
+    assigned: Assigned,
+    append: (lastPosition: number) => Promise<void>,
+    seen: Claimable | undefined,
+  ): Promise<ClaimDecision> {
     let known = seen;
     for (let tries = 1; ; tries += 1) {
-      const { decision, lastPosition } = known ?? (await this.claimable(assigned));
+      const now = known ?? (await this.claimable(assigned));
       known = undefined;
-      if (decision.kind === 'adopt' && decision.claim === claim) return { kind: 'claim' };
-      if (decision.kind !== 'claim') return decision;
+      if (now.decision.kind !== 'claim') return now.decision;
       try {
-        // The id holds the claim: an equal id would make the log take another process's claim for a repeat of its own.
-        await this.#append(
-          JobStartedV1,
-          assigned,
-          deriveId(assigned.id, 'started', claim),
-          { attempt, executorId, promptId, claim },
-          lastPosition,
-        );
+        await append(now.lastPosition);
         return { kind: 'claim' };
       } catch (error) {
         if (!isProblem(error, 'append-conflict') || tries === CLAIM_TRIES) throw error;
       }
     }
-  }
-
-  async executed(assigned: Assigned, data: EventData<typeof JobExecutedV1>): Promise<void> {
-    await this.#append(JobExecutedV1, assigned, deriveId(assigned.id, 'executed'), data);
-  }
-
-  /** Records the end of an attempt without outputs; the cause is the order that it answers. */
-  async failed(order: Order, failure: Failure): Promise<void> {
-    const { attempt, executorId, promptId } = order.data;
-    const data = { attempt, executorId, promptId, ...failure };
-    await this.#append(JobAttemptFailedV1, order, deriveId(order.id, 'attempt-failed'), data);
   }
 
   async #lastOrder(jobId: string, executorId: string): Promise<Order | undefined> {
@@ -163,7 +197,7 @@ export class AttemptJournal {
    * @throws ProblemError `newer-contract` when one of them can only be read by a newer build; `log-unavailable`
    */
   async #facts(jobId: string): Promise<{ facts: AttemptFact[]; lastPosition: number }> {
-    const last = await this.#log.lastOnSubject(JobStartedV1, jobId);
+    const last = await this.#log.lastOnSubject(JobStartedV2, jobId);
     if (last === undefined) return { facts: [], lastPosition: 0 };
     const facts: AttemptFact[] = [];
     for await (const entry of this.#log.readAggregate('job', jobId)) {
@@ -195,8 +229,8 @@ export class AttemptJournal {
 }
 
 function factOf(event: RecordedEvent): AttemptFact[] {
-  if (isEvent(event, JobStartedV1)) return [{ kind: 'started', attempt: event.data.attempt, claim: event.data.claim }];
-  if (isEvent(event, JobExecutedV1) || isEvent(event, JobAttemptFailedV1))
+  if (isEvent(event, JobStartedV2)) return [{ kind: 'started', attempt: event.data.attempt, claim: event.data.claim }];
+  if (isEvent(event, JobExecutedV2) || isEvent(event, JobAttemptFailedV2) || isEvent(event, JobDeclinedV1))
     return [{ kind: 'ended', attempt: event.data.attempt }];
   return [];
 }

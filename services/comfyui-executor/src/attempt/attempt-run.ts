@@ -1,30 +1,32 @@
 import type { BlobStore } from '@anime/blob-store';
-import {
-  cachedNodes,
-  executionMs,
-  filesOf,
-  verdictOf,
-  type ComfyClient,
-  type ComfySocket,
-  type EndedPrompt,
-} from '@anime/comfyui-client';
-import { ApiGraph, type EventData, type FailureClass, type JobExecutedV1, type Progress } from '@anime/contracts';
+import type { ComfyClient, ComfySocket } from '@anime/comfyui-client';
+import { ApiGraph, type FailureClass, type Preview, type Progress } from '@anime/contracts';
 import { loadBody } from '@anime/event-store';
 import { isProblem } from '@anime/problem-details';
 import { graphHash, withSavePrefixes } from '@anime/workflow-engine';
-import { failure, failureOfException, type Failure } from '../domain/attempt/failure.js';
-import { isFullyCached, wantedFiles } from '../domain/attempt/wanted-outputs.js';
+import { workerStopped, type Decline } from '../domain/attempt/decline.js';
+import { failure, type Failure } from '../domain/attempt/failure.js';
+import { neededBytes } from '../domain/attempt/memory.js';
+import type { NodeDurations } from '../domain/attempt/node-durations.js';
+import { expectedMs, progressWeights } from '../domain/attempt/progress-weights.js';
+import type { EnvironmentWatch } from '../environment/environment-watch.js';
+import type { ModelHashes, NotedModels } from '../environment/model-hashes.js';
+import { endOf, type End } from './attempt-end.js';
 import type { Accepted, Assigned, AttemptJournal, Claimable } from './attempt-journal.js';
-import { fetchOutputs } from './fetch-outputs.js';
+import { PreviewPublisher } from './preview-publisher.js';
 import { ProgressPublisher } from './progress-publisher.js';
-import { PromptFollower, type Followed } from './prompt-follower.js';
+import { PromptFollower } from './prompt-follower.js';
+import type { ServerEntry } from './server-entry.js';
 import type { Slots } from './slots.js';
 import { submitPrompt } from './submit-prompt.js';
+import { VramPeak } from './vram-peak.js';
 
 /** Told how attempts go; a hook for metrics. Times in seconds. */
 export interface AttemptObserver {
   executed(): void;
   failed(failureClass: FailureClass): void;
+  /** Handed back before it was begun. */
+  declined(reason: Decline['reason']): void;
   /** How long it waited for a slot of its server. */
   waited(seconds: number): void;
   /** How long its prompt took on the server. */
@@ -40,18 +42,22 @@ export interface AttemptRunnerOptions {
   readonly journal: AttemptJournal;
   readonly blobs: BlobStore;
   readonly slots: Slots;
+  readonly server: ServerEntry;
   readonly publish: (progress: Progress) => void;
   readonly observer?: AttemptObserver | undefined;
+  /** Knows in what environment attempts run; without it they name none. */
+  readonly environment?: Pick<EnvironmentWatch, 'current'> | undefined;
+  /** What this server's nodes took in earlier attempts; progress is weighed by it. */
+  readonly durations?: NodeDurations | undefined;
+  /** Content of the models that runs used. */
+  readonly modelHashes?: Pick<ModelHashes, 'note' | 'ofRun' | 'forget'> | undefined;
+  /** Sends pictures of the running prompt to its viewers; without it none are asked for. */
+  readonly publishPreview?: ((preview: Preview) => void) | undefined;
+  /** A prompt has met a GPU fault; its attempt fails when this is done. */
+  readonly onGpuFault?: ((promptId: string, message: string) => Promise<void>) | undefined;
+  /** An order is to be handed back because the server runs nothing any more; it is when this is done. */
+  readonly onTurnedAway?: (() => Promise<void>) | undefined;
 }
-
-/** How a run ended: a fact to record, or nothing, because somebody else answers for the attempt. */
-export type End =
-  | { readonly kind: 'executed'; readonly data: EventData<typeof JobExecutedV1> }
-  | { readonly kind: 'failed'; readonly failure: Failure }
-  /** No longer ours to answer: cancelled, ended or superseded. */
-  | { readonly kind: 'dropped' }
-  /** The service drains; the prompt goes on and is adopted at the next start. */
-  | { readonly kind: 'left' };
 
 /** Whether the prompt was queued, or may have been; an End when it was not. */
 type Posted = 'queued' | 'uncertain' | End;
@@ -65,6 +71,8 @@ interface Plan {
 }
 
 const SOCKET_PATIENCE_MS = 1_000;
+/** Viewers get a picture a second. */
+const SHORTEST_PREVIEWED_MS = 2_000;
 /** An order that was found current so long ago is not looked up again before its claim; one that waited, or loaded its graph, is. */
 const MOMENT_MS = 50;
 
@@ -76,6 +84,8 @@ export class AttemptRun {
   readonly #signal: AbortSignal;
   readonly #cancelled = new AbortController();
   #submitted = false;
+  #models: NotedModels | undefined;
+  #progress: ProgressPublisher | undefined;
 
   /**
    * @param posted prompts that this process has begun to POST; a claim of our own without a mark there was never sent
@@ -98,10 +108,15 @@ export class AttemptRun {
     this.#cancelled.abort();
   }
 
+  /** Its end stands in the log; before that, viewers are not told of it. */
+  tellEnded(executed: boolean): void {
+    this.#progress?.enter('ended', executed);
+  }
+
   /** @throws what log and blob store throw: then nothing is decided, and the next delivery adopts */
   async run(): Promise<End> {
-    const { journal, slots, socket, claim } = this.#options;
-    const found = performance.now();
+    const { journal, claim } = this.#options;
+    const foundMs = performance.now();
     // Asked for at once with the facts, as each request takes its time; what it was is of no interest when all is over.
     const accepting = journal.accepted(this.#assigned.aggregateId);
     accepting.catch(() => undefined);
@@ -112,24 +127,45 @@ export class AttemptRun {
       decision.kind === 'adopt' && (decision.claim !== claim || this.#posted.has(this.#assigned.data.promptId));
     const plan = await this.#plan(await accepting, mayBeThere);
     if ('class' in plan) return { kind: 'failed', failure: plan };
+    this.#progress = plan.progress;
     plan.progress.enter('waiting');
-    // What is on the server already takes its place there, whether or not there is room.
-    const began = performance.now();
-    const atOnce = slots.free && socket.connected && began - found < MOMENT_MS;
-    const giveBack = mayBeThere
-      ? slots.force()
-      : await slots.take(AbortSignal.any([this.#signal, this.#cancelled.signal]));
-    if (!mayBeThere) this.#options.observer?.waited((performance.now() - began) / 1_000);
-    if (giveBack === undefined) return { kind: this.#signal.aborted ? 'left' : 'dropped' };
+    const giveBack = await this.#takeSlot(mayBeThere);
+    if (giveBack === undefined) return this.#cutShort(claimable);
     try {
-      const submit = (): Promise<Posted> =>
-        mayBeThere ? Promise.resolve('uncertain') : this.#claimAndSubmit(plan, claimable, atOnce);
-      const end = await this.#runOnServer(plan, submit);
-      if (end.kind === 'executed' || end.kind === 'failed') plan.progress.enter('ended', end.kind === 'executed');
-      return end;
+      const submit = (follower: PromptFollower): Promise<Posted> =>
+        mayBeThere ? Promise.resolve('uncertain') : this.#enterAndSubmit(plan, claimable, foundMs, follower);
+      return await this.#runOnServer(plan, submit);
     } finally {
       giveBack();
     }
+  }
+
+  /** What is on the server already takes its place there, whether or not there is room. A server that stopped has none. */
+  async #takeSlot(mayBeThere: boolean): Promise<(() => void) | undefined> {
+    const { slots, server, observer } = this.#options;
+    if (mayBeThere) return slots.force();
+    const beganMs = performance.now();
+    const stopped = new AbortController();
+    const unfollow = server.health.onStopped(() => stopped.abort());
+    const giveBack = await slots.take(AbortSignal.any([this.#ending, stopped.signal]));
+    unfollow();
+    observer?.waited((performance.now() - beganMs) / 1_000);
+    return giveBack;
+  }
+
+  /** Aborts when the service drains, or the attempt is taken back. */
+  get #ending(): AbortSignal {
+    return AbortSignal.any([this.#signal, this.#cancelled.signal]);
+  }
+
+  /** It was not begun: left for the next life, taken back, or not possible on a server that has stopped. */
+  async #cutShort(claimable: Claimable): Promise<End> {
+    const { stopped } = this.#options.server.health;
+    if (this.#signal.aborted) return { kind: 'left' };
+    if (this.#cancelled.signal.aborted || stopped === null) return { kind: 'dropped' };
+    const posted = await this.#decline(workerStopped(stopped), claimable);
+    // Claimed by another process meanwhile: that one follows it.
+    return typeof posted === 'string' ? { kind: 'dropped' } : posted;
   }
 
   /** Loads and checks what is to be sent: only the prefixes of its save nodes may differ from what was accepted. */
@@ -156,106 +192,157 @@ export class AttemptRun {
       // The job may be on its next attempt by now.
       if (!this.#cancelled.signal.aborted) this.#options.publish(progress);
     };
-    const progress = new ProgressPublisher({ jobId, attempt, graph, weights: accepted.progress, resumed, publish });
+    const { durations } = this.#options;
+    const weights = progressWeights(graph, accepted.progress, durations);
+    const progress = new ProgressPublisher({ jobId, attempt, graph, weights, resumed, publish, durations });
     return { accepted, graph, graphHash: hash, progress };
   }
 
-  async #runOnServer(plan: Plan, submit: () => Promise<Posted>): Promise<End> {
-    const { client, socket, journal } = this.#options;
+  async #runOnServer(plan: Plan, submit: (follower: PromptFollower) => Promise<Posted>): Promise<End> {
+    const { client, socket, server, journal, blobs } = this.#options;
+    const { promptId } = this.#assigned.data;
+    const { maxRunSeconds } = plan.accepted;
+    using peak = new VramPeak(server.room);
+    using previews = this.#previews();
     using follower = new PromptFollower({
       client,
       socket,
-      promptId: this.#assigned.data.promptId,
-      onMessage: (message) => plan.progress.onMessage(message),
-      onLook: (look) =>
-        plan.progress.enter(look.state === 'pending' || look.state === 'absent' ? 'waiting' : 'running'),
+      health: server.health,
+      promptId,
+      maxRunMs: maxRunSeconds === null ? null : maxRunSeconds * 1_000,
+      onMessage: (message) => {
+        if (message.type === 'executing' && message.data.node !== null) peak.changed();
+        plan.progress.onMessage(message);
+      },
+      onPreview: previews?.onPreview,
+      onLook: ({ state }) => {
+        if (state === 'running') peak.changed();
+        plan.progress.enter(state === 'pending' || state === 'absent' ? 'waiting' : 'running');
+      },
     });
     this.#cancelled.signal.addEventListener('abort', () => follower.cancel(), { once: true });
-    const submitted = await submit();
+    const submitted = await submit(follower);
     if (typeof submitted !== 'string') return submitted;
     this.#submitted = true;
-    // A cancel may have come between the last look and the POST, also to another process.
-    if (this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned))) follower.cancel();
-    const began = performance.now();
-    const followed = await follower.follow(submitted === 'queued', this.#signal);
-    if (followed?.kind === 'ended') this.#options.observer?.prompted((performance.now() - began) / 1_000);
-    return await this.#endOf(followed, plan);
+    const { boot } = server.memory;
+    const leave = server.enter(promptId, plan.graph);
+    let end: End | undefined;
+    try {
+      // A cancel may have come between the last look and the POST, also to another process.
+      if (this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned))) follower.cancel();
+      const beganMs = performance.now();
+      const followed = await follower.follow(submitted === 'queued', this.#signal);
+      // Nobody has memory freed before it was looked at; the outputs are fetched meanwhile.
+      const vramPeak = followed?.kind === 'ended' ? peak.ended() : Promise.resolve(null);
+      void vramPeak.then(leave);
+      if (followed?.kind === 'ended') {
+        server.memory.noteEnded(promptId);
+        this.#options.observer?.prompted((performance.now() - beganMs) / 1_000);
+      }
+      const ran = { ...plan, assigned: this.#assigned, boot, models: this.#models, vramPeak };
+      const places = {
+        client,
+        blobs,
+        server,
+        modelHashes: this.#options.modelHashes,
+        isTakenBack: async () => this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned)),
+        onDownload: () => plan.progress.enter('downloading'),
+      };
+      end = await endOf(followed, ran, places, this.#signal);
+      return end;
+    } finally {
+      if (end?.kind !== 'executed' || this.#models === undefined)
+        this.#options.modelHashes?.forget(server.modelsOf(plan.graph), this.#models);
+      leave();
+    }
   }
 
-  /** @param atOnce true when nothing was waited for since the order was found to be current */
-  async #claimAndSubmit(plan: Plan, claimable: Claimable, atOnce: boolean): Promise<Posted> {
-    const { client, socket, journal, claim } = this.#options;
+  /** The server makes a picture after each step, which costs it time: not for a prompt that has ended before somebody looks. */
+  #wantsPreviews(graph: ApiGraph): boolean {
+    const { publishPreview, durations } = this.#options;
+    if (publishPreview === undefined) return false;
+    const expected = durations === undefined ? undefined : expectedMs(graph, durations);
+    return expected === undefined || expected >= SHORTEST_PREVIEWED_MS;
+  }
+
+  #previews(): PreviewPublisher | undefined {
+    const { publishPreview: publish } = this.#options;
+    if (publish === undefined) return undefined;
+    const { aggregateId: jobId, data } = this.#assigned;
+    return new PreviewPublisher({ jobId, attempt: data.attempt, publish, signal: this.#cancelled.signal });
+  }
+
+  /** Sees to it that the server can run it, claims it and POSTs it; of several attempts one after the other. */
+  async #enterAndSubmit(plan: Plan, claimable: Claimable, foundMs: number, follower: PromptFollower): Promise<Posted> {
+    const { server } = this.#options;
+    const ending = this.#ending;
+    const next = await server.turn(ending);
+    if (next === undefined) return this.#signal.aborted ? { kind: 'left' } : { kind: 'dropped' };
+    try {
+      const { vramGb, freeMemory } = this.#assigned.data;
+      const needs = { graph: plan.graph, inputs: plan.accepted.inputs, bytes: neededBytes(vramGb), freeMemory };
+      const obstacle = await server.prepare(needs, ending);
+      if (this.#signal.aborted) return { kind: 'left' };
+      if (this.#cancelled.signal.aborted) return { kind: 'dropped' };
+      if (obstacle === undefined) return await this.#claimAndSubmit(plan, claimable, foundMs, follower);
+      if ('class' in obstacle) return { kind: 'failed', failure: obstacle };
+      return await this.#decline(obstacle, claimable);
+    } finally {
+      next();
+    }
+  }
+
+  /** Hands the attempt back, unless it was claimed meanwhile: then it is looked for. */
+  async #decline(decline: Decline, claimable: Claimable): Promise<Posted> {
+    const { journal, observer, onTurnedAway } = this.#options;
+    // What was taken back is nobody's to decline.
+    if (!(await journal.isCurrent(this.#assigned))) return { kind: 'dropped' };
+    if (decline.reason === 'worker-stopped') await onTurnedAway?.();
+    const decision = await journal.decline(this.#assigned, decline, claimable);
+    if (decision.kind === 'over') return { kind: 'dropped' };
+    if (decision.kind === 'adopt') return 'uncertain';
+    observer?.declined(decline.reason);
+    return { kind: 'declined' };
+  }
+
+  /** @param foundMs when the order was found to be current (monotonic ms) */
+  async #claimAndSubmit(plan: Plan, claimable: Claimable, foundMs: number, follower: PromptFollower): Promise<Posted> {
+    const { client, socket, journal, server, claim, environment, modelHashes } = this.#options;
     const { attempt, executorId, promptId } = this.#assigned.data;
     await socket.ready(SOCKET_PATIENCE_MS);
-    // Time has passed in the line for a slot: the order may have been taken back.
+    const [found = null, models] = await Promise.all([
+      environment?.current(this.#ending),
+      modelHashes?.note(server.modelsOf(plan.graph)),
+    ]);
+    // Time may have passed in the line for a slot, or at the door: the order may have been taken back.
+    const atOnce = performance.now() - foundMs < MOMENT_MS;
     if (!atOnce && !(await journal.isCurrent(this.#assigned))) return { kind: 'dropped' };
     if (this.#cancelled.signal.aborted) return { kind: 'dropped' };
     if (this.#signal.aborted) return { kind: 'left' };
-    const decision = await journal.claim(this.#assigned, claim, claimable);
+    const by = { claim, environment: found };
+    const decision = await journal.claim(this.#assigned, by, claimable);
     if (decision.kind === 'over') return { kind: 'dropped' };
     if (decision.kind === 'adopt' || this.#posted.has(promptId)) return 'uncertain';
     if (this.#cancelled.signal.aborted) return { kind: 'dropped' };
+    this.#models = models;
     this.#posted.add(promptId);
     this.#submitted = true;
+    const expectStatus = socket.expectStatus();
+    const { clientId } = socket;
+    follower.sentAs(clientId);
     const submitted = await submitPrompt(client, {
       graph: plan.graph,
+      inputs: plan.accepted.inputs.map(({ name }) => name),
       promptId,
-      clientId: socket.clientId,
+      clientId,
       tags: { anime: { executorId, jobId: this.#assigned.aggregateId, attempt } },
+      previews: this.#wantsPreviews(plan.graph) ? 'latent2rgb' : 'none',
     });
+    if (submitted.kind === 'queued') {
+      expectStatus();
+      server.memory.noteQueued(submitted.number);
+    }
+    if (submitted.kind === 'failed') server.refused();
     return submitted.kind === 'failed' ? submitted : submitted.kind;
-  }
-
-  async #endOf(followed: Followed | undefined, plan: Plan): Promise<End> {
-    if (followed === undefined) return { kind: 'left' };
-    if (followed.kind === 'stopped') return { kind: 'dropped' };
-    if (followed.kind === 'vanished') {
-      const message =
-        'The server knows the prompt neither in its queue nor in its history: it was deleted, or the server restarted';
-      return { kind: 'failed', failure: failure('transient', 'vanished', message) };
-    }
-    const verdict = verdictOf(followed.ended);
-    switch (verdict.kind) {
-      case 'success':
-        return this.#collect(followed.ended, plan);
-      case 'error':
-        return { kind: 'failed', failure: failureOfException(verdict.error) };
-      case 'interrupted': {
-        // The answer to a cancel is the cancel's own; the order may have gone to another process than this one.
-        if (this.#cancelled.signal.aborted || !(await this.#options.journal.isCurrent(this.#assigned)))
-          return { kind: 'dropped' };
-        return {
-          kind: 'failed',
-          failure: failure(
-            'transient',
-            'interrupted',
-            'The prompt was interrupted on the server, but nobody ordered it here',
-          ),
-        };
-      }
-      case 'unknown':
-        return {
-          kind: 'failed',
-          failure: failure('internal', 'no-verdict', 'The server says that the prompt ended, but not how'),
-        };
-    }
-  }
-
-  async #collect(ended: EndedPrompt, plan: Plan): Promise<End> {
-    const { client, blobs } = this.#options;
-    const { attempt, executorId, promptId, variant } = this.#assigned.data;
-    plan.progress.enter('downloading');
-    const { files, missing } = wantedFiles(plan.accepted.outputs, (node) => filesOf(ended, node));
-    const [nodeId] = missing;
-    if (nodeId !== undefined) {
-      const message = `The prompt succeeded, but made no file for ${missing.map((node) => `node ${node}`).join(', ')}`;
-      return { kind: 'failed', failure: failure('transient', 'output-missing', message, { nodeId }) };
-    }
-    const outputs = await fetchOutputs(files, client, blobs, this.#signal);
-    if (outputs === undefined) return { kind: 'left' };
-    if ('class' in outputs) return { kind: 'failed', failure: outputs };
-    const cached = isFullyCached(plan.graph, plan.accepted.outputs, cachedNodes(ended));
-    const ran = { attempt, executorId, promptId, variant, graphHash: plan.graphHash };
-    return { kind: 'executed', data: { ...ran, cached, outputs: [...outputs], executionMs: executionMs(ended) } };
   }
 }

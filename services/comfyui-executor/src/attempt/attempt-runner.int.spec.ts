@@ -1,5 +1,6 @@
+import { getEventListeners } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { JobAttemptFailedV1, JobExecutedV1, JobStartedV1 } from '@anime/contracts';
+import { JobAttemptFailedV2, JobExecutedV2, JobStartedV2 } from '@anime/contracts';
 import { promptIdOf } from '@anime/event-store';
 import { eventsOf } from '@anime/event-store/testing';
 import { DONE } from '@anime/messaging';
@@ -37,13 +38,14 @@ describe('a job that runs well', () => {
     expect(await life.run(assigned)).toEqual(DONE);
 
     expect(await jobs.trail(jobId)).toEqual(['started', 'executed']);
-    expect(await jobs.fact(JobStartedV1, jobId)).toEqual({
+    expect(await jobs.fact(JobStartedV2, jobId)).toEqual({
       attempt: 1,
       executorId: jobs.executorId,
       promptId: promptIdOf(jobId, 1),
       claim: life.claim,
+      environment: null,
     });
-    const executed = await jobs.fact(JobExecutedV1, jobId);
+    const executed = await jobs.fact(JobExecutedV2, jobId);
     expect(executed).toMatchObject({ attempt: 1, variant: 'normal', cached: false });
     expect(executed.executionMs).toBeGreaterThan(0);
     expect(executed.outputs).toMatchObject([
@@ -53,6 +55,15 @@ describe('a job that runs well', () => {
     const picture = await sharp(await harness.blobs.get(output?.blob ?? '')).metadata();
     expect([picture.width, picture.height, picture.format]).toEqual([64, 64, 'png']);
     expect(simulator.counters.promptsPosted).toBe(1);
+  });
+
+  it('leaves nothing behind that listens to the signal of the whole service', async () => {
+    const { jobs } = harness;
+    const simulator = await harness.simulator();
+    const { runner } = harness.life(simulator.url);
+    const { signal } = new AbortController();
+    expect(await runner.onOrder(await jobs.assign(await jobs.accept()), { signal })).toEqual(DONE);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('answers a repeat of its assignment with nothing new', async () => {
@@ -75,9 +86,9 @@ describe('a job that runs well', () => {
     for (const producer of ['orchestrator.accepted', `orchestrator.${jobs.executorId}`, 'comfyui-executor'])
       await harness.putGarbage(`job.${jobId}.${producer}`);
     expect(await harness.life(simulator.url).run(assigned)).toEqual(DONE);
-    expect(await eventsOf(log, JobStartedV1, jobId)).toHaveLength(1);
-    expect(await eventsOf(log, JobExecutedV1, jobId)).toHaveLength(1);
-    expect(await eventsOf(log, JobAttemptFailedV1, jobId)).toEqual([]);
+    expect(await eventsOf(log, JobStartedV2, jobId)).toHaveLength(1);
+    expect(await eventsOf(log, JobExecutedV2, jobId)).toHaveLength(1);
+    expect(await eventsOf(log, JobAttemptFailedV2, jobId)).toEqual([]);
     expect(simulator.counters.promptsPosted).toBe(1);
   });
 
@@ -160,7 +171,7 @@ describe('an executor that dies', () => {
     await jobs.startedBy('6f9619ff-8b86-4d01-b42d-00cf4fc964ff', jobId);
     expect(await harness.life(simulator.url).run(assigned)).toEqual(DONE);
     expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
-    expect(await jobs.fact(JobAttemptFailedV1, jobId)).toMatchObject({ class: 'transient', reason: 'vanished' });
+    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({ class: 'transient', reason: 'vanished' });
     expect(simulator.counters.promptsPosted).toBe(0);
   }, 15_000);
 
@@ -196,7 +207,7 @@ describe('a ComfyUI that fails', () => {
     await simulator.close();
     const restarted = await harness.simulator({ port: simulator.port });
     expect(await ended).toEqual(DONE);
-    expect(await jobs.fact(JobAttemptFailedV1, jobId)).toMatchObject({ class: 'transient', reason: 'vanished' });
+    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({ class: 'transient', reason: 'vanished' });
     expect(await life.run(await jobs.assign(jobId, 2))).toEqual(DONE);
     expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed', 'started', 'executed']);
     expect(restarted.counters.promptsPosted).toBe(1);
@@ -222,36 +233,10 @@ describe('a ComfyUI that fails', () => {
     const simulator = await harness.simulator({ faults: { refuseNewPrompts500: true } });
     const jobId = await jobs.accept();
     expect(await harness.life(simulator.url).run(await jobs.assign(jobId))).toEqual(DONE);
-    const failed = await jobs.fact(JobAttemptFailedV1, jobId);
+    const failed = await jobs.fact(JobAttemptFailedV2, jobId);
     expect(failed).toMatchObject({ class: 'transient', reason: 'submission-refused', evidence: { httpStatus: 500 } });
     expect(failed.evidence.response).toContain('Server got itself in trouble');
     expect(simulator.counters.promptsPosted).toBe(1);
-  });
-
-  it('does not have the model: missing-model names it and the nearest', async () => {
-    const { jobs } = harness;
-    const simulator = await harness.simulator();
-    const jobId = await jobs.accept({ graph: imageGraph({ checkpoint: 'simulated-anime-v2.safetensors' }) });
-    await harness.life(simulator.url).run(await jobs.assign(jobId));
-    const failed = await jobs.fact(JobAttemptFailedV1, jobId);
-    expect(failed).toMatchObject({
-      class: 'missing-model',
-      reason: 'submission-refused',
-      evidence: { nodeId: '4', httpStatus: 400 },
-    });
-    expect(failed.message).toContain('nearest that it has: simulated-anime-v1.safetensors');
-  });
-
-  it('does not have the node: missing-node names it and the nearest', async () => {
-    const { jobs } = harness;
-    const simulator = await harness.simulator();
-    const jobId = await jobs.accept({
-      graph: { ...imageGraph(), '8': { class_type: 'VAEDecodeTurbo', inputs: { samples: ['3', 0], vae: ['4', 2] } } },
-    });
-    await harness.life(simulator.url).run(await jobs.assign(jobId));
-    const failed = await jobs.fact(JobAttemptFailedV1, jobId);
-    expect(failed).toMatchObject({ class: 'missing-node', evidence: { nodeType: 'VAEDecodeTurbo' } });
-    expect(failed.message).toContain('VAEDecode');
   });
 
   it('raises in a node: the class and the whole evidence are recorded', async () => {
@@ -264,7 +249,7 @@ describe('a ComfyUI that fails', () => {
     const simulator = await harness.simulator({ faults: { failNode } });
     const jobId = await jobs.accept();
     expect(await harness.life(simulator.url).run(await jobs.assign(jobId))).toEqual(DONE);
-    const failed = await jobs.fact(JobAttemptFailedV1, jobId);
+    const failed = await jobs.fact(JobAttemptFailedV2, jobId);
     expect(failed).toMatchObject({
       class: 'internal',
       reason: 'execution-error',
@@ -284,7 +269,7 @@ describe('a ComfyUI that fails', () => {
     const simulator = await harness.simulator({ faults: { failNode } });
     const jobId = await jobs.accept();
     await harness.life(simulator.url).run(await jobs.assign(jobId));
-    expect(await jobs.fact(JobAttemptFailedV1, jobId)).toMatchObject({ class: 'oom' });
+    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({ class: 'oom' });
   });
 });
 
@@ -301,7 +286,7 @@ describe('a cancel', () => {
     expect(await run).toEqual(DONE);
     expect(performance.now() - began).toBeLessThan(2_000);
     expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
-    expect(await jobs.fact(JobAttemptFailedV1, jobId)).toMatchObject({ class: 'cancelled', reason: 'cancelled' });
+    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({ class: 'cancelled', reason: 'cancelled' });
   });
 
   it('while it waits for the server keeps it from ever being POSTed', async () => {
@@ -372,7 +357,7 @@ describe('a cancel', () => {
     expect(await other.run(await jobs.orderCancel(jobId))).toEqual(DONE);
     expect(await run).toEqual(DONE);
     expect(await jobs.trail(jobId)).toEqual(['started', 'attempt-failed']);
-    expect(await jobs.fact(JobAttemptFailedV1, jobId)).toMatchObject({ class: 'cancelled' });
+    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({ class: 'cancelled' });
   });
 
   it('while ComfyUI is away is answered at once and goes on until the server has heard', async () => {

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { JobAssignedV1, JobAttemptLostV1, type EventData, type JobExecutedV1 } from '@anime/contracts';
+import { JobAssignedV2, JobAttemptLostV1, type EventData, type JobExecutedV2 } from '@anime/contracts';
 import { isEvent } from '@anime/event-store';
 import { DONE, type Outcome, type ReactorContext } from '@anime/messaging';
 import { isProblem, messageOf } from '@anime/problem-details';
 import { failure, type Failure } from '../domain/attempt/failure.js';
+import { tooManyOutputs } from '../domain/attempt/wanted-outputs.js';
 import type { Assigned, AttemptLost, CancelOrdered, Order } from './attempt-journal.js';
 import { AttemptRun, type AttemptRunnerOptions } from './attempt-run.js';
 
@@ -44,7 +45,7 @@ export class AttemptRunner {
 
   /** Carries out an order. @throws what log and blob store throw: then nothing is decided, and it must come again */
   onOrder(order: Order, context: Pick<ReactorContext, 'signal'>): Promise<Outcome> {
-    if (isEvent(order, JobAssignedV1)) return this.#onAssigned(order, context);
+    if (isEvent(order, JobAssignedV2)) return this.#onAssigned(order, context);
     if (isEvent(order, JobAttemptLostV1)) return this.#onAttemptLost(order, context);
     return this.#onCancelOrdered(order, context);
   }
@@ -65,8 +66,11 @@ export class AttemptRunner {
     try {
       const end = await run.run();
       if (end.kind === 'left') return stopping();
-      if (end.kind === 'executed') await this.#executed(assigned, end.data);
-      if (end.kind === 'failed') await this.#failed(assigned, end.failure);
+      if (end.kind === 'executed') run.tellEnded(await this.#executed(assigned, end.data));
+      if (end.kind === 'failed') {
+        await this.#failed(assigned, end.failure);
+        run.tellEnded(false);
+      }
       running.recorded = end.kind !== 'dropped';
       this.#posted.delete(promptId);
       return DONE;
@@ -114,14 +118,24 @@ export class AttemptRunner {
     await this.#failed(order, failure('internal', 'parked', `Given up after ${deliveries} deliveries: ${reason}`));
   }
 
-  async #executed(assigned: Assigned, data: EventData<typeof JobExecutedV1>): Promise<void> {
-    await this.#options.journal.executed(assigned, data);
+  /** @returns false when it had to be recorded as a failure, as it is more than the log takes */
+  async #executed(assigned: Assigned, data: EventData<typeof JobExecutedV2>): Promise<boolean> {
+    try {
+      await this.#options.journal.executed(assigned, data);
+    } catch (error) {
+      if (!isProblem(error, 'event-too-large')) throw error;
+      await this.#failed(assigned, tooManyOutputs(data.outputs.length));
+      return false;
+    }
     this.#options.observer?.executed();
+    return true;
   }
 
   async #failed(order: Order, failed: Failure): Promise<void> {
-    await this.#options.journal.failed(order, failed);
-    this.#options.observer?.failed(failed.class);
+    const { journal, observer, onGpuFault } = this.#options;
+    if (failed.class === 'gpu-fault') await onGpuFault?.(order.data.promptId, failed.message);
+    await journal.failed(order, failed);
+    observer?.failed(failed.class);
   }
 
   /** Stops the prompt on the server and the run beside it. */

@@ -4,6 +4,8 @@ import {
   HIGHEST_WHILE_RUNNING,
   isWorthPublishing,
   nodeTitle,
+  ownNode,
+  ownShares,
   WAITING,
   withPhase,
   withReport,
@@ -11,6 +13,7 @@ import {
   type ProgressReport,
   type Published,
 } from '../domain/attempt/attempt-progress.js';
+import type { NodeDurations } from '../domain/attempt/node-durations.js';
 
 export interface ProgressPublisherOptions {
   readonly jobId: string;
@@ -25,6 +28,8 @@ export interface ProgressPublisherOptions {
   readonly resumed: boolean;
   /** Sends and forgets: progress that is lost is lost. */
   readonly publish: (progress: Progress) => void;
+  /** Told what each node took. */
+  readonly durations?: NodeDurations | undefined;
 }
 
 /** Folds an attempt's messages and publishes what viewers should hear of. */
@@ -32,12 +37,14 @@ export class ProgressPublisher {
   readonly #options: ProgressPublisherOptions;
   #progress: AttemptProgress = WAITING;
   #last: Published | undefined;
+  #timed: { readonly node: string; readonly beganMs: number; steps: number | null } | undefined;
 
   constructor(options: ProgressPublisherOptions) {
     this.#options = options;
   }
 
   onMessage(message: PromptMessage): void {
+    this.#time(message);
     const report = reportOf(message);
     if (report === undefined) return;
     this.#progress = withReport(this.#progress, report, this.#options.weights);
@@ -70,6 +77,27 @@ export class ProgressPublisher {
       at: new Date().toISOString(),
     });
   }
+
+  /**
+   * Learns what nodes take. A node runs from when it is named until another one is; one that nobody saw beginning, or ending well,
+   * tells nothing.
+   */
+  #time(message: PromptMessage): void {
+    const { graph, durations, resumed } = this.#options;
+    if (durations === undefined || resumed) return;
+    if (message.type === 'execution_error' || message.type === 'execution_interrupted') this.#timed = undefined;
+    if (message.type === 'progress' && message.data.node === this.#timed?.node) this.#timed.steps = message.data.max;
+    if (message.type !== 'executing') return;
+    const named = message.data.display_node ?? message.data.node;
+    const node = named === null ? null : ownNode(named);
+    const before = this.#timed;
+    if (node === before?.node) return;
+    const nowMs = performance.now();
+    const classType = before === undefined ? undefined : graph[before.node]?.class_type;
+    if (before !== undefined && classType !== undefined)
+      durations.learn(classType, nowMs - before.beganMs, before.steps);
+    this.#timed = node === null ? undefined : { node, beganMs: nowMs, steps: null };
+  }
 }
 
 /** What a message says about the work done; undefined for those that say nothing about it. */
@@ -85,23 +113,19 @@ function reportOf(message: PromptMessage): ProgressReport | undefined {
     }
     case 'progress': {
       const { node, value, max } = message.data;
-      return { kind: 'step', node: node === null ? null : ownNode(node), step: value, steps: max };
+      const own = node === null ? null : ownNode(node);
+      return { kind: 'step', node: own, step: value, steps: max, ofPart: own !== node };
     }
     case 'progress_state': {
-      // Nodes that a node expanded into have ids like 2.0.0.3: they are part of node 2, which reports for itself.
-      const own = Object.entries(message.data.nodes).filter(([id]) => !id.includes('.'));
+      const states = Object.entries(message.data.nodes);
       return {
         kind: 'nodes',
-        shares: own.map(([node, { state, value, max }]) => ({ node, share: shareOf(state, value, max) })),
+        shares: ownShares(states.map(([id, { state, value, max }]) => [id, shareOf(state, value, max)])),
       };
     }
     default:
       return undefined;
   }
-}
-
-function ownNode(id: string): string {
-  return id.split('.', 1)[0] ?? id;
 }
 
 function shareOf(state: string, value: number | null, max: number | null): number {

@@ -1,26 +1,56 @@
-import type { ComfyClient, ComfySocket, EndedPrompt, PromptLook, PromptMessage } from '@anime/comfyui-client';
+import {
+  UnexpectedAnswerError,
+  type ComfyClient,
+  type ComfySocket,
+  type EndedPrompt,
+  type OnPreview,
+  type PromptLook,
+  type PromptMessage,
+} from '@anime/comfyui-client';
 import { isProblem } from '@anime/problem-details';
 import { afterLook, hasVanished, type AbsentSince } from '../domain/attempt/vanishing.js';
+import { silenceLimit, silentWorker } from '../domain/attempt/worker.js';
 import { Wake } from './wake.js';
+import type { WorkerHealth } from './worker-health.js';
 
 const POLL_MS = 1_000;
 /** After a message that the prompt has ended: history follows within milliseconds. */
 const SETTLING_POLL_MS = 50;
 const CANCEL_AGAIN_MS = 2_000;
+/** A prompt that ran too long and does not stop (a node blocks) is left to the server, which goes on being told. */
+const STOP_PATIENCE_MS = 10_000;
 
 export type Followed =
   | { readonly kind: 'ended'; readonly ended: EndedPrompt }
   /** In neither queue nor history, twice, 5 s apart. */
-  | { readonly kind: 'vanished' }
+  | { readonly kind: 'vanished'; readonly wasSeen: boolean }
   /** A cancel was ordered and the server no longer has the prompt. */
-  | { readonly kind: 'stopped' };
+  | { readonly kind: 'stopped' }
+  /** It ran longer than it may, and was told to stop. It may not have stopped yet, where its server does not answer or its node blocks. */
+  | { readonly kind: 'timed-out'; readonly hasStopped: boolean }
+  /** Nothing was heard of it for too long, and the server stopped it when it was told to. */
+  | { readonly kind: 'silent'; readonly silentMs: number }
+  /** The server runs nothing any more. */
+  | { readonly kind: 'worker-stopped'; readonly message: string };
 
 export interface PromptFollowerOptions {
   readonly client: ComfyClient;
   readonly socket: ComfySocket;
+  readonly health: WorkerHealth;
   readonly promptId: string;
+  /** How long it may run on the server, in ms; null: as long as it likes. */
+  readonly maxRunMs: number | null;
   readonly onMessage: (message: PromptMessage) => void;
   readonly onLook: (look: PromptLook) => void;
+  /** Given the newest picture of the prompt whenever the last one has been dealt with. */
+  readonly onPreview?: OnPreview | undefined;
+}
+
+/** Why the follower itself told the server to stop the prompt, and when (monotonic ms). */
+interface Overrun {
+  readonly why: 'timed-out' | 'silent';
+  readonly atMs: number;
+  readonly silentMs: number;
 }
 
 /**
@@ -30,17 +60,42 @@ export interface PromptFollowerOptions {
 export class PromptFollower implements Disposable {
   readonly #options: PromptFollowerOptions;
   readonly #wake = new Wake();
-  readonly #unfollow: () => void;
+  readonly #unfollow: (() => void)[];
+  /** Of the connection on which the prompt was sent: only there its messages can be heard. */
+  #clientId: string | undefined;
   #settling = false;
   #cancelled = false;
   #cancelSentMs = Number.NEGATIVE_INFINITY;
+  #runsSinceMs: number | undefined;
+  /** Whether the time that it may run is counted from its start on the server; one that this process sent is seen from there. */
+  #isCounted = false;
+  #isSeenRunning = false;
+  /** The connection was made anew as nothing was heard: from then on the prompt cannot be heard any more. */
+  #isRenewed = false;
+  /** Since when the server has not answered; undefined while it does. */
+  #awaySinceMs: number | undefined;
+  #heardMs = performance.now();
+  #overrun: Overrun | undefined;
 
   constructor(options: PromptFollowerOptions) {
     this.#options = options;
-    this.#unfollow = options.socket.follow(options.promptId, (hint) => {
-      if (hint.kind === 'message') this.#onMessage(hint.message);
-      else this.#wake.call();
-    });
+    const { socket, health, promptId, onPreview } = options;
+    this.#unfollow = [
+      socket.follow(
+        promptId,
+        (hint) => {
+          if (hint.kind === 'message') this.#onMessage(hint.message);
+          else this.#wake.call();
+        },
+        onPreview === undefined ? {} : { onPreview },
+      ),
+      health.onStopped(() => this.#wake.call()),
+    ];
+  }
+
+  /** The prompt is sent on this connection. */
+  sentAs(clientId: string): void {
+    this.#clientId = clientId;
   }
 
   /** From now on the prompt is stopped wherever it is found. */
@@ -56,41 +111,135 @@ export class PromptFollower implements Disposable {
   async follow(justQueued: boolean, signal: AbortSignal): Promise<Followed | undefined> {
     // A look may take as long as a stalled server lets it; draining must not.
     const aborted = new Promise<undefined>((resolve) => {
-      signal.addEventListener('abort', () => resolve(undefined), { once: true });
+      // The signal lives as long as the service; what listens to it must not.
+      const onAbort = (): void => resolve(undefined);
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#unfollow.push(() => signal.removeEventListener('abort', onAbort));
     });
     let absentSince: AbsentSince = null;
+    let wasSeen = justQueued;
     let pauseMs = justQueued ? POLL_MS : 0;
+    this.#isCounted = justQueued;
     for (;;) {
       if (pauseMs > 0) await this.#wake.wait(pauseMs, signal);
       if (signal.aborted) return undefined;
       const look = await Promise.race([this.#look(), aborted]);
       if (signal.aborted) return undefined;
       if (look !== undefined) this.#options.onLook(look);
-      if (look?.state === 'ended') return { kind: 'ended', ended: look.ended };
-      if (look?.state === 'absent' && this.#cancelled) return { kind: 'stopped' };
-      if (look !== undefined && look.state !== 'absent' && this.#cancelled) await this.#stop();
+      if (look?.state === 'ended') return this.#endedAs(look.ended);
       const seen = look === undefined ? 'unanswered' : look.state === 'absent' ? 'absent' : 'present';
+      wasSeen ||= seen === 'present';
+      if (seen === 'absent' && this.#cancelled) return { kind: 'stopped' };
+      if (seen === 'absent' && this.#overrun !== undefined) return this.#overran(this.#overrun, true);
+      this.#watchAbsence(seen === 'unanswered', performance.now());
+      if (look?.state === 'running') this.#watchRun(performance.now());
+      const { stopped } = this.#options.health;
+      if (stopped !== null && !this.#cancelled) {
+        await this.#stop();
+        return { kind: 'worker-stopped', message: stopped };
+      }
+      if (seen === 'present' && (this.#cancelled || this.#overrun !== undefined)) await this.#stop();
+      if (this.#overrun?.why === 'timed-out' && this.#isPatienceOver(this.#overrun)) {
+        this.#options.health.leftRunning(this.#options.promptId);
+        return this.#overran(this.#overrun, false);
+      }
       absentSince = afterLook(absentSince, seen, performance.now());
-      if (seen === 'absent' && hasVanished(absentSince, performance.now())) return { kind: 'vanished' };
+      if (seen === 'absent' && hasVanished(absentSince, performance.now())) return { kind: 'vanished', wasSeen };
       pauseMs = this.#pauseAfter(seen);
     }
   }
 
   [Symbol.dispose](): void {
-    this.#unfollow();
+    for (const unfollow of this.#unfollow) unfollow();
+  }
+
+  /** Judges a prompt that is running: it may run too long, or hang with its server. */
+  #watchRun(nowMs: number): void {
+    const { health, promptId, maxRunMs } = this.#options;
+    if (!this.#isSeenRunning) this.#heardMs = nowMs;
+    this.#isSeenRunning = true;
+    this.#runsSinceMs ??= nowMs;
+    const silentMs = nowMs - this.#heardMs;
+    if (this.#overrun === undefined) {
+      if (maxRunMs !== null && nowMs - this.#runsSinceMs >= maxRunMs)
+        this.#overrun = { why: 'timed-out', atMs: nowMs, silentMs };
+      else if (this.#isSilent(silentMs)) this.#overrun = { why: 'silent', atMs: nowMs, silentMs };
+    } else if (
+      this.#overrun.why === 'silent' &&
+      nowMs - this.#overrun.atMs > health.limits.cancelMs &&
+      this.#heardMs < this.#overrun.atMs
+    ) {
+      health.hangs(promptId, silentWorker(promptId, silentMs));
+    }
+  }
+
+  /**
+   * What is not heard may have been lost on the way, or wait behind a reader that stalls (contract of ComfyUI §1.1, 3). So the
+   * connection is made anew before the prompt is judged: what that one hears of others tells whether the server speaks at all.
+   */
+  #isSilent(silentMs: number): boolean {
+    const { health, socket } = this.#options;
+    const isOurs = socket.connected && socket.clientId === this.#clientId;
+    if (!isOurs) return silentMs > silenceLimit(health.limits, this.#isRenewed && socket.hearsEvents ? 'anew' : 'not');
+    if (silentMs > silenceLimit(health.limits, 'well')) {
+      this.#isRenewed = true;
+      socket.renew();
+    }
+    return false;
+  }
+
+  /** A server that does not answer may be running it, or stay away for ever: its time passes all the same. */
+  #watchAbsence(isAway: boolean, nowMs: number): void {
+    const { maxRunMs } = this.#options;
+    this.#awaySinceMs = isAway ? (this.#awaySinceMs ?? nowMs) : undefined;
+    if (maxRunMs === null || this.#awaySinceMs === undefined || this.#overrun !== undefined) return;
+    if (nowMs - (this.#runsSinceMs ?? this.#awaySinceMs) >= maxRunMs)
+      this.#overrun = { why: 'timed-out', atMs: nowMs, silentMs: nowMs - this.#heardMs };
+  }
+
+  /** A prompt that does not stop is left to the server; one whose server is away is stopped on sight (architecture §6). */
+  #isPatienceOver({ atMs }: Overrun): boolean {
+    return this.#awaySinceMs !== undefined || performance.now() - atMs > STOP_PATIENCE_MS;
+  }
+
+  /** It may have ended well while it was being stopped. */
+  #endedAs(ended: EndedPrompt): Followed {
+    const isInterrupted = ended.messages.some(([name]) => name === 'execution_interrupted');
+    return this.#overrun !== undefined && !this.#cancelled && isInterrupted
+      ? this.#overran(this.#overrun, true)
+      : { kind: 'ended', ended };
+  }
+
+  #overran({ why, silentMs }: Overrun, hasStopped: boolean): Followed {
+    return why === 'silent' ? { kind: 'silent', silentMs } : { kind: 'timed-out', hasStopped };
   }
 
   #pauseAfter(seen: 'present' | 'absent' | 'unanswered'): number {
-    return seen === 'present' && (this.#settling || this.#cancelled) ? SETTLING_POLL_MS : POLL_MS;
+    const isStopping = this.#settling || this.#cancelled || this.#overrun?.why === 'timed-out';
+    return seen === 'present' && isStopping ? SETTLING_POLL_MS : POLL_MS;
   }
 
   async #look(): Promise<PromptLook | undefined> {
     try {
-      return await this.#options.client.look(this.#options.promptId);
+      const look = await this.#options.client.look(this.#options.promptId);
+      if (look.state === 'running') await this.#countFromStart();
+      return look;
     } catch (error) {
       if (!isProblem(error, 'comfyui-unavailable')) throw error;
       return undefined;
     }
+  }
+
+  /** What an earlier life of this process sent has been running for a while. @throws `comfyui-unavailable` */
+  async #countFromStart(): Promise<void> {
+    const { client, promptId, maxRunMs } = this.#options;
+    if (this.#isCounted || maxRunMs === null) return;
+    const runningMs = await client.runningForMs(promptId).catch((error: unknown) => {
+      if (error instanceof UnexpectedAnswerError) return null;
+      throw error;
+    });
+    this.#isCounted = true;
+    if (runningMs !== null) this.#runsSinceMs = Math.min(this.#runsSinceMs ?? Infinity, performance.now() - runningMs);
   }
 
   /** Sent again as long as it has no effect: a node that blocks hears of it only at its end. */
@@ -107,6 +256,10 @@ export class PromptFollower implements Disposable {
   }
 
   #onMessage(message: PromptMessage): void {
+    const nowMs = performance.now();
+    this.#heardMs = nowMs;
+    // A node has begun, or is further: the prompt runs.
+    this.#runsSinceMs ??= nowMs;
     this.#options.onMessage(message);
     // `executing` without a node comes when history has the entry. The verdicts come a moment before that, and an
     // error need not be final, so they only make the looks more frequent.

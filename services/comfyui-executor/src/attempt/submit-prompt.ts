@@ -1,20 +1,30 @@
-import { UnexpectedAnswerError, type ComfyClient, type NodeErrors, type PromptRefusal } from '@anime/comfyui-client';
+import {
+  UnexpectedAnswerError,
+  type ComfyClient,
+  type NodeErrors,
+  type PreviewMethod,
+  type PromptRefusal,
+} from '@anime/comfyui-client';
 import type { ApiGraph } from '@anime/contracts';
 import { isProblem } from '@anime/problem-details';
 import { failure, responseEvidence, type Failure } from '../domain/attempt/failure.js';
 import { failureOfRefusal, missingModelOf, missingNodeOf, type RefusedPrompt } from '../domain/attempt/refusal.js';
 
 export type Submitted =
-  | { readonly kind: 'queued' }
+  /** `number` is its place in the server's count. */
+  | { readonly kind: 'queued'; readonly number: number | null }
   /** Nobody can say whether the server took it: look for it, never POST again. */
   | { readonly kind: 'uncertain' }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
 export interface Submission {
   readonly graph: ApiGraph;
+  /** The names of its input files on the server. */
+  readonly inputs: readonly string[];
   readonly promptId: string;
   readonly clientId: string;
   readonly tags: Readonly<Record<string, unknown>>;
+  readonly previews?: PreviewMethod;
 }
 
 /** POSTs a prompt once and tells what came of it. */
@@ -23,21 +33,15 @@ export async function submitPrompt(client: ComfyClient, submission: Submission):
     const result = await client.submit(submission);
     switch (result.kind) {
       case 'queued':
-        return { kind: 'queued' };
+        return { kind: 'queued', number: result.number };
       case 'partly-refused':
         // It was queued without the outputs that failed; without them the job is worth nothing.
         await client.cancel(submission.promptId);
-        return { kind: 'failed', failure: await explained(client, submission.graph, 200, null, result.nodeErrors) };
+        return { kind: 'failed', failure: await explained(client, submission, 200, null, result.nodeErrors) };
       case 'refused':
         return {
           kind: 'failed',
-          failure: await explained(
-            client,
-            submission.graph,
-            result.status,
-            result.refusal.error,
-            result.refusal.node_errors,
-          ),
+          failure: await explained(client, submission, result.status, result.refusal.error, result.refusal.node_errors),
         };
     }
   } catch (error) {
@@ -67,13 +71,13 @@ async function afterUnexpectedAnswer(
 
 async function explained(
   client: ComfyClient,
-  graph: ApiGraph,
+  { graph, inputs }: Submission,
   status: number,
   error: PromptRefusal['error'] | null,
   nodeErrors: NodeErrors,
 ): Promise<Failure> {
   const refused: RefusedPrompt = { status, error, nodeErrors };
-  return failureOfRefusal(refused, graph, await availableNames(client, refused, graph));
+  return failureOfRefusal(refused, graph, inputs, await availableNames(client, refused, graph));
 }
 
 /** The names that a message about something missing can suggest; empty when the server does not tell. */

@@ -63,7 +63,7 @@ describe('an attempt that the log takes back without this process having heard o
       }
       return 'pass';
     });
-    const [sender, other] = [harness.life(gate.url, 60_000), harness.life(simulator.url)];
+    const [sender, other] = [harness.life(gate.url, { timeoutMs: 60_000 }), harness.life(simulator.url)];
     const jobId = await jobs.accept();
     const run = sender.run(await jobs.assign(jobId));
     await sent.promise;

@@ -1,6 +1,13 @@
 import type { BlobStore } from '@anime/blob-store';
 import { ComfyClient, ComfySocket, type QueuedPrompt } from '@anime/comfyui-client';
-import { ExecutorHeartbeatV1, Uuid, type ExecutorHeartbeat, type Progress } from '@anime/contracts';
+import {
+  ExecutorHeartbeatV1,
+  PreviewV1,
+  Uuid,
+  type ExecutorHeartbeat,
+  type Preview,
+  type Progress,
+} from '@anime/contracts';
 import { executorIdOf, LEASE_TTL_MS, LEASES_BUCKET, type JetStreamLog } from '@anime/event-store';
 import { KvLease, publishLive, publishProgress } from '@anime/messaging';
 import { isProblem, messageOf } from '@anime/problem-details';
@@ -9,10 +16,19 @@ import { z } from 'zod';
 import { AttemptJournal } from '../attempt/attempt-journal.js';
 import type { AttemptObserver } from '../attempt/attempt-run.js';
 import { AttemptRunner } from '../attempt/attempt-runner.js';
+import { ServerEntry } from '../attempt/server-entry.js';
 import { Slots } from '../attempt/slots.js';
 import type { ComfyServer } from '../config.js';
+import type { GpuMemory } from '../domain/attempt/memory.js';
+import { NodeDurations } from '../domain/attempt/node-durations.js';
+import type { WorkerLimits } from '../domain/attempt/worker.js';
+import { EnvironmentWatch } from '../environment/environment-watch.js';
+import type { ModelHashes } from '../environment/model-hashes.js';
+import { readEnvironment } from '../environment/read-environment.js';
+import { recordEnvironment } from '../environment/record-environment.js';
 import { registerExecutor } from './register-executor.js';
-import { ServerWatch } from './server-watch.js';
+import { ServerWatch, type ServerQueue } from './server-watch.js';
+import { WorkerWatch } from './worker-watch.js';
 
 export interface ExecutorOptions {
   readonly server: ComfyServer;
@@ -23,11 +39,24 @@ export interface ExecutorOptions {
   readonly claim: string;
   readonly logger: Logger;
   readonly observer?: AttemptObserver;
+  /** Told the memory of the GPU whenever it is read. */
+  readonly onFigures?: (memory: GpuMemory) => void;
+  /** When the server's worker counts as stopped; default {@link WORKER_LIMITS}. */
+  readonly limits?: Partial<WorkerLimits> | undefined;
+  /** Whether viewers get pictures while a job runs. Default false. */
+  readonly previews?: boolean;
+  /** Of the models folder of this server; without it, no content of a model is known. */
+  readonly models?: ModelHashes | undefined;
 }
 
 /** One running and one waiting prompt: the server is never idle, and loses little when it restarts. */
 const PROMPTS_PER_SERVER = 2;
 const HEARTBEAT_MS = 2_000;
+/** How often the memory of the GPU is looked at when nothing else asks for it. */
+const MEMORY_INTERVAL_MS = 10_000;
+
+/** A node may block for long, e.g. while it loads a model; a worker that is free takes the next prompt in milliseconds. */
+export const WORKER_LIMITS: WorkerLimits = { silenceMs: 1_200_000, cancelMs: 60_000, idleMs: 20_000 };
 
 /** Our marks in `extra_data` of a prompt. */
 const Tags = z.looseObject({ executorId: Uuid, jobId: Uuid, attempt: z.int().min(1) });
@@ -41,13 +70,17 @@ export class Executor {
   readonly #options: ExecutorOptions;
   readonly #client: ComfyClient;
   readonly #socket: ComfySocket;
+  readonly #server: ServerEntry;
+  readonly #worker: WorkerWatch;
   readonly #watch: ServerWatch;
+  readonly #environment: EnvironmentWatch;
   readonly #lease: KvLease;
   readonly #leaving = new AbortController();
   #heartbeat: NodeJS.Timeout | undefined;
   #holding: Promise<void> = Promise.resolve();
   #registered = false;
   #fault: string | null = null;
+  #memoryAskedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ExecutorOptions) {
     const { server, studio, log, blobs, claim, logger } = options;
@@ -56,7 +89,12 @@ export class Executor {
     this.id = executorIdOf(studio, server.name);
     this.journal = new AttemptJournal(log);
     this.#client = new ComfyClient({ baseUrl: server.url });
-    this.#socket = new ComfySocket({ baseUrl: server.url });
+    // What cuts a connection may be a restart, too short to be seen from look to look.
+    const onDropped = (): void => {
+      this.#worker.noteAbsence();
+      this.#watch.doubt();
+    };
+    this.#socket = new ComfySocket({ baseUrl: server.url, onDropped });
     this.#lease = new KvLease({
       log,
       bucket: LEASES_BUCKET,
@@ -65,11 +103,26 @@ export class Executor {
       ttlMs: LEASE_TTL_MS,
       logger,
     });
-    this.#watch = new ServerWatch(
-      this.#client,
-      (queued) => this.#onAnswer(queued),
-      (error) => this.#note(error),
-    );
+    const client = this.#client;
+    const limits = { ...WORKER_LIMITS, ...options.limits };
+    this.#server = new ServerEntry({ client, blobs, limits, onFigures: options.onFigures });
+    this.#worker = new WorkerWatch({ log, client, server: this.#server, executorId: this.id, name: this.name, logger });
+    this.#watch = new ServerWatch({
+      client,
+      onAnswer: (queue) => this.#onAnswer(queue),
+      onAway: () => this.#worker.noteAbsence(),
+      onBack: () => this.#server.memory.noteBack(),
+      onError: (error) => this.#note(error),
+    });
+    this.#environment = new EnvironmentWatch({
+      read: () => this.#readEnvironment(),
+      isInDoubt: () => this.#watch.isInDoubt,
+      onError: (error) => this.#note(error),
+    });
+    this.#server.memory.onRestart((evidence) => {
+      logger.info({ executor: this.name, evidence }, 'the server may have been restarted');
+      this.#environment.restarted();
+    });
     this.runner = new AttemptRunner({
       claim,
       client: this.#client,
@@ -77,8 +130,15 @@ export class Executor {
       journal: this.journal,
       blobs,
       slots: new Slots(PROMPTS_PER_SERVER),
+      server: this.#server,
       publish: (progress) => this.#publish(progress),
       observer: options.observer,
+      environment: this.#environment,
+      durations: new NodeDurations(),
+      modelHashes: options.models,
+      publishPreview: options.previews === true ? (preview) => this.#publishPreview(preview) : undefined,
+      onGpuFault: (promptId, message) => this.#worker.onGpuFault(promptId, message),
+      onTurnedAway: () => this.#worker.onTurnedAway(),
     });
   }
 
@@ -115,6 +175,8 @@ export class Executor {
     if (!reachable) return { ok: false, reason };
     if (!this.holds)
       return { ok: false, reason: `another process holds executor ${this.name}, or NATS cannot say who does` };
+    const { stopped } = this.#server.health;
+    if (stopped !== null) return { ok: false, reason: stopped };
     return { ok: this.#registered, reason: this.registration };
   };
 
@@ -139,10 +201,27 @@ export class Executor {
     await this.#lease.release();
   }
 
-  async #onAnswer(queued: readonly QueuedPrompt[]): Promise<void> {
+  async #onAnswer({ running, pending }: ServerQueue): Promise<void> {
     if (!this.holds) return;
     if (!this.#registered) await this.#register();
-    await this.#sweep(queued);
+    this.#environment.answered();
+    const ids = (prompts: readonly QueuedPrompt[]): string[] => prompts.map(({ promptId }) => promptId);
+    await this.#worker.onLook({ running: ids(running), pending: ids(pending) });
+    await this.#sweep([...running, ...pending]);
+    await this.#lookAtMemory();
+  }
+
+  async #lookAtMemory(): Promise<void> {
+    const nowMs = performance.now();
+    if (this.#options.onFigures === undefined || nowMs - this.#memoryAskedMs < MEMORY_INTERVAL_MS) return;
+    this.#memoryAskedMs = nowMs;
+    await this.#server.room.look();
+  }
+
+  /** Our marks of a prompt of this executor; undefined for those of others. */
+  #tagsOf(extraData: QueuedPrompt['extraData']): z.infer<typeof Tags> | undefined {
+    const tags = Tags.safeParse(extraData['anime']).data;
+    return tags?.executorId === this.id ? tags : undefined;
   }
 
   async #register(): Promise<void> {
@@ -158,14 +237,24 @@ export class Executor {
     }
   }
 
+  /** Reads what runs on the server, and has it in the log before an attempt names it. @returns the environment's name */
+  async #readEnvironment(): Promise<string> {
+    const { log, blobs, logger } = this.#options;
+    const found = await readEnvironment(this.#client, blobs);
+    const { environment, comfyuiVersion } = found;
+    const changed = await recordEnvironment(log, this.id, found);
+    if (changed) logger.info({ executor: this.name, environment, comfyuiVersion }, 'the environment is another one');
+    return environment;
+  }
+
   /**
    * Stops prompts of ours that nobody wants any more: a POST whose answer never came may arrive after its attempt was
    * given up, or after a cancel (architecture §6, "cancelled on sight").
    */
   async #sweep(queued: readonly QueuedPrompt[]): Promise<void> {
     for (const { promptId, extraData } of queued) {
-      const tags = Tags.safeParse(extraData['anime']).data;
-      if (tags === undefined || tags.executorId !== this.id || this.runner.isRunning(promptId)) continue;
+      const tags = this.#tagsOf(extraData);
+      if (tags === undefined || this.runner.isRunning(promptId)) continue;
       if (!(await this.journal.isAbandoned(tags.jobId, tags.attempt, this.id))) continue;
       this.#options.logger.warn(
         { promptId, jobId: tags.jobId, attempt: tags.attempt },
@@ -184,7 +273,7 @@ export class Executor {
       executorId,
       name,
       reachable,
-      reason,
+      reason: reason ?? this.#server.health.stopped,
       jobId: this.runner.currentJobId,
       queue,
       at: new Date().toISOString(),
@@ -203,6 +292,15 @@ export class Executor {
     log
       .connected()
       .then((nc) => publishProgress(nc, progress))
+      .catch((error: unknown) => this.#note(error));
+  }
+
+  #publishPreview(preview: Preview): void {
+    const { log } = this.#options;
+    if (!log.state().connected) return;
+    log
+      .connected()
+      .then((nc) => publishLive(nc, PreviewV1, { jobId: preview.jobId }, preview))
       .catch((error: unknown) => this.#note(error));
   }
 

@@ -6,7 +6,7 @@ import { executorIdOf } from '@anime/event-store';
 import { eventsOf } from '@anime/event-store/testing';
 import { useNats } from '@anime/testing';
 import { runnerHarness, type RunnerHarness } from '../testing/runner-harness.js';
-import { registerExecutor } from './register-executor.js';
+import { registerAnew, registerExecutor } from './register-executor.js';
 
 const nats = useNats();
 let harness: RunnerHarness;
@@ -62,6 +62,26 @@ describe('an executor', () => {
   });
 });
 
+describe('an executor whose server was restarted after a fault', () => {
+  it('registers anew once for each start of the server, with what the server says now', async () => {
+    const { log, register, anew, executorId, garbage } = await newcomer();
+    await register();
+    expect([await anew('boot 1'), await anew('boot 1')]).toEqual([true, false]);
+    await garbage();
+    expect([await anew('boot 1'), await anew('boot 2')]).toEqual([false, true]);
+    const events = await eventsOf(log, ExecutorRegisteredV1, executorId);
+    expect(events.map(({ data }) => data)).toEqual([events[0]?.data, events[0]?.data, events[0]?.data]);
+    expect(await register()).toBe(false);
+  });
+
+  it('registers anew once when processes do so at the same time', async () => {
+    const { log, register, anew, executorId } = await newcomer();
+    await register();
+    expect((await Promise.all([anew('boot'), anew('boot'), anew('boot')])).filter(Boolean)).toHaveLength(1);
+    expect(await eventsOf(log, ExecutorRegisteredV1, executorId)).toHaveLength(2);
+  });
+});
+
 /** An executor that the log has never heard of, on a server of its own. */
 async function newcomer() {
   const { log } = harness;
@@ -74,6 +94,7 @@ async function newcomer() {
     simulator,
     executorId,
     register: () => registerExecutor(log, client, executorId, name),
+    anew: (boot: string) => registerAnew(log, client, executorId, name, boot),
     garbage: () => harness.putGarbage(`executor.${executorId}.comfyui-executor`),
   };
 }

@@ -1,9 +1,9 @@
 import {
-  JobAcceptedV2,
-  JobAssignedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
   JobAttemptLostV1,
   JobCancelOrderedV1,
-  JobStartedV1,
+  JobStartedV2,
   type ApiGraph,
   type EventContract,
   type EventData,
@@ -23,8 +23,16 @@ import { imageGraph, IMAGE_OUTPUTS, IMAGE_WEIGHTS } from './graphs.js';
 
 export interface AcceptOptions {
   readonly graph?: ApiGraph;
-  readonly outputs?: EventData<typeof JobAcceptedV2>['outputs'];
+  readonly outputs?: EventData<typeof JobAcceptedV3>['outputs'];
   readonly blobs?: BodyBlobs;
+  readonly inputs?: EventData<typeof JobAcceptedV3>['inputs'];
+  readonly maxRunSeconds?: number;
+}
+
+export interface AssignOptions {
+  /** Of the GPU, in 10^9 bytes; 1 when left out. */
+  readonly vramGb?: number;
+  readonly freeMemory?: boolean;
 }
 
 /** Writes what the orchestrator would, and reads what the executor wrote. */
@@ -40,7 +48,7 @@ export class JobLog {
     const graph = options.graph ?? imageGraph();
     const outputs = options.outputs ?? IMAGE_OUTPUTS;
     const body = options.blobs === undefined ? { inline: graph } : await spillBody(graph, options.blobs);
-    await this.#append(JobAcceptedV2, jobId, {
+    await this.#append(JobAcceptedV3, jobId, {
       type: 'image',
       template: { id: 'text-to-image', version: 1 },
       parameters: {},
@@ -52,20 +60,23 @@ export class JobLog {
       metricSet: 'classical',
       layout: { title: 'a cat', requestedAt: '2026-01-01T00:00:00.000Z' },
       maxAttempts: 3,
+      inputs: options.inputs ?? [],
+      maxRunSeconds: options.maxRunSeconds ?? null,
     });
     return jobId;
   }
 
-  async assign(jobId: string, attempt = 1): Promise<Assigned> {
-    await this.#append(JobAssignedV1, jobId, {
+  async assign(jobId: string, attempt = 1, { vramGb = 1, freeMemory = false }: AssignOptions = {}): Promise<Assigned> {
+    await this.#append(JobAssignedV2, jobId, {
       attempt,
       executorId: this.executorId,
       promptId: promptIdOf(jobId, attempt),
       variant: 'normal',
-      vramGb: 1,
+      vramGb,
+      freeMemory,
     });
     const event = await this.#lastOrder(jobId);
-    if (!isEvent(event, JobAssignedV1)) throw new Error(`the last order is ${event.type}`);
+    if (!isEvent(event, JobAssignedV2)) throw new Error(`the last order is ${event.type}`);
     return event;
   }
 
@@ -91,11 +102,12 @@ export class JobLog {
 
   /** A claim of a process that no longer lives. */
   async startedBy(claim: string, jobId: string, attempt = 1): Promise<void> {
-    await this.#append(JobStartedV1, jobId, {
+    await this.#append(JobStartedV2, jobId, {
       attempt,
       executorId: this.executorId,
       promptId: promptIdOf(jobId, attempt),
       claim,
+      environment: null,
     });
   }
 
@@ -127,7 +139,7 @@ export class JobLog {
   }
 
   async #lastOrder(jobId: string): Promise<RecordedEvent> {
-    const entry = await this.log.lastOnSubject(JobAssignedV1, jobId, this.executorId);
+    const entry = await this.log.lastOnSubject(JobAssignedV2, jobId, this.executorId);
     if (entry?.status !== 'event') throw new Error(`no order for job ${jobId}`);
     return entry.event;
   }

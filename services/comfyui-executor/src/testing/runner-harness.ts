@@ -9,31 +9,58 @@ import type { Progress } from '@anime/contracts';
 import { executorIdOf, openLog, provision, type EventLog } from '@anime/event-store';
 import type { Outcome } from '@anime/messaging';
 import { eventually, GARBAGE_HEADERS, publishRaw } from '@anime/testing';
+import type { ModelHashes } from '../environment/model-hashes.js';
 import { AttemptJournal, type Order } from '../attempt/attempt-journal.js';
 import { AttemptRunner } from '../attempt/attempt-runner.js';
+import { ServerEntry } from '../attempt/server-entry.js';
 import { Slots } from '../attempt/slots.js';
+import type { GpuMemory } from '../domain/attempt/memory.js';
+import type { WorkerLimits } from '../domain/attempt/worker.js';
+import { WORKER_LIMITS } from '../executor/executor.js';
 import { openComfyGate, type ComfyGate, type Gatekeeper } from './comfy-gate.js';
 import { JobLog } from './job-log.js';
+
+export interface LifeOptions {
+  /** How long it waits for an answer of the server. */
+  readonly timeoutMs?: number;
+  readonly limits?: Partial<WorkerLimits>;
+  readonly freePatienceMs?: number;
+  /** Told the memory of the GPU whenever it is read. */
+  readonly onFigures?: (memory: GpuMemory) => void;
+  readonly modelHashes?: Pick<ModelHashes, 'note' | 'ofRun' | 'forget'>;
+}
 
 /** One life of an executor's process, as far as its attempts go. */
 export class RunnerLife implements AsyncDisposable {
   readonly claim = randomUUID();
   readonly runner: AttemptRunner;
   readonly socket: ComfySocket;
+  readonly server: ServerEntry;
   readonly progress: Progress[] = [];
   readonly #client: ComfyClient;
   readonly #drain = new AbortController();
 
-  constructor(log: EventLog, blobs: FsBlobStore, url: string, timeoutMs = 2_000) {
-    this.#client = new ComfyClient({ baseUrl: url, timeoutMs });
+  constructor(log: EventLog, blobs: FsBlobStore, url: string, options: LifeOptions = {}) {
+    const { timeoutMs = 2_000, limits, freePatienceMs, onFigures, modelHashes } = options;
+    const client = new ComfyClient({ baseUrl: url, timeoutMs });
+    this.#client = client;
+    this.server = new ServerEntry({
+      client,
+      blobs,
+      limits: { ...WORKER_LIMITS, ...limits },
+      freePatienceMs,
+      onFigures,
+    });
     this.socket = new ComfySocket({ baseUrl: url, reconnectMs: 20 });
     this.runner = new AttemptRunner({
       claim: this.claim,
-      client: this.#client,
+      client,
       socket: this.socket,
       journal: new AttemptJournal(log),
       blobs,
       slots: new Slots(2),
+      server: this.server,
+      modelHashes,
       publish: (message) => this.progress.push(message),
     });
   }
@@ -62,8 +89,7 @@ export interface RunnerHarness extends AsyncDisposable {
   simulator(options?: Partial<SimulatorOptions>): Promise<Simulator>;
   /** An address before a server where a test can come between. */
   gate(serverUrl: string, keeper: Gatekeeper): Promise<ComfyGate>;
-  /** @param timeoutMs how long it waits for an answer of the server */
-  life(url: string, timeoutMs?: number): RunnerLife;
+  life(url: string, options?: LifeOptions): RunnerLife;
   /** Puts messages that are no events on a subject below the root; returns when they are stored. */
   putGarbage(subject: string): Promise<void>;
 }
@@ -90,8 +116,8 @@ export async function runnerHarness(natsUrl: string): Promise<RunnerHarness> {
       open.push(gate);
       return gate;
     },
-    life: (url, timeoutMs) => {
-      const life = new RunnerLife(log, blobs, url, timeoutMs);
+    life: (url, options) => {
+      const life = new RunnerLife(log, blobs, url, options);
       open.push(life);
       return life;
     },

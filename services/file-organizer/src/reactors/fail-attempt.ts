@@ -1,4 +1,4 @@
-import { JobExecutedV1, JobOrganiseFailedV1 } from '@anime/contracts';
+import { JobExecutedV2, JobOrganiseFailedV1 } from '@anime/contracts';
 import { causedBy, deriveId, isEvent, type EventLog, type RecordedEvent } from '@anime/event-store';
 import { failureData } from '@anime/messaging';
 
@@ -11,7 +11,7 @@ export async function failAttempt(
   event: RecordedEvent,
   error: unknown,
 ): Promise<void> {
-  if (!isEvent(event, JobExecutedV1)) return;
+  if (!isEvent(event, JobExecutedV2)) return;
   await log.append({
     contract: JobOrganiseFailedV1,
     aggregateId: event.aggregateId,

@@ -1,11 +1,11 @@
 import type { BlobStore } from '@anime/blob-store';
 import {
-  JobAcceptedV2,
+  JobAcceptedV3,
   JobOrganisedV1,
   type ApiGraph,
   type EventData,
   type ExecutedOutput,
-  type JobExecutedV1,
+  type JobExecutedV2,
   type OrganisedFile,
 } from '@anime/contracts';
 import { SPANS } from '@anime/contracts/telemetry';
@@ -28,8 +28,8 @@ import type { FileContent, LibraryFolder, PlacedFile } from '../adapters/library
 import { outputPaths, type OutputPaths } from '../domain/library/layout.js';
 import { sidecarOf } from '../domain/library/sidecar.js';
 
-export type ExecutedEvent = EventOf<typeof JobExecutedV1> & RecordedEvent;
-type Accepted = EventData<typeof JobAcceptedV2>;
+export type ExecutedEvent = EventOf<typeof JobExecutedV2> & RecordedEvent;
+type Accepted = EventData<typeof JobAcceptedV3>;
 
 export interface OrganiseDependencies {
   readonly log: EventLog;
@@ -166,7 +166,7 @@ function contentOf(bytes: Uint8Array) {
 }
 
 async function readAccepted(log: EventLog, jobId: string): Promise<Accepted> {
-  const accepted = await lastEventOnSubject(log, [JobAcceptedV2], jobId);
+  const accepted = await lastEventOnSubject(log, [JobAcceptedV3], jobId);
   if (accepted === undefined)
     throw new ProblemError('job-not-found', `The log does not say that job ${jobId} was accepted`);
   return accepted.data;

@@ -1,4 +1,4 @@
-import { JobAcceptedV2, type EventData, type ExecutedOutput, type JobExecutedV1 } from '@anime/contracts';
+import { JobAcceptedV3, type EventData, type ExecutedOutput, type JobExecutedV2 } from '@anime/contracts';
 import { uuidv7, type EventLog, type NewEvent } from '@anime/event-store';
 import { executedAttempt, GRAPH_HASH, testEvent } from '@anime/event-store/testing';
 
@@ -6,10 +6,10 @@ import { executedAttempt, GRAPH_HASH, testEvent } from '@anime/event-store/testi
 export async function appendExecutedJob(
   log: EventLog,
   outputs: ExecutedOutput[],
-  changes: Partial<EventData<typeof JobAcceptedV2>> = {},
-): Promise<NewEvent<typeof JobExecutedV1>> {
+  changes: Partial<EventData<typeof JobAcceptedV3>> = {},
+): Promise<NewEvent<typeof JobExecutedV2>> {
   const jobId = uuidv7();
-  const accepted: EventData<typeof JobAcceptedV2> = {
+  const accepted: EventData<typeof JobAcceptedV3> = {
     type: 'image',
     template: { id: 'text-to-image', version: 1 },
     parameters: { prompt: 'a girl on a cliff above the sea', steps: 20 },
@@ -30,9 +30,11 @@ export async function appendExecutedJob(
     metricSet: 'classical',
     layout: { title: 'text-to-image', requestedAt: '2026-11-20T12:00:11.000Z' },
     maxAttempts: 3,
+    inputs: [],
+    maxRunSeconds: null,
     ...changes,
   };
-  await log.append(testEvent(JobAcceptedV2, jobId, accepted, { epoch: 1 }));
+  await log.append(testEvent(JobAcceptedV3, jobId, accepted, { epoch: 1 }));
   const executed = executedAttempt(outputs, jobId);
   await log.append(executed);
   return executed;

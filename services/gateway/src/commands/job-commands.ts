@@ -4,13 +4,16 @@ import {
   JobCompletedV1,
   JobFailedV1,
   JobRejectedV1,
-  JobRequestedV2,
+  JobRequestedV3,
+  JobRetryRequestedV1,
   type EventData,
+  type JobLimits,
   type JobType,
   type TemplateManifest,
 } from '@anime/contracts';
 import {
   appendDecision,
+  handleCommand,
   newerContract,
   uuidv7,
   type Appended,
@@ -19,23 +22,27 @@ import {
   type Expectation,
   type NewerEntry,
 } from '@anime/event-store';
+import type { BlobStore } from '@anime/blob-store';
 import { isProblem, ProblemError } from '@anime/problem-details';
 import type { SubjectKeys } from '@anime/sealed-fields';
-import { resolveParameters } from '@anime/workflow-engine';
-import { decideJob } from '../domain/job/job.decide.js';
+import { resolveParameters, type ParameterError } from '@anime/workflow-engine';
+import { decideJob, jobDecider, type JobCommand } from '../domain/job/job.decide.js';
 import { evolveJob } from '../domain/job/job.evolve.js';
 import { NO_JOB, type JobEnd, type JobState } from '../domain/job/job.state.js';
 import type { TemplateRegistry } from '../templates/template-registry.js';
 import { lookAtLog } from '../time-limit.js';
+import { jobInputs } from './job-inputs.js';
 import { jobIdOfKey, requestHashOf, storedRequest, type StoredRequest } from './idempotency.js';
 import { eventMeta, type Origin } from './origin.js';
 import type { ProjectCommands, ProjectForJob } from './project-commands.js';
-import { templateIn, withDefaults } from './project-defaults.js';
+import { limitsIn, templateIn, withDefaults } from './project-defaults.js';
 import type { QueueLimits } from './queue-limits.js';
 
-/** What tells that there is a job, and that it has ended. */
+/** What tells that there is a job, and whether it has ended. */
 const TELLING_TYPES: ReadonlySet<string> = new Set(
-  [JobRequestedV2, JobRejectedV1, JobCompletedV1, JobFailedV1, JobCancelledV1].map((contract) => contract.type),
+  [JobRequestedV3, JobRejectedV1, JobCompletedV1, JobFailedV1, JobCancelledV1, JobRetryRequestedV1].map(
+    (contract) => contract.type,
+  ),
 );
 
 /** A request for a picture or a clip, of the right form; whether its template takes it is not known yet. */
@@ -46,6 +53,8 @@ export interface SubmitJob {
   readonly project?: string | null | undefined;
   /** As the template names them; undefined counts as not given. */
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** Its bounds; what is absent is the project's. */
+  readonly limits?: JobLimits | undefined;
   /** A word of the caller's for this request: sent again with the same one, it asks for the same job. */
   readonly idempotencyKey?: string | undefined;
 }
@@ -58,6 +67,8 @@ export interface SubmittedJob extends StoredRequest {
 
 export interface JobCommandsDeps {
   readonly log: EventLog;
+  /** Where the pictures are that jobs take in. */
+  readonly blobs: Pick<BlobStore, 'has' | 'stream'>;
   readonly templates: Pick<TemplateRegistry, 'resolve'>;
   /** File name of the studio's checkpoint. */
   readonly checkpoint: string | undefined;
@@ -83,7 +94,7 @@ export class JobCommands {
   /**
    * Asks for a job.
    * @throws ProblemError `project-not-found`, `project-archived`, `template-not-found`, `parameter-invalid` (naming each
-   *   parameter), `idempotency-key-reused`, `queue-full`, and what an append throws
+   *   parameter), `idempotency-key-reused`, `queue-full`, `storage-failed`, and what an append throws
    */
   async submit(command: SubmitJob, origin: Origin): Promise<SubmittedJob> {
     const { idempotencyKey: key } = command;
@@ -119,20 +130,17 @@ export class JobCommands {
       drawSeed: () => drawSeed(manifest),
       checkpoint: settings.checkpoint ?? this.#deps.checkpoint,
     });
-    if (!resolved.ok) {
-      const errors = resolved.errors.map(({ parameter, message }) => ({ path: `/${parameter}`, message }));
-      throw new ProblemError(
-        'parameter-invalid',
-        `${manifest.id}@${manifest.version} does not take ${errors.length} of the parameters`,
-        { errors },
-      );
-    }
-    const job: EventData<typeof JobRequestedV2> = {
+    if (!resolved.ok) throw notTaken(manifest, resolved.errors);
+    const { inputs, errors } = await jobInputs(manifest, resolved.parameters, this.#deps.blobs);
+    if (errors.length > 0) throw notTaken(manifest, errors);
+    const job: EventData<typeof JobRequestedV3> = {
       type: command.type,
       template: { id: manifest.id, version: manifest.version },
       parameters: resolved.parameters,
       seed: resolved.seed,
       seedSource: resolved.seedSource,
+      inputs,
+      limits: limitsIn(settings, command.limits),
       project: project === undefined ? null : { id: project.id, slug: project.slug },
       ...(requestHash === undefined ? {} : { requestHash }),
     };
@@ -167,6 +175,26 @@ export class JobCommands {
     return this.#append(decision, jobId, origin);
   }
 
+  /**
+   * Asks for a failed job to be tried again. It is stored only if nothing came in between, so that of two wishes at a time one
+   * has its effect. The reason is sealed as that of a cancel.
+   * @throws ProblemError `job-not-found`, `job-not-failed`, `newer-contract`, what sealing throws, and what an append throws
+   */
+  async retry(jobId: string, text: string | undefined, origin: Origin): Promise<Appended> {
+    const { log, keys, now } = this.#deps;
+    // A key is made for nobody whose words are not going to be stored.
+    const kept = text !== undefined && decideJob(RETRY, await lookAtLog(this.#foldOf(jobId))).kind === 'event';
+    const reason = kept ? await keys.seal(origin.actor, text) : null;
+    const { appended } = await handleCommand(log, jobDecider, {
+      aggregate: 'job',
+      aggregateId: jobId,
+      command: { kind: 'RequestRetry', reason },
+      meta: eventMeta(origin, now()),
+    });
+    if (appended === undefined) throw new Error('a retry was neither stored nor refused');
+    return appended;
+  }
+
   /** The last event decides nearly always (0.2 ms); facts that came after the end hide it there, but not in the read-model. */
   async #stateOf(jobId: string): Promise<JobState> {
     const { log, endInReadModel } = this.#deps;
@@ -176,11 +204,13 @@ export class JobCommands {
     const seen = evolveJob(NO_JOB, last.event);
     if (seen.stage === 'ended') return seen;
     const end = await endInReadModel(jobId);
-    return end === undefined ? seen : { stage: 'ended', end };
+    if (end === undefined) return seen;
+    // The one end that may be over: the read-model may not have seen yet that it is to be tried again.
+    return end === 'failed' ? this.#foldOf(jobId) : { stage: 'ended', end };
   }
 
   /**
-   * Something that is no event stands last on the job's subjects: only the whole aggregate tells whether there is a job.
+   * Only the whole aggregate tells whether there is a job, when something that is no event stands last on its subjects.
    * @throws ProblemError `newer-contract` when the last that tells it can only be read by a newer build
    */
   async #foldOf(jobId: string): Promise<JobState> {
@@ -192,7 +222,8 @@ export class JobCommands {
       state = evolveJob(state, entry.event);
       newer = undefined;
     }
-    if (newer !== undefined && state.stage !== 'ended') throw newerContract('job', jobId, newer);
+    const open = state.stage !== 'ended' || newer?.type === JobRetryRequestedV1.type;
+    if (newer !== undefined && open) throw newerContract('job', jobId, newer);
     return state;
   }
 
@@ -205,6 +236,15 @@ export class JobCommands {
     if (appended === undefined) throw new ProblemError('append-conflict', `job ${jobId} is there already`);
     return appended;
   }
+}
+
+const RETRY: JobCommand = { kind: 'RequestRetry', reason: null };
+
+function notTaken({ id, version }: TemplateManifest, faults: readonly ParameterError[]): ProblemError {
+  const errors = faults.map(({ parameter, message }) => ({ path: `/${parameter}`, message }));
+  return new ProblemError('parameter-invalid', `${id}@${version} does not take ${errors.length} of the parameters`, {
+    errors,
+  });
 }
 
 /** Whoever sends the request again without a key may ask for two jobs: the error names the one to look for first. */

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { JobRequestedV2, ProjectArchivedV1, ProjectCreatedV1, type ProjectSettings } from '@anime/contracts';
+import { JobRequestedV3, ProjectArchivedV1, ProjectCreatedV2, type ProjectSettings } from '@anime/contracts';
 import { deriveId, projectIdOf } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { eventsOf, newerEvent } from '@anime/event-store/testing';
@@ -29,7 +29,15 @@ beforeEach(async () => {
   for (const { manifest } of builtIn.templates) {
     const { id: slug, version } = manifest;
     templates.add({
-      data: { slug, version, manifest, graph: { inline: {} }, graphHash: 'a'.repeat(64), builtIn: true },
+      data: {
+        slug,
+        version,
+        manifest,
+        graph: { inline: {} },
+        graphHash: 'a'.repeat(64),
+        builtIn: true,
+        lowMemory: null,
+      },
     });
   }
   templates.markCaughtUp();
@@ -48,6 +56,12 @@ function gateway() {
   });
   const jobs = new JobCommands({
     log,
+    blobs: {
+      has: () => Promise.reject(new Error('a request takes no picture')),
+      stream: () => {
+        throw new Error('a request takes no picture');
+      },
+    },
     templates,
     projects,
     queueLimits,
@@ -66,7 +80,7 @@ describe('the commands of projects', () => {
     const all = await Promise.all([gateway(), gateway(), gateway()].map((g) => g.projects.create(FILM, ORIGIN)));
     expect(all.filter(({ replayed }) => !replayed)).toHaveLength(1);
     for (const each of all) expect(each).toMatchObject({ projectId: ID, slug: 'demo-film', position: 1 });
-    expect(await eventsOf(log, ProjectCreatedV1, ID)).toMatchObject([{ actor: ORIGIN.actor, data: FILM, time: NOW }]);
+    expect(await eventsOf(log, ProjectCreatedV2, ID)).toMatchObject([{ actor: ORIGIN.actor, data: FILM, time: NOW }]);
   });
 
   it('answer a repeat whose first answer was lost as the first would have been', async () => {
@@ -141,7 +155,7 @@ describe('a job in a project', () => {
     const elsewhere = gateway();
     for (const project of ['demo-film', ID]) {
       const { jobId } = await elsewhere.ask({ project });
-      const [requested] = await eventsOf(log, JobRequestedV2, jobId);
+      const [requested] = await eventsOf(log, JobRequestedV3, jobId);
       expect(requested?.data.project).toEqual({ id: ID, slug: 'demo-film' });
     }
   });
@@ -196,7 +210,9 @@ describe('a job in a project', () => {
   ] as const)('that makes an %s runs with the template that the project names', async (type, setting) => {
     const manifest = await templates.resolve(undefined, type);
     const data = { slug: 'own', version: 3, manifest: { ...manifest, id: 'own', version: 3 } };
-    templates.add({ data: { ...data, graph: { inline: {} }, graphHash: 'b'.repeat(64), builtIn: false } });
+    templates.add({
+      data: { ...data, graph: { inline: {} }, graphHash: 'b'.repeat(64), builtIn: false, lowMemory: null },
+    });
     const { projects, ask } = gateway();
     await projects.create({ ...FILM, settings: { [setting]: 'own' } }, ORIGIN);
     expect((await ask({ type })).job.template).toEqual({ id: 'own', version: 3 });
@@ -207,7 +223,9 @@ describe('a job in a project', () => {
     const manifest = await templates.resolve(undefined, 'image');
     const parameters = manifest.parameters.filter(({ name }) => name !== 'negativePrompt');
     const data = { slug: 'plain', version: 1, manifest: { ...manifest, id: 'plain', parameters } };
-    templates.add({ data: { ...data, graph: { inline: {} }, graphHash: 'c'.repeat(64), builtIn: false } });
+    templates.add({
+      data: { ...data, graph: { inline: {} }, graphHash: 'c'.repeat(64), builtIn: false, lowMemory: null },
+    });
     const { projects, ask } = gateway();
     await projects.create({ ...FILM, settings: { negativePrompt: 'blurry' } }, ORIGIN);
     expect((await ask({ template: 'plain' })).job.parameters).not.toHaveProperty('negativePrompt');

@@ -1,4 +1,4 @@
-import type { EventData, ProjectCreatedV1, ProjectSettings } from '@anime/contracts';
+import type { EventData, ProjectCreatedV2, ProjectSettings } from '@anime/contracts';
 import { AggregateCache, handleCommand, projectIdOf, refusal, type EventLog } from '@anime/event-store';
 import { ProblemError } from '@anime/problem-details';
 import { admitJob, projectDecider, type ProjectCommand } from '../domain/project/project.decide.js';
@@ -95,7 +95,7 @@ export class ProjectCommands {
    * @throws ProblemError `project-exists`, `project-archived`, `template-not-found`, `parameter-invalid`, and what an
    *   append throws
    */
-  async create(project: EventData<typeof ProjectCreatedV1>, origin: Origin): Promise<ProjectChanged> {
+  async create(project: EventData<typeof ProjectCreatedV2>, origin: Origin): Promise<ProjectChanged> {
     await this.#checkTemplates(project.settings, '/settings');
     const id = projectIdOf(this.#deps.studio, project.slug);
     return this.#handle(id, { kind: 'CreateProject', project }, origin);

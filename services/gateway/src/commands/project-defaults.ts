@@ -1,4 +1,4 @@
-import type { JobType, ProjectSettings, TemplateManifest } from '@anime/contracts';
+import type { JobLimits, JobType, ProjectSettings, TemplateManifest } from '@anime/contracts';
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -12,4 +12,14 @@ export function withDefaults(manifest: TemplateManifest, given: Given, { negativ
   const missing = negativePrompt !== undefined && given['negativePrompt'] === undefined;
   const taken = manifest.parameters.some(({ name }) => name === 'negativePrompt');
   return missing && taken ? { ...given, negativePrompt } : given;
+}
+
+/** The bounds of a job: what its request says, else what its project says. */
+export function limitsIn(settings: ProjectSettings, given: JobLimits = {}): JobLimits {
+  const maxAttempts = given.maxAttempts ?? settings.maxAttempts;
+  const maxRunSeconds = given.maxRunSeconds ?? settings.maxRunSeconds;
+  return {
+    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    ...(maxRunSeconds === undefined ? {} : { maxRunSeconds }),
+  };
 }

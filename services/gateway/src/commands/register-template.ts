@@ -1,4 +1,4 @@
-import type { EventData, WorkflowRegisteredV1 } from '@anime/contracts';
+import type { EventData, WorkflowRegisteredV2 } from '@anime/contracts';
 import {
   canonicalJson,
   deriveId,
@@ -29,19 +29,30 @@ export interface RegisterTemplateDeps {
  */
 export async function registerTemplate(
   deps: RegisterTemplateDeps,
-  { manifest, graph }: TemplateFile,
-): Promise<EventData<typeof WorkflowRegisteredV1>> {
+  { manifest, graph, lowMemory }: TemplateFile,
+): Promise<EventData<typeof WorkflowRegisteredV2>> {
   const aggregateId = workflowIdOf(deps.studio, manifest.id);
-  const template: EventData<typeof WorkflowRegisteredV1> = {
+  const template: EventData<typeof WorkflowRegisteredV2> = {
     slug: manifest.id,
     version: manifest.version,
     manifest,
     graph: await spillBody(graph, deps.blobs),
     graphHash: graphHash(graph, manifest.outputs),
     builtIn: true,
+    lowMemory:
+      lowMemory === undefined
+        ? null
+        : { graph: await spillBody(lowMemory, deps.blobs), graphHash: graphHash(lowMemory, manifest.outputs) },
   };
   // The content is part of the id: the same file leads to the same event, a changed one cannot pass for it.
-  const content = sha256Hex(canonicalJson({ manifest, graphHash: template.graphHash }));
+  const lowMemoryHash = template.lowMemory?.graphHash;
+  const content = sha256Hex(
+    canonicalJson({
+      manifest,
+      graphHash: template.graphHash,
+      ...(lowMemoryHash === undefined ? {} : { lowMemoryHash }),
+    }),
+  );
   const id = deriveId(aggregateId, 'registered', String(manifest.version), content);
   await handleCommand(deps.log, workflowDecider, {
     aggregate: 'workflow',

@@ -3,9 +3,9 @@ import type { SystemStatus } from '@anime/contracts/http';
 import { ProblemError } from '@anime/problem-details';
 import type { LiveStatus } from '../adapters/live/live-status.js';
 import type { DeadLettersReadModel } from '../adapters/postgres/dead-letters-read-model.js';
-import type { JobsReadModel } from '../adapters/postgres/jobs-read-model.js';
-import type { ExecutorRow } from '../projections/jobs/rows.js';
+import type { ExecutorDetail, ExecutorsReadModel } from '../adapters/postgres/executors-read-model.js';
 import { lookAtLog } from '../time-limit.js';
+import { executorLinks } from './executor-links.js';
 
 type ReadModelStatus = SystemStatus['readModel'];
 /** How many voids and dead letters the answer names. */
@@ -13,7 +13,7 @@ const LISTED = 20;
 
 export interface SystemQueryDeps {
   readonly log: { end(): Promise<number> };
-  readonly reads: Pick<JobsReadModel, 'position' | 'executors'>;
+  readonly reads: Pick<ExecutorsReadModel, 'position' | 'list'>;
   readonly letters: Pick<DeadLettersReadModel, 'unsettled'>;
   readonly live: Pick<LiveStatus, 'services' | 'executors'>;
   /** What this process says about itself: it is there even when no message gets through. */
@@ -32,7 +32,7 @@ export class SystemQuery {
     const [end, figures, registered, own] = await Promise.all([
       asked(() => lookAtLog(this.#deps.log.end())),
       asked(() => this.#figures()),
-      asked(() => this.#deps.reads.executors()),
+      asked(() => this.#deps.reads.list()),
       this.#deps.own(),
     ]);
     const others = this.#deps.live.services().filter((service) => service.instance !== own.instance);
@@ -88,19 +88,24 @@ export class SystemQuery {
 }
 
 /** Those that were heard lately and, of those that ever registered, those that were not: jobs may still wait for them. */
-function withSilent(heard: readonly ExecutorHeartbeat[], registered: readonly ExecutorRow[]): ExecutorHeartbeat[] {
+function withSilent(
+  heard: readonly ExecutorHeartbeat[],
+  registered: readonly ExecutorDetail[],
+): SystemStatus['executors'] {
   const present = new Set(heard.map(({ executorId }) => executorId));
   const silent = registered
     .filter(({ id }) => !present.has(id))
-    .map(({ id, name, lost_at, registered_at }): ExecutorHeartbeat => {
+    .map(({ id, name, lost, registeredAt }): ExecutorHeartbeat => {
       const reason =
-        lost_at === null
+        lost === null
           ? 'nothing is heard of it: no process serves it'
-          : `lost since ${lost_at}: no process serves it, and it gets no work`;
-      const at = lost_at ?? registered_at;
+          : `lost since ${lost.since}: no process serves it, and it gets no work`;
+      const at = lost?.since ?? registeredAt;
       return { executorId: id, name, reachable: false, reason, jobId: null, queue: null, at };
     });
-  return [...heard, ...silent].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return [...heard, ...silent]
+    .map((executor) => ({ ...executor, links: { self: executorLinks({ ...executor, environment: null }).self } }))
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
 /** The answer, or why there is none. Only what may pass by itself counts as unreachable. */

@@ -9,6 +9,8 @@ import { z } from 'zod';
 export interface TemplateFile {
   readonly manifest: TemplateManifest;
   readonly graph: ApiGraph;
+  /** The graph that needs less memory, if the manifest says that there is one. */
+  readonly lowMemory?: ApiGraph | undefined;
 }
 
 export interface TemplateFolder {
@@ -18,7 +20,8 @@ export interface TemplateFolder {
 }
 
 /**
- * Reads every `<folder>/<slug>/v<N>/{manifest.json,graph.api.json}`. One that is not sound is left out and named; the
+ * Reads every `<folder>/<slug>/v<N>/{manifest.json,graph.api.json}`, and `graph.low-memory.api.json` where the
+ * manifest says that there is one. One that is not sound is left out and named; the
  * others are not held up by it.
  */
 export async function readTemplateFolder(folder: string): Promise<TemplateFolder> {
@@ -43,13 +46,15 @@ export async function readTemplateFolder(folder: string): Promise<TemplateFolder
 async function readTemplate(path: string, slug: string, version: number): Promise<TemplateFile> {
   const manifest = await readJson(join(path, 'manifest.json'), TemplateManifest);
   const graph = await readJson(join(path, 'graph.api.json'), ApiGraph);
+  const lowMemory =
+    manifest.lowMemory === undefined ? undefined : await readJson(join(path, 'graph.low-memory.api.json'), ApiGraph);
   const named = manifest.id === slug && manifest.version === version;
   const faults = [
     ...(named ? [] : [`the manifest names ${manifest.id}@${manifest.version}, its folder ${slug}@${version}`]),
-    ...checkTemplate(manifest, graph),
+    ...checkTemplate(manifest, graph, lowMemory),
   ];
   if (faults.length > 0) throw new Error(faults.join('; '));
-  return { manifest, graph };
+  return { manifest, graph, lowMemory };
 }
 
 async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EventData, WorkflowRegisteredV1 } from '@anime/contracts';
+import type { EventData, WorkflowRegisteredV2 } from '@anime/contracts';
 import { messageOf } from '@anime/problem-details';
 import { readTemplateFolder, type TemplateFile } from './template-files.js';
 
 export interface TemplateRegistrationDeps {
   readonly folder: string;
-  readonly register: (template: TemplateFile) => Promise<EventData<typeof WorkflowRegisteredV1>>;
+  readonly register: (template: TemplateFile) => Promise<EventData<typeof WorkflowRegisteredV2>>;
   /** True when the same registration may succeed later. */
   readonly isTemporary: (error: unknown) => boolean;
-  readonly onRegistered: (data: EventData<typeof WorkflowRegisteredV1>) => void;
+  readonly onRegistered: (data: EventData<typeof WorkflowRegisteredV2>) => void;
   readonly onFault: (message: string) => void;
 }
 

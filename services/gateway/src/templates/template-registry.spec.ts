@@ -1,4 +1,4 @@
-import type { EventData, TemplateManifest, WorkflowRegisteredV1 } from '@anime/contracts';
+import type { EventData, TemplateManifest, WorkflowRegisteredV2 } from '@anime/contracts';
 import { describe, expect, it } from '@jest/globals';
 import { TemplateRegistry } from './template-registry.js';
 
@@ -6,7 +6,7 @@ function registered(
   slug: string,
   version: number,
   kind: 'image' | 'video' = 'image',
-): { data: EventData<typeof WorkflowRegisteredV1> } {
+): { data: EventData<typeof WorkflowRegisteredV2> } {
   const manifest: TemplateManifest = {
     id: slug,
     version,
@@ -20,7 +20,9 @@ function registered(
     outputs: [{ node: '7', kind: 'image', role: 'final', filenamePrefixInput: 'filename_prefix' }],
     progress: { '7': 1 },
   };
-  return { data: { slug, version, manifest, graph: { inline: {} }, graphHash: 'a'.repeat(64), builtIn: true } };
+  return {
+    data: { slug, version, manifest, graph: { inline: {} }, graphHash: 'a'.repeat(64), builtIn: true, lowMemory: null },
+  };
 }
 
 function registry(): TemplateRegistry {

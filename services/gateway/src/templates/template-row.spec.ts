@@ -1,4 +1,4 @@
-import { JobCancelRequestedV1, WorkflowRegisteredV1 } from '@anime/contracts';
+import { JobCancelRequestedV1, WorkflowRegisteredV2 } from '@anime/contracts';
 import { uuidv7, type Checkpoint } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { testEvent } from '@anime/event-store/testing';
@@ -9,7 +9,7 @@ import { templateRow } from './template-row.js';
 /** A log of many events in which versions of a template stand far from the end. */
 async function longLog(): Promise<MemoryLog> {
   const log = new MemoryLog();
-  for (const version of [1, 2]) await log.append(testEvent(WorkflowRegisteredV1, uuidv7(), template(version)));
+  for (const version of [1, 2]) await log.append(testEvent(WorkflowRegisteredV2, uuidv7(), template(version)));
   for (let n = 0; n < 500; n += 1) await log.append(testEvent(JobCancelRequestedV1, uuidv7(), {}));
   return log;
 }
@@ -35,6 +35,7 @@ function template(version: number) {
     graph: { inline: {} },
     graphHash: 'a'.repeat(64),
     builtIn: true,
+    lowMemory: null,
   };
 }
 
@@ -80,7 +81,7 @@ describe('the reader of templates', () => {
     const log = await longLog();
     const { templates, load, read, registered } = rowOn(log);
     const checkpoint = await load();
-    await log.append(testEvent(WorkflowRegisteredV1, uuidv7(), template(3)));
+    await log.append(testEvent(WorkflowRegisteredV2, uuidv7(), template(3)));
     expect(await read(checkpoint)).toBe(1);
     expect(templates.known()).toContain('text-to-image@3');
 

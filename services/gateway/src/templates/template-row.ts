@@ -1,4 +1,4 @@
-import { WorkflowRegisteredV1 } from '@anime/contracts';
+import { WorkflowRegisteredV2 } from '@anime/contracts';
 import { isEvent, kindUntilNow, type EventLog, type LogEntry } from '@anime/event-store';
 import type { ProcessRow } from '@anime/messaging';
 import type { TemplateRegistry } from './template-registry.js';
@@ -16,13 +16,13 @@ export function templateRow(
 ): ProcessRow {
   const take = (entries: readonly LogEntry[]): void => {
     for (const entry of entries) {
-      if (entry.status === 'event' && isEvent(entry.event, WorkflowRegisteredV1)) templates.add(entry.event);
+      if (entry.status === 'event' && isEvent(entry.event, WorkflowRegisteredV2)) templates.add(entry.event);
     }
   };
   return {
     kind: 'process',
     name: 'template-registry',
-    events: [WorkflowRegisteredV1],
+    events: [WorkflowRegisteredV2],
     maxBatch: 1_000,
     loadCheckpoint: async () => {
       templates.restart();

@@ -23,6 +23,8 @@ export interface TestGateway extends AsyncDisposable {
   readonly log: JetStreamLog;
   /** Where its keys of sealed text are. */
   readonly keysDir: string;
+  /** Where its blobs are. */
+  readonly blobsDir: string;
 }
 
 export interface Answer {
@@ -59,6 +61,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   const gateway: TestGateway = {
     url: service.url,
     keysDir: config.ANIME_KEYS_DIR,
+    blobsDir: config.ANIME_BLOBS_DIR,
     client: createGatewayClient(service.url, { fetch: check.fetch }),
     log,
     send: async (method, path, { body, headers } = {}) => {

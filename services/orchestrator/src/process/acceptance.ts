@@ -1,6 +1,7 @@
 import type { ApiGraph, BodyOf } from '@anime/contracts';
-import { checkTemplate, compileGraph, graphHash } from '@anime/workflow-engine';
+import { checkTemplate, compileVariants } from '@anime/workflow-engine';
 import type { JobCommand } from '../domain/job/job.decide.js';
+import { bytesOf, gbOf } from '../domain/memory/bytes.js';
 import type { OpenJob, OpenWork } from '../domain/open-work/open-work.js';
 
 interface AcceptanceDeps {
@@ -22,15 +23,30 @@ export async function prepareAcceptance(
   const { id, version } = requested.template;
   const template = work.template(id, version);
   if (template === undefined)
-    return { kind: 'RejectJob', reason: `no workflow template ${id} version ${version} is registered` };
+    return {
+      kind: 'RejectJob',
+      class: 'invalid',
+      reason: `no workflow template ${id} version ${version} is registered`,
+    };
   const { manifest } = template;
-  const source = await deps.loadGraph(template.graph);
-  const faults = checkTemplate(manifest, source);
-  const missing = manifest.parameters.filter((parameter) => requested.parameters[parameter.name] === undefined);
-  for (const parameter of missing) faults.push(`parameter ${parameter.name} has no value`);
-  if (faults.length > 0)
-    return { kind: 'RejectJob', reason: `template ${id} version ${version}: ${faults.join('; ')}` };
-  const graph = compileGraph(manifest, source, requested.parameters);
-  const compiled = { manifest, graph, graphHash: graphHash(graph, manifest.outputs) };
-  return { kind: 'AcceptJob', compiled, maxAttempts: deps.maxAttempts };
+  const graph = await deps.loadGraph(template.graph);
+  const lowMemory = template.lowMemory === null ? undefined : await deps.loadGraph(template.lowMemory.graph);
+  const faults = checkTemplate(manifest, graph, lowMemory);
+  for (const { name, role } of manifest.parameters) {
+    if (requested.parameters[name] === undefined) faults.push(`parameter ${name} has no value`);
+    else if (role === 'image' && !requested.inputs.some(({ parameter }) => parameter === name))
+      faults.push(`parameter ${name} has no picture`);
+  }
+  if (faults.length > 0) {
+    const reason = `template ${id} version ${version}: ${faults.join('; ')}`;
+    return { kind: 'RejectJob', class: 'invalid', reason };
+  }
+  const variants = compileVariants({ manifest, graph, lowMemory }, requested.parameters, requested.inputs);
+  const least = Math.min(...variants.map(({ vramGb }) => vramGb));
+  const largest = work.largestVramBytes;
+  if (largest !== undefined && largest < bytesOf(least)) {
+    const reason = `it needs ${least} GB of GPU memory; the largest GPU here has ${gbOf(largest).toFixed(1)} GB`;
+    return { kind: 'RejectJob', class: 'oom', reason };
+  }
+  return { kind: 'AcceptJob', compiled: { manifest, variants }, maxAttempts: deps.maxAttempts };
 }

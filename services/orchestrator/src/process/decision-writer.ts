@@ -1,4 +1,4 @@
-import type { ApiGraph, BodyOf, EventContract, EventData, JobAcceptedV2 } from '@anime/contracts';
+import type { ApiGraph, BodyOf, EventContract, EventData, JobAcceptedV3 } from '@anime/contracts';
 import { isProblem } from '@anime/problem-details';
 import { uuidv7, type Decided, type EventLog } from '@anime/event-store';
 import { decideJob, type JobCommand } from '../domain/job/job.decide.js';
@@ -77,8 +77,8 @@ export class DecisionWriter {
 
   /** Large graphs go into the blob store before the event that names them (law 3). */
   async #withSpilledGraphs(decision: Decided): Promise<EventData<EventContract>> {
-    if (decision.contract.type !== ('job.accepted' satisfies typeof JobAcceptedV2.type)) return decision.data;
-    const data = decision.data as EventData<typeof JobAcceptedV2>;
+    if (decision.contract.type !== ('job.accepted' satisfies typeof JobAcceptedV3.type)) return decision.data;
+    const data = decision.data as EventData<typeof JobAcceptedV3>;
     const variants = await Promise.all(
       data.variants.map(async (variant) =>
         'inline' in variant.graph ? { ...variant, graph: await this.#deps.spillGraph(variant.graph.inline) } : variant,

@@ -7,6 +7,8 @@ const LONGEST_GAP_MS = 5_000;
 export class ExecutorWatch {
   readonly #clock: () => number;
   readonly #heard = new Map<string, number>();
+  /** Since when each executor has said, beat by beat, that its server does not answer. */
+  readonly #unreachable = new Map<string, number>();
   /** Since when each executor is listened for. */
   readonly #awaited = new Map<string, number>();
   #lookedAt: number | undefined;
@@ -16,9 +18,15 @@ export class ExecutorWatch {
     this.#clock = clock;
   }
 
-  /** A heartbeat came. */
-  onHeartbeat(executorId: string): void {
-    this.#heard.set(executorId, this.#clock());
+  /**
+   * A heartbeat came.
+   * @param reachable whether the server of the executor answers it
+   */
+  onHeartbeat(executorId: string, reachable = true): void {
+    const now = this.#clock();
+    this.#heard.set(executorId, now);
+    if (reachable) this.#unreachable.delete(executorId);
+    else if (!this.#unreachable.has(executorId)) this.#unreachable.set(executorId, now);
   }
 
   /** To be called at every tick: whether NATS is connected now. Without it, or after a standstill, all counting begins anew. */
@@ -27,6 +35,7 @@ export class ExecutorWatch {
     const stoodStill = this.#lookedAt !== undefined && now - this.#lookedAt > LONGEST_GAP_MS;
     if (!connected || stoodStill) {
       this.#heard.clear();
+      this.#unreachable.clear();
       this.#awaited.clear();
     }
     this.#lookedAt = connected ? now : undefined;
@@ -39,9 +48,11 @@ export class ExecutorWatch {
     const awaited = this.#awaited.get(executorId) ?? now;
     this.#awaited.set(executorId, awaited);
     const heard = this.#heard.get(executorId);
+    const unreachable = this.#unreachable.get(executorId);
     return {
       silentMs: now - Math.max(awaited, heard ?? awaited),
       heardMsAgo: heard === undefined ? undefined : now - heard,
+      unreachableMs: unreachable === undefined ? undefined : now - unreachable,
     };
   }
 }

@@ -1,7 +1,7 @@
 import {
   ExecutorLostV1,
   ExecutorRegisteredV1,
-  JobAttemptFailedV1,
+  JobAttemptFailedV2,
   JobCancelRequestedV2,
   SchedulerTermStartedV1,
 } from '@anime/contracts';
@@ -22,11 +22,14 @@ describe('an executor of which nothing is heard', () => {
   });
 
   /** Seconds pass, tick by tick; who is named is heard in each. */
-  async function pass(seconds: number, ...heard: readonly string[]): Promise<void> {
+  const pass = (seconds: number, ...heard: readonly string[]): Promise<void> =>
+    passSaying(seconds, Object.fromEntries(heard.map((executorId) => [executorId, true])));
+  /** @param reachable of each that is heard, whether its server answers it */
+  async function passSaying(seconds: number, reachable: Readonly<Record<string, boolean>>): Promise<void> {
     for (let second = 0; second <= seconds; second += 1) {
       if (second > 0) s.now = new Date(s.now.getTime() + 1_000);
       s.executorWatch.look(true);
-      for (const executorId of heard) s.executorWatch.onHeartbeat(executorId);
+      for (const [executorId, answers] of Object.entries(reachable)) s.executorWatch.onHeartbeat(executorId, answers);
       await s.process.decide();
       await s.settle();
     }
@@ -61,6 +64,32 @@ describe('an executor of which nothing is heard', () => {
     expect(await executorEvents()).toEqual(['executor.registered']);
     await pass(100);
     expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost']);
+  });
+
+  it('is lost when its server has not answered it for a limit of its own, and recovers with the first answer', async () => {
+    const jobId = await s.request();
+    await s.settle();
+    await secondExecutor();
+    await s.settle();
+    await passSaying(299, { [EXECUTOR]: false, [OTHER]: true });
+    expect(await executorEvents()).toEqual(['executor.registered']);
+    await passSaying(5, { [EXECUTOR]: false, [OTHER]: true });
+    expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost']);
+    expect((await s.trail(jobId)).slice(2)).toEqual(['assigned', 'attempt-lost', 'retry-scheduled', 'assigned']);
+    expect(await s.assignment(jobId)).toMatchObject({ attempt: 2, executorId: OTHER });
+    await passSaying(600, { [EXECUTOR]: false, [OTHER]: true });
+    expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost']);
+    await pass(1, EXECUTOR, OTHER);
+    expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost', 'executor.recovered']);
+    expect(await executorEvents(OTHER)).toEqual(['executor.registered']);
+  });
+
+  it('is not lost because its server stood still for less than that, however often', async () => {
+    for (let n = 0; n < 3; n += 1) {
+      await passSaying(250, { [EXECUTOR]: false });
+      await pass(1, EXECUTOR);
+    }
+    expect(await executorEvents()).toEqual(['executor.registered']);
   });
 
   it('gets no work while it is lost, and gets it as soon as it is heard again', async () => {
@@ -162,7 +191,7 @@ describe('an executor of which nothing is heard', () => {
     const { executorId, promptId } = await s.assignment(jobId);
     await pass(29);
     const failure = { class: 'transient', reason: 'r', message: 'm', evidence: {} } as const;
-    await s.append(JobAttemptFailedV1, jobId, { attempt: 1, executorId, promptId, ...failure });
+    await s.append(JobAttemptFailedV2, jobId, { attempt: 1, executorId, promptId, ...failure });
     await pass(5);
     expect(await executorEvents()).toEqual(['executor.registered', 'executor.lost']);
     expect((await s.trail(jobId)).slice(2)).toEqual(['assigned', 'attempt-failed', 'retry-scheduled']);

@@ -1,4 +1,4 @@
-import { JobAssignedV1, SchedulerTermStartedV1 } from '@anime/contracts';
+import { JobAssignedV2, SchedulerTermStartedV1 } from '@anime/contracts';
 import { uuidv7, type EventLog } from '@anime/event-store';
 import { MemorySnapshotStore } from '@anime/event-store/testing';
 import { describe, expect, it } from '@jest/globals';
@@ -133,7 +133,7 @@ describe('an older copy of the log under a running orchestrator', () => {
     const last = await s.trail(jobs.at(-1) ?? '');
     expect(last).toEqual(['requested']);
     await s.settle(process);
-    const assigned = (await s.events()).filter((event) => event.type === JobAssignedV1.type);
+    const assigned = (await s.events()).filter((event) => event.type === JobAssignedV2.type);
     expect(assigned).toHaveLength(2);
   });
 

@@ -1,4 +1,4 @@
-import { JobAssignedV1, JobCancelRequestedV2, SchedulerTermStartedV1 } from '@anime/contracts';
+import { JobAssignedV2, JobCancelRequestedV2, SchedulerTermStartedV1 } from '@anime/contracts';
 import { uuidv7, type EventLog, type NewEvent } from '@anime/event-store';
 import { ProblemError } from '@anime/problem-details';
 import { describe, expect, it } from '@jest/globals';
@@ -101,7 +101,7 @@ describe('a decision', () => {
     for (let step = 0; step < 4; step += 1) await s.step(s.process, 3);
     await s.process.decide();
     await s.process.decide();
-    const assigned = (await s.events()).filter((event) => event.type === JobAssignedV1.type);
+    const assigned = (await s.events()).filter((event) => event.type === JobAssignedV2.type);
     expect(assigned).toHaveLength(2);
   });
 

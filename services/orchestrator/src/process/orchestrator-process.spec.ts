@@ -1,9 +1,9 @@
 import {
-  JobAcceptedV2,
-  JobAssignedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
   JobRequestedV1,
   JobCancelRequestedV2,
-  WorkflowRegisteredV1,
+  WorkflowRegisteredV2,
 } from '@anime/contracts';
 import { uuidv7 } from '@anime/event-store';
 import { describe, expect, it } from '@jest/globals';
@@ -42,8 +42,8 @@ describe('the orchestrator', () => {
     const asked = { type: 'image', template, parameters: { prompt: 'x' }, seed: 1, seedSource: 'given' } as const;
     await s.append(JobRequestedV1, jobId, { ...asked, project });
     await s.settle();
-    const accepted = (await s.events(jobId)).find((event) => event.type === JobAcceptedV2.type);
-    expect(accepted).toMatchObject({ storedName: JobAcceptedV2.name, data: { project: { id: project, slug: null } } });
+    const accepted = (await s.events(jobId)).find((event) => event.type === JobAcceptedV3.type);
+    expect(accepted).toMatchObject({ storedName: JobAcceptedV3.name, data: { project: { id: project, slug: null } } });
   });
 
   it('names the event that led to each decision, and one correlation for the whole job', async () => {
@@ -61,7 +61,7 @@ describe('the orchestrator', () => {
     const jobs = [await s.request(), await s.request(), await s.request(), await s.request()];
     await s.settle();
     const assigned = (await s.events())
-      .filter((event) => event.type === JobAssignedV1.type)
+      .filter((event) => event.type === JobAssignedV2.type)
       .map((event) => event.aggregateId);
     expect(assigned).toEqual(jobs.slice(0, 2));
     await s.run(jobs[0] ?? '');
@@ -72,7 +72,7 @@ describe('the orchestrator', () => {
 
   it('queues jobs while no executor is registered', async () => {
     const s = new Studio();
-    await s.append(WorkflowRegisteredV1, WORKFLOW, SAMPLE_WORKFLOW);
+    await s.append(WorkflowRegisteredV2, WORKFLOW, SAMPLE_WORKFLOW);
     const jobId = await s.request();
     await s.settle();
     expect(await s.trail(jobId)).toEqual(['requested', 'accepted']);

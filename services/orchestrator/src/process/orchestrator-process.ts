@@ -1,11 +1,20 @@
-import type { ApiGraph, BodyOf } from '@anime/contracts';
+import { JobRetryRequestedV1, type ApiGraph, type BodyOf } from '@anime/contracts';
 import { SPANS } from '@anime/contracts/telemetry';
-import { inSpan, traceContextOf, uuidv7, type Batch, type Checkpoint, type EventLog } from '@anime/event-store';
+import {
+  inSpan,
+  isEvent,
+  traceContextOf,
+  uuidv7,
+  type Batch,
+  type Checkpoint,
+  type EventLog,
+  type LogEntry,
+} from '@anime/event-store';
 import { isProblem } from '@anime/problem-details';
 import { decideExecutor } from '../domain/executor/executor.js';
 import { nextStep, type NextStep } from '../domain/job/next-step.js';
 import type { JobCommand } from '../domain/job/job.decide.js';
-import { nextAttempt } from '../domain/job/job.state.js';
+import { nextAssignment } from '../domain/job/job.state.js';
 import { OpenWork, type OpenJob } from '../domain/open-work/open-work.js';
 import { schedule } from '../domain/scheduling/schedule.js';
 import { prepareAcceptance } from './acceptance.js';
@@ -31,6 +40,8 @@ export interface OrchestratorDeps {
   readonly executorWatch: ExecutorWatch;
   /** An executor that is silent for so long is lost. */
   readonly executorLimitMs: number;
+  /** An executor whose server does not answer it for so long is lost, too. */
+  readonly serverLimitMs: number;
 }
 
 const ACTOR = 'service:orchestrator';
@@ -93,6 +104,7 @@ export class OrchestratorProcess {
   /** Folds a batch of the log; decides when nothing lies behind it. */
   async onBatch(batch: Batch): Promise<void> {
     for (const entry of batch.entries) {
+      await this.#recall(entry);
       for (const jobId of this.#work.apply(entry)) {
         if (this.#work.job(jobId) !== undefined) this.#touched.add(jobId);
         else this.#forget(jobId);
@@ -103,6 +115,21 @@ export class OrchestratorProcess {
     this.#caughtUp = batch.caughtUp;
     // What cannot be decided now is decided at the next tick; the fold is right all the same and must not begin anew.
     if (batch.caughtUp) await this.decide().catch((error: unknown) => this.#deps.onTrouble(error));
+  }
+
+  /**
+   * A job that is wanted again after it failed is no longer in the fold: its own events bring it back.
+   * @throws ProblemError when the log cannot be read: the batch comes again
+   */
+  async #recall(entry: LogEntry): Promise<void> {
+    if (entry.status !== 'event' || !isEvent(entry.event, JobRetryRequestedV1)) return;
+    const { aggregateId, position } = entry.event;
+    if (this.#work.job(aggregateId) !== undefined) return;
+    const history: LogEntry[] = [];
+    for await (const each of this.#deps.log.readAggregate('job', aggregateId)) {
+      if (each.position < position) history.push(each);
+    }
+    this.#work.recall(history);
   }
 
   /**
@@ -160,13 +187,14 @@ export class OrchestratorProcess {
    * @returns whether something was said
    */
   async #judgeExecutors(work: OpenWork, now: string, epoch: number): Promise<boolean> {
-    const { log, executorWatch, executorLimitMs } = this.#deps;
+    const { log, executorWatch, executorLimitMs, serverLimitMs } = this.#deps;
+    const limits = { silentMs: executorLimitMs, unreachableMs: serverLimitMs };
     let said = false;
     for (const executor of work.executors()) {
       if (work !== this.#work) break;
       const observed = executorWatch.observe(executor.executorId);
       if (observed === undefined) continue;
-      const decision = decideExecutor(executor, observed, executorLimitMs);
+      const decision = decideExecutor(executor, observed, limits);
       if (decision.kind !== 'event') continue;
       const id = uuidv7();
       const { contract, data } = decision;
@@ -195,20 +223,27 @@ export class OrchestratorProcess {
     const waiting = [...this.#queue]
       .map((jobId) => this.#work.job(jobId))
       .filter((job): job is OpenJob => job !== undefined)
-      .sort((a, b) => a.firstPosition - b.firstPosition);
+      .sort((a, b) => a.firstPosition - b.firstPosition)
+      .map((job) => ({ job, demand: this.#work.demandOf(job) }));
+    const demands = new Map(waiting.map(({ job, demand }) => [job.jobId, demand]));
+    const queue = waiting.map(({ job, demand }) => this.#work.queued(job, demand));
     const loads = this.#work.executorLoads().map((load) => ({
       ...load,
       open: load.open + this.#writer.pendingAssignments(load.executorId),
     }));
     await Promise.all(
-      schedule(waiting, loads).map(async ({ jobId, executorId }) => {
-        const job = this.#work.job(jobId);
-        if (job === undefined) return;
+      schedule(
+        queue,
+        loads,
+        this.#work.roomInProjects((job) => this.#writer.isPending(job)),
+      ).map(async ({ jobId, executorId }) => {
+        const [job, demand] = [this.#work.job(jobId), demands.get(jobId)];
+        if (job === undefined || demand === undefined) return;
         this.#queue.delete(jobId);
-        const attempt = nextAttempt(job.state);
+        const { attempt } = nextAssignment(job.state);
         const promptId = this.#deps.promptIdOf(jobId, attempt);
         await inDecision(job, 'assign', () =>
-          this.#write(job, { kind: 'AssignJob', executorId, promptId, now }, epoch),
+          this.#write(job, { kind: 'AssignJob', executorId, promptId, demand, now }, epoch),
         );
       }),
     );
@@ -237,7 +272,13 @@ export class OrchestratorProcess {
       case 'lose-attempt':
         return { kind: 'LoseAttempt' };
       case 'settle-failure':
-        return { kind: 'SettleFailure', now, chance: this.#deps.chance() };
+        return {
+          kind: 'SettleFailure',
+          now,
+          chance: this.#deps.chance(),
+          gpuBytes: this.#work.gpuBytesTried(job),
+          candidates: this.#work.executors(),
+        };
       case 'gate':
         return { kind: 'GateOutputs', scorerAbsent: step.scorerAbsent };
       case 'complete':

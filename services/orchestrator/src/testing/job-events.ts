@@ -1,6 +1,7 @@
 import type { FailureClass } from '@anime/contracts';
 import { decideJob, type JobCommand } from '../domain/job/job.decide.js';
 import { evolveJob } from '../domain/job/job.evolve.js';
+import type { DeclineReason } from '../domain/job/next-try.js';
 import { NO_JOB, type JobEvent, type JobState } from '../domain/job/job.state.js';
 import { SAMPLE_GRAPH, SAMPLE_MANIFEST, SHA } from './sample-template.js';
 
@@ -17,11 +18,15 @@ export const OUTPUT = {
   size: 10,
   mediaType: 'image/png',
   filename: 'a.png',
+  pixelSha256: null,
 };
 /** @param maxAttempts that the job is accepted with */
 export const acceptWith = (maxAttempts: number): JobCommand => ({
   kind: 'AcceptJob',
-  compiled: { manifest: SAMPLE_MANIFEST, graph: SAMPLE_GRAPH, graphHash: SHA },
+  compiled: {
+    manifest: SAMPLE_MANIFEST,
+    variants: [{ name: 'normal', graph: SAMPLE_GRAPH, graphHash: SHA, vramGb: SAMPLE_MANIFEST.vramGb }],
+  },
   maxAttempts,
 });
 export const ACCEPT = acceptWith(3);
@@ -29,6 +34,7 @@ export const assignAt = (now: string): JobCommand => ({
   kind: 'AssignJob',
   executorId: EXECUTOR,
   promptId: PROMPT,
+  demand: { variant: 'normal', vramGb: SAMPLE_MANIFEST.vramGb, gpuBytes: SAMPLE_MANIFEST.vramGb * 1e9 },
   now,
 });
 
@@ -56,10 +62,12 @@ export const requested = () =>
     parameters: { prompt: 'x' },
     seed: 1,
     seedSource: 'given',
+    inputs: [],
+    limits: {},
     project: null,
   });
 export const started = (attempt: number) =>
-  event('job.started', { attempt, executorId: EXECUTOR, promptId: PROMPT, claim: PROMPT });
+  event('job.started', { attempt, executorId: EXECUTOR, promptId: PROMPT, claim: PROMPT, environment: null });
 export const executed = (attempt: number) =>
   event('job.executed', {
     attempt,
@@ -70,6 +78,9 @@ export const executed = (attempt: number) =>
     cached: false,
     outputs: [OUTPUT],
     executionMs: 5,
+    cachedNodes: [],
+    models: [],
+    vramPeakBytes: null,
   });
 export const attemptFailed = (attempt: number, failureClass: FailureClass) =>
   event('job.attempt-failed', {
@@ -81,6 +92,16 @@ export const attemptFailed = (attempt: number, failureClass: FailureClass) =>
     message: 'gone',
     evidence: {},
   });
+export const declined = (attempt: number, reason: DeclineReason) =>
+  event('job.declined', {
+    attempt,
+    executorId: EXECUTOR,
+    promptId: PROMPT,
+    reason,
+    message: `declined: ${reason}`,
+    evidence: {},
+  });
+export const retryRequested = () => event('job.retry-requested', { reason: null });
 export const scored = (attempt: number) =>
   event('job.scored', {
     attempt,

@@ -26,4 +26,5 @@ export const SAMPLE_WORKFLOW = {
   graph: { inline: SAMPLE_GRAPH },
   graphHash: SHA,
   builtIn: true,
+  lowMemory: null,
 };

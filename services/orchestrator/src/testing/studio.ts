@@ -1,14 +1,17 @@
 import {
   ExecutorRegisteredV1,
-  JobAssignedV1,
-  JobAttemptFailedV1,
-  JobExecutedV1,
+  JobAssignedV2,
+  JobAttemptFailedV2,
+  JobDeclinedV1,
+  JobExecutedV2,
   JobOrganisedV1,
-  JobRequestedV2,
+  JobRequestedV3,
   JobScoredV1,
-  WorkflowRegisteredV1,
+  WorkflowRegisteredV2,
   type EventContract,
   type EventData,
+  type FailureClass,
+  type ProjectOfJob,
 } from '@anime/contracts';
 import {
   promptIdOf,
@@ -67,6 +70,7 @@ export class Studio {
       maxAttempts: 3,
       executorWatch,
       executorLimitMs: 30_000,
+      serverLimitMs: 300_000,
     });
   }
 
@@ -77,7 +81,7 @@ export class Studio {
   }
 
   async setUp(): Promise<void> {
-    await this.append(WorkflowRegisteredV1, WORKFLOW, SAMPLE_WORKFLOW);
+    await this.append(WorkflowRegisteredV2, WORKFLOW, SAMPLE_WORKFLOW);
     await this.append(ExecutorRegisteredV1, EXECUTOR, {
       name: 'comfyui-1',
       comfyuiVersion: '1',
@@ -86,15 +90,22 @@ export class Studio {
     });
   }
 
-  async request(parameters: Record<string, string> = { prompt: 'x' }): Promise<string> {
+  async request(
+    parameters: Record<string, string> = { prompt: 'x' },
+    version = 1,
+    project: ProjectOfJob | null = null,
+    limits: EventData<typeof JobRequestedV3>['limits'] = {},
+  ): Promise<string> {
     const jobId = uuidv7();
-    await this.append(JobRequestedV2, jobId, {
+    await this.append(JobRequestedV3, jobId, {
       type: 'image',
-      template: { id: 'text-to-image', version: 1 },
+      template: { id: 'text-to-image', version },
       parameters,
       seed: 1,
       seedSource: 'given',
-      project: null,
+      inputs: [],
+      limits,
+      project,
     });
     return jobId;
   }
@@ -141,15 +152,16 @@ export class Studio {
     return (await this.events(jobId)).map((event) => event.type.replace('job.', ''));
   }
 
-  async assignment(jobId: string): Promise<EventData<typeof JobAssignedV1>> {
-    const assigned = (await this.events(jobId)).filter((event) => event.type === JobAssignedV1.type).at(-1);
-    return assigned?.data as EventData<typeof JobAssignedV1>;
+  async assignment(jobId: string): Promise<EventData<typeof JobAssignedV2>> {
+    const assigned = (await this.events(jobId)).filter((event) => event.type === JobAssignedV2.type).at(-1);
+    return assigned?.data as EventData<typeof JobAssignedV2>;
   }
 
   /** What an executor appends when it has run an assignment. */
   async reportExecuted(
     jobId: string,
-    { attempt, executorId, promptId }: EventData<typeof JobAssignedV1>,
+    { attempt, executorId, promptId }: EventData<typeof JobAssignedV2>,
+    vramPeakBytes: number | null = null,
   ): Promise<void> {
     const output = {
       node: '7',
@@ -160,8 +172,9 @@ export class Studio {
       size: 1,
       mediaType: 'image/png',
       filename: 'f',
+      pixelSha256: null,
     } as const;
-    await this.append(JobExecutedV1, jobId, {
+    await this.append(JobExecutedV2, jobId, {
       attempt,
       executorId,
       promptId,
@@ -170,14 +183,17 @@ export class Studio {
       cached: false,
       outputs: [output],
       executionMs: null,
+      cachedNodes: [],
+      models: [],
+      vramPeakBytes,
     });
   }
 
   /** What executor, scorer and organizer append for the newest assignment. */
-  async run(jobId: string): Promise<void> {
+  async run(jobId: string, vramPeakBytes: number | null = null): Promise<void> {
     const assigned = await this.assignment(jobId);
     const { attempt } = assigned;
-    await this.reportExecuted(jobId, assigned);
+    await this.reportExecuted(jobId, assigned, vramPeakBytes);
     const metrics = [{ status: 'unavailable' as const, id: 'sharpness', version: '1', reason: 'test' }];
     await this.append(JobScoredV1, jobId, {
       attempt,
@@ -196,10 +212,35 @@ export class Studio {
     await this.append(JobOrganisedV1, jobId, { attempt, files: [file] });
   }
 
-  async failAttempt(jobId: string, failureClass: 'transient' | 'cancelled'): Promise<void> {
+  /** @param vramGb of its GPU */
+  async register(executorId: string, name: string, vramGb: number): Promise<void> {
+    const devices = [{ name: 'cuda:0', vramBytes: vramGb * 1e9 }];
+    await this.append(ExecutorRegisteredV1, executorId, { name, comfyuiVersion: '1', simulator: true, devices });
+  }
+
+  async decline(jobId: string, reason: EventData<typeof JobDeclinedV1>['reason']): Promise<void> {
+    const { attempt, executorId, promptId } = await this.assignment(jobId);
+    await this.append(JobDeclinedV1, jobId, {
+      attempt,
+      executorId,
+      promptId,
+      reason,
+      message: `declined: ${reason}`,
+      evidence: {},
+    });
+  }
+
+  /** Lets time pass, which is all that a retry waits for. */
+  async pass(seconds: number): Promise<void> {
+    this.now = new Date(this.now.getTime() + seconds * 1_000);
+    await this.process.decide();
+    await this.settle();
+  }
+
+  async failAttempt(jobId: string, failureClass: FailureClass): Promise<void> {
     const { attempt, executorId, promptId } = await this.assignment(jobId);
     const evidence = {};
-    await this.append(JobAttemptFailedV1, jobId, {
+    await this.append(JobAttemptFailedV2, jobId, {
       attempt,
       executorId,
       promptId,

@@ -1,17 +1,20 @@
 import {
-  JobAssignedV1,
+  JobAssignedV2,
   JobAttemptLostV1,
   JobCompletedV1,
-  JobRequestedV2,
-  JobRetryScheduledV1,
-  JobStartedV1,
+  JobRequestedV3,
+  JobRetryScheduledV2,
+  JobStartedV2,
+  PreviewV1,
   PROGRESS_ROOT,
   ProgressV1,
   type EventContract,
   type EventData,
+  type Preview,
   type Progress,
 } from '@anime/contracts';
 import { openLog, provision, uuidv7, type JetStreamLog } from '@anime/event-store';
+import { publishLive } from '@anime/messaging';
 import { readConfig, runService, type RunningService } from '@anime/service-runtime';
 import { useNats, type TestNats } from '@anime/testing';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
@@ -21,6 +24,7 @@ import { composeProgressRelay } from '../app.module.js';
 import { ProgressRelayConfig } from '../config.js';
 import { LIMITS, type Limits } from '../viewers/limits.js';
 
+const AT = '2026-01-02T03:04:05.678Z';
 const EXECUTOR = '018f0000-0000-7000-8000-00000000000e';
 
 /** A provisioned server, a log to append to, and relays. */
@@ -31,6 +35,8 @@ export interface RelayStudio {
   relay(limits?: Partial<Limits>, natsUrl?: string, env?: Readonly<Record<string, string>>): Promise<RunningService>;
   /** Stores a progress message. @returns its seq */
   publish(jobId: string, given?: Partial<Progress>): Promise<number>;
+  /** Sends a picture; nobody may hear it. @param subject job that it is sent to the viewers of; default: that which it says */
+  preview(jobId: string, given?: Partial<Preview>, subject?: string): Promise<void>;
   append<C extends EventContract>(contract: C, jobId: string, data: EventData<C>): Promise<number>;
   /** @returns the position of its `job.requested` */
   request(jobId: string): Promise<number>;
@@ -72,12 +78,14 @@ export function useRelayStudio(): RelayStudio {
     return (await log.append({ contract, aggregateId: jobId, data, ...meta })).position;
   }
   const request = (jobId: string): Promise<number> =>
-    append(JobRequestedV2, jobId, {
+    append(JobRequestedV3, jobId, {
       type: 'image',
       template: { id: 'text-to-image', version: 1 },
       parameters: {},
       seed: 1,
       seedSource: 'given',
+      inputs: [],
+      limits: {},
       project: null,
     });
   const run = (attempt: number) => ({ attempt, executorId: EXECUTOR, promptId: EXECUTOR });
@@ -113,11 +121,16 @@ export function useRelayStudio(): RelayStudio {
         await jetstream(connection).publish(`${PROGRESS_ROOT}.${jobId}`, JSON.stringify(data), { headers: header })
       ).seq;
     },
+    preview: async (jobId, given = {}, subject = jobId) => {
+      const data: Preview = { jobId, attempt: 1, mediaType: 'image/jpeg', image: 'AAAA', at: AT, ...given };
+      publishLive(connection, PreviewV1, { jobId: subject }, data);
+      await connection.flush();
+    },
     runningJob: async () => {
       const jobId = uuidv7();
       await request(jobId);
-      await append(JobAssignedV1, jobId, { ...run(1), variant: 'normal', vramGb: 1 });
-      await append(JobStartedV1, jobId, { ...run(1), claim: EXECUTOR });
+      await append(JobAssignedV2, jobId, { ...run(1), variant: 'normal', vramGb: 1, freeMemory: false });
+      await append(JobStartedV2, jobId, { ...run(1), claim: EXECUTOR, environment: null });
       return jobId;
     },
     loseAttempt: async (jobId) => {
@@ -125,9 +138,19 @@ export function useRelayStudio(): RelayStudio {
     },
     assignAgain: async (jobId) => {
       const notBefore = new Date().toISOString();
-      const retry = { attempt: 2, failedAttempt: 1, class: 'executor-lost', notBefore } as const;
-      await append(JobRetryScheduledV1, jobId, retry);
-      await append(JobAssignedV1, jobId, { ...run(2), variant: 'normal', vramGb: 1 });
+      const retry = {
+        attempt: 2,
+        failedAttempt: 1,
+        class: 'executor-lost',
+        notBefore,
+        variant: 'normal',
+        vramGb: 1,
+        gpuBytes: 0,
+        freeMemory: false,
+        avoid: [] as string[],
+      } as const;
+      await append(JobRetryScheduledV2, jobId, retry);
+      await append(JobAssignedV2, jobId, { ...run(2), variant: 'normal', vramGb: 1, freeMemory: false });
     },
     complete: (jobId) => append(JobCompletedV1, jobId, { attempt: 1, verdict: 'passed' }),
     replaceLog: async () => {

@@ -9,6 +9,7 @@ import {
   type JobView,
   type ShownEvent,
 } from '../domain/job-view/job-view.js';
+import type { LivePreview } from './live-preview.js';
 import type { LiveProgress } from './live-progress.js';
 import type { Viewer } from './viewer.js';
 
@@ -19,6 +20,8 @@ const RECENT = 256;
 export class Room {
   readonly viewers = new Set<Viewer>();
   readonly jobId: string;
+  /** To be called when the last viewer has left. */
+  close: () => void = () => undefined;
   #recent: LiveProgress[] = [];
   #droppedUpTo = 0;
   #view: JobView | undefined;
@@ -55,6 +58,12 @@ export class Room {
       this.#droppedUpTo = dropped.at(-1)?.seq ?? this.#droppedUpTo;
     }
     for (const viewer of this.viewers) if (viewer.live) this.bring(viewer, progress);
+  }
+
+  /** A picture that came live. It has no place in the stream: a viewer that is being brought up misses it. */
+  onPreview(preview: LivePreview): void {
+    if (this.jobHasEnded || !showsProgress(this.#view ?? NO_VIEW, preview.data.attempt)) return;
+    for (const viewer of this.viewers) if (viewer.live) viewer.preview(preview);
   }
 
   /** An event that came live; it counts once the job has been read. */

@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws';
 import {
   emptyOutbox,
   offerJob,
+  offerPreview,
   offerProgress,
   offerReset,
   takeAll,
@@ -12,6 +13,7 @@ import {
 } from '../domain/viewing/outbox.js';
 import { tokenOf, type Place } from '../domain/viewing/resume.js';
 import type { Limits } from './limits.js';
+import type { LivePreview } from './live-preview.js';
 import type { LiveProgress } from './live-progress.js';
 
 /** Close codes of RFC 6455 and of the IANA registry. */
@@ -25,7 +27,7 @@ export const CLOSE = {
 
 /** Told what is done to one viewer; a hook for metrics. */
 export interface ViewerObserver {
-  sent(message: Outgoing<LiveProgress>): void;
+  sent(message: Outgoing<LiveProgress, LivePreview>): void;
   /** The relay, not the viewer, ends the connection. */
   dismissed(code: number): void;
 }
@@ -42,7 +44,7 @@ export class Viewer {
   readonly #mayStay: () => boolean;
   #covered: Place | undefined;
   #job: ViewedJob | null = null;
-  #outbox: Outbox<LiveProgress> = emptyOutbox(0);
+  #outbox: Outbox<LiveProgress, LivePreview> = emptyOutbox(0);
   /** Messages given to the socket and not yet to the system. */
   #unwritten = 0;
   #lastWritten: number;
@@ -104,6 +106,12 @@ export class Viewer {
     this.#flush();
   }
 
+  /** Sent when nothing else is on its way to the viewer; of those that come meanwhile the newest stays. */
+  preview(preview: LivePreview): void {
+    this.#outbox = offerPreview(this.#outbox, preview);
+    this.#flush();
+  }
+
   /** Resolves when the viewer can take more, or is closed. For one waiter at a time. */
   drained(): Promise<void> {
     if (this.closed || !this.#slow) return Promise.resolve();
@@ -147,10 +155,8 @@ export class Viewer {
   }
 
   #flush(): void {
-    const { reset, progress, job } = this.#outbox;
-    if (reset === undefined && progress === undefined && job === undefined) return;
     if (this.closed || this.#slow) return;
-    const { messages, rest } = takeAll(this.#outbox);
+    const { messages, rest } = takeAll(this.#outbox, this.#unwritten === 0);
     this.#outbox = rest;
     for (const message of messages) {
       const now = performance.now();
@@ -172,9 +178,10 @@ export class Viewer {
     drained?.();
   };
 
-  #encode(message: Outgoing<LiveProgress>): Buffer {
+  #encode(message: Outgoing<LiveProgress, LivePreview>): Buffer {
     const created = this.#covered?.created ?? 0;
     const { prev } = message;
+    if (message.type === 'preview') return message.preview.encode(created, prev);
     if (message.type === 'progress') return message.progress.encode(created, prev, message.from);
     const seq = message.type === 'reset' ? message.reset.seq : prev;
     const place = { seq, prev, token: tokenOf({ created, seq }) };

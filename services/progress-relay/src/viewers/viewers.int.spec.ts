@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Doorkeeper, KeyRing, localUser } from '@anime/api-keys';
-import { JobAssignedV1, JobAttemptLostV1, JobRequestedV2 } from '@anime/contracts';
+import { JobAssignedV2, JobAttemptLostV1, JobRequestedV3 } from '@anime/contracts';
 import { uuidv7, type LogEntry } from '@anime/event-store';
 import { MemoryLog } from '@anime/event-store/memory';
 import { collect, testEvent } from '@anime/event-store/testing';
@@ -55,7 +55,15 @@ beforeEach(async () => {
   log = new SlowLog();
   const draining = new AbortController();
   progress = new SlowStream(studio.log());
-  viewers = new Viewers({ progress, log, eventsBegun: async () => undefined, limits: LIMITS, logger: quiet, observer });
+  viewers = new Viewers({
+    progress,
+    previews: { open: () => nothing },
+    log,
+    eventsBegun: async () => undefined,
+    limits: LIMITS,
+    logger: quiet,
+    observer,
+  });
   const following = progress.run(viewers, draining.signal);
   const server = createServer();
   const local = localUser({ HOST: '127.0.0.1', ANIME_STUDIO: 'studio' });
@@ -81,12 +89,14 @@ const REQUESTED = {
   parameters: {},
   seed: 1,
   seedSource: 'given',
+  inputs: [] as never[],
+  limits: {},
   project: null,
 } as const;
 const ATTEMPT = { attempt: 1, executorId: uuidv7(), promptId: uuidv7() } as const;
-const ASSIGNED = { ...ATTEMPT, variant: 'normal', vramGb: 1 } as const;
-const request = (jobId: string) => log.append(testEvent(JobRequestedV2, jobId, REQUESTED));
-const assign = (jobId: string) => log.append(testEvent(JobAssignedV1, jobId, ASSIGNED));
+const ASSIGNED = { ...ATTEMPT, variant: 'normal', vramGb: 1, freeMemory: false } as const;
+const request = (jobId: string) => log.append(testEvent(JobRequestedV3, jobId, REQUESTED));
+const assign = (jobId: string) => log.append(testEvent(JobAssignedV2, jobId, ASSIGNED));
 const comesLive = async (after: number): Promise<void> => viewers.onEntries(await collect(log.read({ after })));
 const statuses = (viewer: TestViewer) =>
   viewer.messages.map(

@@ -11,10 +11,12 @@ import {
 import type { MessagingLogger } from '@anime/messaging';
 import { isProblem } from '@anime/problem-details';
 import type { WebSocket } from 'ws';
+import type { JobPreviews } from '../adapters/nats/job-previews.js';
 import type { ProgressSink, ProgressStream } from '../adapters/nats/progress-stream.js';
 import { isShown, SHOWN_EVENTS, type ShownEvent } from '../domain/job-view/job-view.js';
 import type { Place } from '../domain/viewing/resume.js';
 import type { Limits } from './limits.js';
+import { LivePreview } from './live-preview.js';
 import type { LiveProgress } from './live-progress.js';
 import { Room } from './room.js';
 import { CLOSE, Viewer, type ViewerObserver } from './viewer.js';
@@ -25,12 +27,13 @@ const SHOWN_TYPES: ReadonlySet<string> = new Set(SHOWN_EVENTS.map((contract) => 
 /** Told what happens to viewers; a hook for metrics. */
 export interface ViewersObserver extends ViewerObserver {
   opened(): void;
-  /** A progress message breaks its contract. */
+  /** A message of progress, or a preview, breaks its contract. */
   invalid(): void;
 }
 
 export interface ViewersOptions {
   readonly progress: Pick<ProgressStream, 'begun' | 'snapshot' | 'since'>;
+  readonly previews: Pick<JobPreviews, 'open'>;
   readonly log: Pick<EventLog, 'readAggregate'>;
   /** Resolves when the events of the log have begun to come live; what is read after this has no gap to them. */
   readonly eventsBegun: () => Promise<void>;
@@ -110,7 +113,7 @@ export class Viewers implements ProgressSink {
 
   onInvalid(subject: string, reason: string): void {
     this.#options.observer.invalid();
-    this.#options.logger.debug({ subject, reason }, 'a progress message was dropped');
+    this.#options.logger.debug({ subject, reason }, 'a message was dropped');
   }
 
   /** Takes the entries of the log in order. */
@@ -136,6 +139,7 @@ export class Viewers implements ProgressSink {
     if (room === undefined) {
       room = new Room(jobId);
       this.#rooms.set(jobId, room);
+      room.close = this.#openPreviews(room);
     }
     room.viewers.add(viewer);
     if (!this.#loading.has(room)) this.#loading.set(room, this.#load(room));
@@ -144,7 +148,17 @@ export class Viewers implements ProgressSink {
 
   #leave(room: Room, viewer: Viewer): void {
     room.viewers.delete(viewer);
-    if (room.viewers.size === 0 && this.#rooms.get(room.jobId) === room) this.#rooms.delete(room.jobId);
+    if (room.viewers.size > 0 || this.#rooms.get(room.jobId) !== room) return;
+    this.#rooms.delete(room.jobId);
+    room.close();
+  }
+
+  /** @returns ends it */
+  #openPreviews(room: Room): () => void {
+    return this.#options.previews.open(room.jobId, {
+      onPreview: (preview) => room.onPreview(new LivePreview(preview)),
+      onInvalid: (subject, reason) => this.onInvalid(subject, reason),
+    });
   }
 
   /** Reads the job from the log, once for all its viewers; tries until it works or nobody is left. */

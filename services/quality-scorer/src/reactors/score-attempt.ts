@@ -1,5 +1,5 @@
 import type { BlobStore } from '@anime/blob-store';
-import { JobScoredV1, type EventData, type JobExecutedV1 } from '@anime/contracts';
+import { JobScoredV1, type EventData, type JobExecutedV2 } from '@anime/contracts';
 import { SPANS } from '@anime/contracts/telemetry';
 import {
   causedBy,
@@ -15,7 +15,7 @@ import { isProblem } from '@anime/problem-details';
 import type { ClassicalScorer } from '@anime/quality-metrics';
 import { measure } from './metric-results.js';
 
-export type ExecutedEvent = EventOf<typeof JobExecutedV1> & RecordedEvent;
+export type ExecutedEvent = EventOf<typeof JobExecutedV2> & RecordedEvent;
 
 export interface ScoreDependencies {
   readonly log: EventLog;

@@ -1,12 +1,12 @@
 import { expect, it } from '@jest/globals';
-import { JobAssignedV1, JobCancelOrderedV1, JobCancelRequestedV2, JobStartedV1 } from '@anime/contracts';
+import { JobAssignedV2, JobCancelOrderedV1, JobCancelRequestedV2, JobStartedV2 } from '@anime/contracts';
 import { lastEventOnSubject } from '../../last-event-on-subject.js';
 import { JobSampledV1, JobSampledV2, SAMPLED_V1 } from '../sampled-contracts.js';
 import { testEvent } from '../test-event.js';
 import type { ConformanceFactory } from './harness.js';
 import { assigned, cancelRequested, EXECUTOR, JOB, OTHER_JOB, started, termStarted } from './samples.js';
 
-const ORDERS = [JobAssignedV1, JobCancelOrderedV1] as const;
+const ORDERS = [JobAssignedV2, JobCancelOrderedV1] as const;
 
 export function lastEventCases(factory: ConformanceFactory): void {
   it('is found with one look when it is the last message of its subject', async () => {
@@ -20,8 +20,8 @@ export function lastEventCases(factory: ConformanceFactory): void {
         throw new Error('the aggregate was read');
       },
     };
-    expect(await lastEventOnSubject(once, [JobStartedV1], JOB)).toMatchObject({ position: 2, data: { attempt: 2 } });
-    expect(await lastEventOnSubject(once, [JobStartedV1], OTHER_JOB)).toBeUndefined();
+    expect(await lastEventOnSubject(once, [JobStartedV2], JOB)).toMatchObject({ position: 2, data: { attempt: 2 } });
+    expect(await lastEventOnSubject(once, [JobStartedV2], OTHER_JOB)).toBeUndefined();
   });
 
   it('is found behind garbage and fenced decisions, which have no effect', async () => {
@@ -43,7 +43,7 @@ export function lastEventCases(factory: ConformanceFactory): void {
   it('is not there when its subject has nothing but garbage', async () => {
     const { log, root, putRaw } = await factory();
     await putRaw({ subject: `${root}.job.${JOB}.comfyui-executor`, data: 'garbage' });
-    expect(await lastEventOnSubject(log, [JobStartedV1], JOB)).toBeUndefined();
+    expect(await lastEventOnSubject(log, [JobStartedV2], JOB)).toBeUndefined();
   });
 
   it('is of the contracts that were asked for and of that executor alone', async () => {
@@ -54,9 +54,9 @@ export function lastEventCases(factory: ConformanceFactory): void {
     await log.append(testEvent(JobCancelOrderedV1, JOB, { ...order, executorId: OTHER_JOB }, { epoch: 1 }));
     for (const garbage of [false, true]) {
       if (garbage) await putRaw({ subject: `${root}.job.${JOB}.orchestrator.${EXECUTOR}`, data: 'garbage' });
-      expect(await lastEventOnSubject(log, [JobAssignedV1], JOB, EXECUTOR)).toMatchObject({ position: 1 });
+      expect(await lastEventOnSubject(log, [JobAssignedV2], JOB, EXECUTOR)).toMatchObject({ position: 1 });
       expect(await lastEventOnSubject(log, ORDERS, JOB, EXECUTOR)).toMatchObject({ position: 2 });
-      expect(await lastEventOnSubject(log, [JobAssignedV1], JOB, OTHER_JOB)).toBeUndefined();
+      expect(await lastEventOnSubject(log, [JobAssignedV2], JOB, OTHER_JOB)).toBeUndefined();
     }
   });
 

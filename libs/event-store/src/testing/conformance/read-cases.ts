@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { JobAssignedV1, JobCancelRequestedV2, JobStartedV1, type ContractCatalogue } from '@anime/contracts';
+import { JobAssignedV2, JobCancelRequestedV2, JobStartedV2, type ContractCatalogue } from '@anime/contracts';
 import type { EventLog } from '../../event-log.js';
 import type { LogEntry } from '../../log-entry.js';
 import { collect } from '../collect.js';
@@ -54,7 +54,7 @@ export function readCases(factory: ConformanceFactory): void {
   it('knows the last message of an aggregate and of each exact subject', async () => {
     const { log } = await factory();
     expect(await log.lastOfAggregate('job', JOB)).toBeUndefined();
-    expect(await log.lastOnSubject(JobStartedV1, JOB)).toBeUndefined();
+    expect(await log.lastOnSubject(JobStartedV2, JOB)).toBeUndefined();
     await log.append(cancelRequested());
     await log.append(assigned(1, 1));
     await log.append(started(1));
@@ -64,11 +64,11 @@ export function readCases(factory: ConformanceFactory): void {
       position: 1,
       event: { type: 'job.cancel-requested' },
     });
-    expect(await log.lastOnSubject(JobAssignedV1, JOB, EXECUTOR)).toMatchObject({
+    expect(await log.lastOnSubject(JobAssignedV2, JOB, EXECUTOR)).toMatchObject({
       position: 2,
       event: { data: { attempt: 1 } },
     });
-    expect(await log.lastOnSubject(JobAssignedV1, JOB, OTHER_JOB)).toBeUndefined();
+    expect(await log.lastOnSubject(JobAssignedV2, JOB, OTHER_JOB)).toBeUndefined();
   });
 
   it('brings old versions up to the newest one wherever an event is read', async () => {
@@ -120,7 +120,7 @@ export function readCases(factory: ConformanceFactory): void {
     // A reader that has read nothing yet must learn the earlier terms by itself.
     const fresh = (): EventLog => readBy(SAMPLED_V1);
     for (const reader of [log, fresh()]) expect(await reader.lastOfAggregate('job', JOB)).toMatchObject(fenced);
-    expect(await fresh().lastOnSubject(JobAssignedV1, JOB, EXECUTOR)).toMatchObject(fenced);
+    expect(await fresh().lastOnSubject(JobAssignedV2, JOB, EXECUTOR)).toMatchObject(fenced);
     expect(await collect(fresh().read({ after: 3 }))).toMatchObject([fenced]);
     expect(await collect(fresh().readAggregate('job', JOB, { after: 2 }))).toMatchObject([fenced]);
     expect(outline(await collect(fresh().readAggregate('job', JOB)))).toEqual(['2 event', '4 fenced']);

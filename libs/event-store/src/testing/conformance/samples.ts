@@ -1,4 +1,4 @@
-import { JobAssignedV1, JobCancelRequestedV2, JobStartedV1, SchedulerTermStartedV1 } from '@anime/contracts';
+import { JobAssignedV2, JobCancelRequestedV2, JobStartedV2, SchedulerTermStartedV1 } from '@anime/contracts';
 import type { NewEvent } from '../../event.js';
 import { deriveId } from '../../derived-ids.js';
 import type { LogEntry } from '../../log-entry.js';
@@ -14,24 +14,26 @@ export function cancelRequested(job = JOB, meta: TestMeta = {}): NewEvent<typeof
   return testEvent(JobCancelRequestedV2, job, { reason: null }, meta);
 }
 
-export function started(attempt: number, job = JOB): NewEvent<typeof JobStartedV1> {
-  return testEvent(JobStartedV1, job, {
+export function started(attempt: number, job = JOB): NewEvent<typeof JobStartedV2> {
+  return testEvent(JobStartedV2, job, {
     attempt,
     executorId: EXECUTOR,
     promptId: deriveId(job, String(attempt)),
     claim: deriveId(job, 'claim'),
+    environment: null,
   });
 }
 
-export function assigned(attempt: number, epoch: number, job = JOB): NewEvent<typeof JobAssignedV1> {
+export function assigned(attempt: number, epoch: number, job = JOB): NewEvent<typeof JobAssignedV2> {
   const data = {
     attempt,
     executorId: EXECUTOR,
     promptId: deriveId(job, String(attempt)),
     variant: 'normal' as const,
     vramGb: 4,
+    freeMemory: false,
   };
-  return testEvent(JobAssignedV1, job, data, { epoch });
+  return testEvent(JobAssignedV2, job, data, { epoch });
 }
 
 export function termStarted(epoch: number): NewEvent<typeof SchedulerTermStartedV1> {

@@ -23,6 +23,7 @@ const report: fc.Arbitrary<ProgressReport> = fc.oneof(
     node: fc.option(node),
     step: fc.double({ min: 0, max: 40, noNaN: true }),
     steps: fc.integer({ min: 0, max: 40 }),
+    ofPart: fc.boolean(),
   }),
 );
 
@@ -30,7 +31,7 @@ describe('withReport', () => {
   it('weighs a node by its share of the work and by its own steps', () => {
     const loaded = withReport(WAITING, { kind: 'nodes', shares: [{ node: '4', share: 1 }] }, WEIGHTS);
     expect(loaded).toMatchObject({ phase: 'running', fraction: 0.1 });
-    const half = withReport(loaded, { kind: 'step', node: '3', step: 10, steps: 20 }, WEIGHTS);
+    const half = withReport(loaded, { kind: 'step', node: '3', step: 10, steps: 20, ofPart: false }, WEIGHTS);
     expect(half).toMatchObject({ node: '3', step: 10, steps: 20 });
     expect(half.fraction).toBeCloseTo(0.5, 10);
   });
@@ -40,7 +41,7 @@ describe('withReport', () => {
   });
 
   it('forgets the step when another node begins, and keeps it when the same one is named again', () => {
-    const stepped = withReport(WAITING, { kind: 'step', node: '3', step: 2, steps: 4 }, WEIGHTS);
+    const stepped = withReport(WAITING, { kind: 'step', node: '3', step: 2, steps: 4, ofPart: false }, WEIGHTS);
     expect(withReport(stepped, { kind: 'node', node: '3' }, WEIGHTS)).toMatchObject({ step: 2, steps: 4 });
     expect(withReport(stepped, { kind: 'node', node: '8' }, WEIGHTS)).toMatchObject({
       node: '8',
@@ -50,7 +51,7 @@ describe('withReport', () => {
   });
 
   it('shows no step of a node that has only one', () => {
-    expect(withReport(WAITING, { kind: 'step', node: '4', step: 1, steps: 1 }, WEIGHTS)).toMatchObject({
+    expect(withReport(WAITING, { kind: 'step', node: '4', step: 1, steps: 1, ofPart: false }, WEIGHTS)).toMatchObject({
       step: null,
       steps: null,
     });

@@ -8,8 +8,14 @@ export type ProgressReport =
   | { readonly kind: 'nodes'; readonly shares: readonly { readonly node: string; readonly share: number }[] }
   /** A node begins. */
   | { readonly kind: 'node'; readonly node: string }
-  /** A step within a node. */
-  | { readonly kind: 'step'; readonly node: string | null; readonly step: number; readonly steps: number };
+  /** A step within a node; `ofPart`: within one of the nodes that it expanded into, so it says nothing of the whole node. */
+  | {
+      readonly kind: 'step';
+      readonly node: string | null;
+      readonly step: number;
+      readonly steps: number;
+      readonly ofPart: boolean;
+    };
 
 export interface AttemptProgress {
   readonly phase: Progress['phase'];
@@ -58,7 +64,7 @@ export function withReport(
       return report.node === running.node ? running : { ...running, node: report.node, step: null, steps: null };
     case 'step': {
       const stepped = withStep(running, report);
-      return report.node === null
+      return report.node === null || report.ofPart
         ? stepped
         : withShares(
             stepped,
@@ -97,6 +103,30 @@ export interface Published {
 export function isWorthPublishing(progress: AttemptProgress, last: Published | undefined, nowMs: number): boolean {
   if (last === undefined || last.progress.phase !== progress.phase) return true;
   return nowMs - last.atMs >= SHORTEST_INTERVAL_MS && progress.fraction - last.progress.fraction >= SMALLEST_STEP;
+}
+
+/** The graph's own node that a node belongs to: 2 expands into nodes like `2.0.0.3`; `12:3`, of a subgraph, is the graph's own. */
+export function ownNode(id: string): string {
+  return id.split('.', 1)[0] ?? id;
+}
+
+/** A node that expands is done when it says so itself; how many parts it is going to have, nobody knows. */
+const MOST_OF_PARTS = 0.9;
+
+/** How far the graph's own nodes are by the states of all nodes: of one that expanded, as far as its parts are on the average. */
+export function ownShares(
+  states: Iterable<readonly [id: string, share: number]>,
+): readonly { readonly node: string; readonly share: number }[] {
+  const own: { node: string; share: number }[] = [];
+  const parts = new Map<string, number[]>();
+  for (const [id, share] of states) {
+    const node = ownNode(id);
+    if (node === id) own.push({ node, share });
+    else parts.set(node, [...(parts.get(node) ?? []), Math.min(Math.max(share, 0), 1)]);
+  }
+  for (const [node, shares] of parts)
+    own.push({ node, share: (MOST_OF_PARTS * shares.reduce((sum, share) => sum + share, 0)) / shares.length });
+  return own;
 }
 
 /** What viewers see as the node's name: the author's title, else its class. */

@@ -4,7 +4,7 @@ import { decideClaim, type AttemptFact } from './claim.js';
 import { mediaTypeOf } from './media-type.js';
 import { nearest } from './nearest.js';
 import { afterLook, hasVanished } from './vanishing.js';
-import { isFullyCached, wantedFiles } from './wanted-outputs.js';
+import { isFullyCached, MOST_OUTPUTS, unfitOutputs, wantedOutputs } from './wanted-outputs.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 
@@ -63,12 +63,16 @@ describe('a prompt vanishes', () => {
   });
 });
 
-describe('wantedFiles', () => {
+describe('wantedOutputs', () => {
   const outputs = [{ node: '9', kind: 'image' as const, role: 'main' }];
   const file = (filename: string, type = 'output') => ({ filename, subfolder: 'anime/j/1', type });
 
   it('takes the output files of the accepted nodes, numbered, and no previews', () => {
-    const found = wantedFiles(outputs, () => [file('t.png', 'temp'), file('a.png'), file('b.png')]);
+    const found = wantedOutputs(
+      outputs,
+      () => [file('t.png', 'temp'), file('a.png'), file('b.png')],
+      () => [],
+    );
     expect(found.missing).toEqual([]);
     expect(found.files.map(({ index, file: { filename } }) => [index, filename])).toEqual([
       [0, 'a.png'],
@@ -77,7 +81,12 @@ describe('wantedFiles', () => {
   });
 
   it('names the node that made nothing', () => {
-    expect(wantedFiles(outputs, () => [file('t.png', 'temp')]).missing).toEqual(['9']);
+    const found = wantedOutputs(
+      outputs,
+      () => [file('t.png', 'temp')],
+      () => ['no text was asked for'],
+    );
+    expect(found.missing).toEqual(['9']);
   });
 });
 
@@ -94,6 +103,40 @@ describe('isFullyCached', () => {
   });
 });
 
+describe('unfitOutputs', () => {
+  const wanted = (...names: readonly string[]) => ({
+    files: names.map((filename, index) => ({
+      node: '9',
+      kind: 'image' as const,
+      role: 'main',
+      index,
+      file: { filename, subfolder: '', type: 'output' },
+    })),
+    texts: [],
+    missing: [],
+  });
+
+  it('takes as many as the log can hold, and says how many are too many', () => {
+    const names = Array.from({ length: MOST_OUTPUTS }, (_, n) => `${n}.png`);
+    expect(unfitOutputs(wanted(...names))).toBeUndefined();
+    expect(unfitOutputs(wanted(...names, 'one-more.png'))).toMatchObject({
+      class: 'invalid',
+      reason: 'too-many-outputs',
+      message: expect.stringContaining('made 501 outputs, a job may make 500 at most'),
+    });
+  });
+
+  it('names a file whose name is too long for the log', () => {
+    expect(unfitOutputs(wanted('x'.repeat(1024)))).toBeUndefined();
+    expect(unfitOutputs(wanted('a.png', `long-${'x'.repeat(1020)}`))).toMatchObject({
+      class: 'invalid',
+      reason: 'output-name-too-long',
+      message: expect.stringMatching(/^The name of a file of node 9 has 1025 characters, 1024 are possible: long-x+…$/),
+      evidence: { nodeId: '9' },
+    });
+  });
+});
+
 describe('mediaTypeOf', () => {
   it.each([
     ['\x89PNG\r\n\x1a\n\0\0\0\rIHDR', 'image/png'],
@@ -102,7 +145,28 @@ describe('mediaTypeOf', () => {
     ['GIF89a', 'image/gif'],
     ['\0\0\0\x20ftypisom', 'video/mp4'],
     ['\x1aE\xdf\xa3', 'video/webm'],
-    ['<svg>', 'application/octet-stream'],
+    ['\0\0\0\x1cftypavif', 'image/avif'],
+    ['\0\0\0\x14ftypqt  ', 'video/quicktime'],
+    ['\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x88matroska', 'video/x-matroska'],
+    ['RIFF\x10\0\0\0WAVEfmt ', 'audio/wav'],
+    ['fLaC\0\0\0\x22', 'audio/flac'],
+    ['ID3\x04', 'audio/mpeg'],
+    ['\xff\xfb\x90\x64', 'audio/mpeg'],
+    ['OggS\0\x02', 'audio/ogg'],
+    ['glTF\x02\0\0\0', 'model/gltf-binary'],
+    ['\x76\x2f\x31\x01\x02\0\0\0', 'image/x-exr'],
+    ['II*\0\x08\0\0\0', 'image/tiff'],
+    ['MM\0*\0\0\0\x08', 'image/tiff'],
+    ['8BPS\0\x01', 'image/vnd.adobe.photoshop'],
+    ['#?RADIANCE\n', 'image/vnd.radiance'],
+    ['BM6\0\x03\0\0\0\0\0', 'image/bmp'],
+    ['BM is a text', 'text/plain'],
+    ['<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n<!-- a -->\n<svg width="1">', 'image/svg+xml'],
+    ['<?xml version="1.0"?><html>', 'text/plain'],
+    ['<html>an error <svg></html>', 'text/plain'],
+    ['a cat, smiling \xe2\x98', 'text/plain'],
+    ['not \xff text', 'application/octet-stream'],
+    ['\0\x01\x02', 'application/octet-stream'],
     ['', 'application/octet-stream'],
   ])('knows %j as %s', (head, type) => {
     expect(mediaTypeOf(bytes(head))).toBe(type);

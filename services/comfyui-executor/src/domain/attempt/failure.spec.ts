@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { FailureEvidence } from '@anime/contracts';
-import { failureOfException, type NodeException } from './failure.js';
+import { asLostInput, failureOfException, type NodeException } from './failure.js';
 import { failureOfRefusal, missingModelOf, type RefusedPrompt } from './refusal.js';
 
 interface Recorded {
@@ -78,7 +78,7 @@ describe('failureOfException', () => {
 
 describe('failureOfRefusal', () => {
   it('names a missing node and the nearest that there are', () => {
-    const failed = failureOfRefusal(refusal('unknown node class'), {}, ['SaveImage', 'NoiseNode', 'NoSuchNodes']);
+    const failed = failureOfRefusal(refusal('unknown node class'), {}, [], ['SaveImage', 'NoiseNode', 'NoSuchNodes']);
     expect(failed).toMatchObject({
       class: 'missing-node',
       reason: 'submission-refused',
@@ -90,7 +90,7 @@ describe('failureOfRefusal', () => {
   it('names a missing model, its node and the nearest files', () => {
     const refused = refusal('unknown checkpoint: value_not_in_list');
     expect(missingModelOf(refused, {})?.available).toEqual(['tiny-random-sd15.safetensors']);
-    const failed = failureOfRefusal(refused, {}, ['tiny-random-sd15.safetensors']);
+    const failed = failureOfRefusal(refused, {}, [], ['tiny-random-sd15.safetensors']);
     expect(failed.class).toBe('missing-model');
     expect(failed.message).toBe(
       'CheckpointLoaderSimple (node 4): the server has no missing.safetensors for ckpt_name; the nearest that it has: tiny-random-sd15.safetensors',
@@ -98,10 +98,11 @@ describe('failureOfRefusal', () => {
   });
 
   it('does not take an unknown sampler for a missing model', () => {
-    const failed = failureOfRefusal(refusal('unknown sampler (list longer than 20 -> input_config null)'), {}, []);
+    const failed = failureOfRefusal(refusal('unknown sampler (list longer than 20 -> input_config null)'), {}, [], []);
     expect(failed).toMatchObject({
       class: 'invalid',
       message: "KSampler (node 3): Value not in list: sampler_name: 'bogus' not in (list of length 44)",
+      evidence: { nodeId: '3', nodeType: 'KSampler', httpStatus: 400 },
     });
   });
 
@@ -111,9 +112,25 @@ describe('failureOfRefusal', () => {
     'LoadImage of missing file: custom_validation_failed',
     'cycle',
   ])('calls "%s" invalid, with the server’s own words', (name) => {
-    const failed = failureOfRefusal(refusal(name), {}, []);
+    const failed = failureOfRefusal(refusal(name), {}, [], []);
     expect(failed.class).toBe('invalid');
     expect(failed.message.length).toBeGreaterThan(10);
     expect(FailureEvidence.parse(failed.evidence).response).toContain(refusal(name).error?.type);
+  });
+
+  it('is transient when the server has lost an input of the job, and only then', () => {
+    const refused = refusal('LoadImage of missing file: custom_validation_failed');
+    const graph = { '1': { class_type: 'LoadImage', inputs: { image: 'nope.png' } } };
+    expect(failureOfRefusal(refused, graph, ['other.png', 'nope.png'], [])).toMatchObject({
+      class: 'transient',
+      reason: 'input-missing',
+      message: expect.stringMatching(/^The input nope\.png is not on the server any more: LoadImage \(node 1\)/),
+      evidence: { nodeId: '1', nodeType: 'LoadImage', httpStatus: 400 },
+    });
+    expect(failureOfRefusal(refused, graph, ['other.png'], []).class).toBe('invalid');
+    const lost = exception('FileNotFoundError', "[Errno 2] No such file or directory: '/comfy/input/nope.png'");
+    const raised = failureOfException(lost);
+    expect(asLostInput(raised, lost, ['nope.png'])).toMatchObject({ class: 'transient', reason: 'input-missing' });
+    expect(asLostInput(raised, lost, ['other.png'])).toBe(raised);
   });
 });

@@ -1,4 +1,4 @@
-import type { FailureClass, FailureEvidence } from '@anime/contracts';
+import type { FailureClass, FailureEvidence, MemoryEvidence } from '@anime/contracts';
 
 /** Why an attempt failed, as `job.attempt-failed` records it. */
 export interface Failure {
@@ -67,11 +67,29 @@ export function failureOfException(exception: NodeException): Failure {
   };
 }
 
+/**
+ * The same failure, or another attempt's chance when the node did not find an input of the job: it was deleted on the server after
+ * the prompt was queued.
+ * @param inputs the names of the job's inputs on the server
+ */
+export function asLostInput(failed: Failure, exception: NodeException, inputs: readonly string[]): Failure {
+  const name = inputs.find((input) => exception.exceptionMessage.includes(input));
+  if (name === undefined || exception.exceptionType !== 'FileNotFoundError') return failed;
+  const message = `The input ${name} is not on the server any more: ${failed.message}`;
+  return { ...failed, class: 'transient', reason: 'input-missing', message };
+}
+
 function classOfException({ exceptionType, exceptionMessage }: NodeException): FailureClass {
   if (OUT_OF_MEMORY_TYPE.test(exceptionType) || OUT_OF_MEMORY_TEXT.test(exceptionMessage)) return 'oom';
   if (GPU_FAULT_TYPE.test(exceptionType) || GPU_FAULT_TEXT.test(exceptionMessage)) return 'gpu-fault';
   if (CONNECTION_TYPE.test(exceptionType)) return 'transient';
   return 'internal';
+}
+
+/** The same failure with what is known of the GPU's memory. */
+export function withMemory(failed: Failure, memory: MemoryEvidence): Failure {
+  if (Object.keys(memory).length === 0) return failed;
+  return { ...failed, evidence: { ...failed.evidence, memory } };
 }
 
 /** The start of a text, so that evidence never makes an event too large. */

@@ -1,4 +1,6 @@
 import type { ApiGraph } from '@anime/contracts';
+import { missingModelMessage, missingNodeMessage } from './decline.js';
+import { isModelFile, type MissingModel } from './models.js';
 import { failure, responseEvidence, type Failure } from './failure.js';
 import { nearest } from './nearest.js';
 
@@ -27,17 +29,7 @@ export interface RefusedPrompt {
   >;
 }
 
-/** A model that the server does not have, and which input wanted it. */
-export interface MissingModel {
-  readonly node: string;
-  readonly classType: string;
-  readonly input: string;
-  readonly wanted: string;
-  /** The names that the server told with the error; null when the list was too long for it (more than 20). */
-  readonly available: readonly string[] | null;
-}
-
-const MODEL_FILE = /\.(safetensors|sft|ckpt|pt|pth|bin|gguf|onnx)$/i;
+const SUGGESTIONS = 5;
 
 /** The class that the server does not know, if that is why it refused. */
 export function missingNodeOf(
@@ -55,7 +47,7 @@ export function missingModelOf(refused: RefusedPrompt, graph: ApiGraph): Missing
       const input = info?.['input_name'];
       const wanted = info?.['received_value'];
       if (type !== 'value_not_in_list' || typeof input !== 'string' || typeof wanted !== 'string') continue;
-      if (!MODEL_FILE.test(wanted)) continue;
+      if (!isModelFile(wanted)) continue;
       const available = combo(info?.['input_config']);
       return { node, classType: classType ?? graph[node]?.class_type ?? 'unknown', input, wanted, available };
     }
@@ -63,11 +55,34 @@ export function missingModelOf(refused: RefusedPrompt, graph: ApiGraph): Missing
   return undefined;
 }
 
+/** The input of the job that a node does not find on the server, where it was put before. */
+function missingInputOf(
+  refused: RefusedPrompt,
+  graph: ApiGraph,
+  inputs: readonly string[],
+): { readonly node: string; readonly classType: string; readonly name: string } | undefined {
+  for (const [node, { errors, class_type: classType }] of Object.entries(refused.nodeErrors)) {
+    for (const { extra_info: info } of errors) {
+      const name = graph[node]?.inputs[String(info?.['input_name'])];
+      if (typeof name !== 'string' || !inputs.includes(name)) continue;
+      return { node, classType: classType ?? graph[node]?.class_type ?? 'unknown', name };
+    }
+  }
+  return undefined;
+}
+
 /**
- * A refused submission as a failure.
+ * A refused submission as a failure. When it names an input of the job, that was deleted on the server, and is sent again for the
+ * next attempt.
+ * @param inputs the names of the job's inputs on the server
  * @param available names that the server has, of nodes or of models as the refusal needs; empty when they are unknown
  */
-export function failureOfRefusal(refused: RefusedPrompt, graph: ApiGraph, available: readonly string[]): Failure {
+export function failureOfRefusal(
+  refused: RefusedPrompt,
+  graph: ApiGraph,
+  inputs: readonly string[],
+  available: readonly string[],
+): Failure {
   const evidence = {
     httpStatus: refused.status,
     response: responseEvidence({ error: refused.error, node_errors: refused.nodeErrors }),
@@ -75,7 +90,7 @@ export function failureOfRefusal(refused: RefusedPrompt, graph: ApiGraph, availa
   const missingNode = missingNodeOf(refused);
   if (missingNode !== undefined) {
     const name = missingNode.classType ?? 'without a class';
-    const message = `The server has no node ${name}${suggestion(name, available)}`;
+    const message = missingNodeMessage(name, nearest(name, available, SUGGESTIONS));
     return failure('missing-node', 'submission-refused', message, {
       ...evidence,
       ...(missingNode.node === null ? {} : { nodeId: missingNode.node }),
@@ -84,14 +99,27 @@ export function failureOfRefusal(refused: RefusedPrompt, graph: ApiGraph, availa
   }
   const model = missingModelOf(refused, graph);
   if (model !== undefined) {
-    const message = `${model.classType} (node ${model.node}): the server has no ${model.wanted} for ${model.input}${suggestion(model.wanted, available)}`;
+    const message = missingModelMessage(model, nearest(model.wanted, available, SUGGESTIONS));
     return failure('missing-model', 'submission-refused', message, {
       ...evidence,
       nodeId: model.node,
       nodeType: model.classType,
     });
   }
-  return failure('invalid', 'submission-refused', describe(refused), evidence);
+  const input = missingInputOf(refused, graph, inputs);
+  if (input !== undefined) {
+    const message = `The input ${input.name} is not on the server any more: ${describe(refused)}`;
+    return failure('transient', 'input-missing', message, {
+      ...evidence,
+      nodeId: input.node,
+      nodeType: input.classType,
+    });
+  }
+  const [first] = Object.entries(refused.nodeErrors);
+  return failure('invalid', 'submission-refused', describe(refused), {
+    ...evidence,
+    ...(first === undefined ? {} : { nodeId: first[0], nodeType: first[1].class_type ?? graph[first[0]]?.class_type }),
+  });
 }
 
 function describe(refused: RefusedPrompt): string {
@@ -103,11 +131,6 @@ function describe(refused: RefusedPrompt): string {
   );
   if (parts.length > 0) return parts.slice(0, 10).join('; ');
   return refused.error === null ? 'The server refused the graph' : refused.error.message;
-}
-
-function suggestion(wanted: string, available: readonly string[]): string {
-  const names = nearest(wanted, available, 5);
-  return names.length === 0 ? '' : `; the nearest that it has: ${names.join(', ')}`;
 }
 
 /** Combos are `[[…values], {…}]` or `["COMBO", {options: […]}]`; null when the server left the list out. */

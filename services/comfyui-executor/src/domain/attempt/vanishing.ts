@@ -16,3 +16,23 @@ export function afterLook(since: AbsentSince, look: 'present' | 'absent' | 'unan
 export function hasVanished(since: AbsentSince, nowMs: number): boolean {
   return since !== null && nowMs - since >= VANISHED_AFTER_MS;
 }
+
+/** What else a server tells that does not have a prompt any more; null when there is nothing to go by. */
+export type ServerSince = 'number-fell' | 'all-forgotten' | 'others-known' | null;
+
+/** Where a prompt may have gone. @param wasSeen the server has shown it, waiting or running */
+export function describeVanished(wasSeen: boolean, since: ServerSince): string {
+  const nowhere = 'The server knows the prompt neither in its queue nor in its history';
+  switch (since) {
+    case 'number-fell':
+      return `${nowhere}: it was restarted, as it counts its prompts anew`;
+    case 'all-forgotten':
+      return `${nowhere}: it was restarted, or somebody cleared its queue and history: it has forgotten all that it had shown`;
+    case 'others-known':
+      return wasSeen
+        ? `${nowhere}, though it has shown it and still knows others: somebody deleted it`
+        : `${nowhere} and has never shown it: the submission did not arrive, or somebody deleted it`;
+    case null:
+      return `${nowhere}: it was deleted, or the server restarted`;
+  }
+}

@@ -22,6 +22,7 @@ function filed(output: Partial<ExecutedOutput> = {}, rest: Partial<FiledOutput> 
       size: 1,
       mediaType: 'image/png',
       filename: '../../x.png',
+      pixelSha256: null,
       ...output,
     },
   };

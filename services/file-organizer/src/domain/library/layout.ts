@@ -1,8 +1,8 @@
-import type { EventData, ExecutedOutput, JobAcceptedV2 } from '@anime/contracts';
+import type { EventData, ExecutedOutput, JobAcceptedV3 } from '@anime/contracts';
 import { extensionOf, mediaFolderOf } from './media-kinds.js';
 
 /** What the place of a job's files depends on. */
-export type LayoutTokens = Pick<EventData<typeof JobAcceptedV2>, 'project' | 'layout'>;
+export type LayoutTokens = Pick<EventData<typeof JobAcceptedV3>, 'project' | 'layout'>;
 
 /** One output and the attempt that made it. */
 export interface FiledOutput {

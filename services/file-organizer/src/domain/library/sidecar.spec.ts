@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { JobAcceptedV2, JobExecutedV1 } from '@anime/contracts';
+import { JobAcceptedV3, JobExecutedV2 } from '@anime/contracts';
 import { canonicalJson } from '@anime/event-store';
 import fc from 'fast-check';
 import { checkpointsOf, sidecarOf, type SidecarSource } from './sidecar.js';
@@ -12,8 +12,8 @@ const golden = (name: string): unknown =>
       data: unknown;
     }
   ).data;
-const accepted = JobAcceptedV2.data.parse(golden('job.accepted.v2'));
-const executed = JobExecutedV1.data.parse(golden('job.executed.v1'));
+const accepted = JobAcceptedV3.data.parse(golden('job.accepted.v3'));
+const executed = JobExecutedV2.data.parse(golden('job.executed.v2'));
 
 function source(changes: Partial<SidecarSource> = {}): SidecarSource {
   const [output] = executed.outputs;
@@ -56,14 +56,17 @@ describe('a sidecar', () => {
       seed: 42,
       graph: { sha256: executed.graphHash, variant: 'normal' },
       checkpoints: ['anime-v1.safetensors'],
+      models: [{ name: 'simulated-anime-v1.safetensors', sha256: 'e'.repeat(64) }],
       executor: executed.executorId,
       cached: false,
+      cachedNodes: ['1'],
       node: '7',
       index: 0,
       role: 'final',
       output: {
         file: 'x.png',
         sha256: 'a'.repeat(64),
+        pixelSha256: 'f'.repeat(64),
         size: 412345,
         mediaType: 'image/png',
         width: 512,
@@ -78,10 +81,21 @@ describe('a sidecar', () => {
 
   it('leaves out what is not known', () => {
     const { width: _width, height: _height, frames: _frames, ...filed } = source().filed;
-    const sidecar = sidecarOf(source({ accepted: { ...accepted, project: null }, graph: undefined, filed }));
+    const [output] = executed.outputs.map((one) => ({ ...one, pixelSha256: null }));
+    const untold = { ...executed, models: [], cachedNodes: [] };
+    const none = { accepted: { ...accepted, project: null }, executed: untold, graph: undefined, filed };
+    const sidecar = sidecarOf(source({ ...none, ...(output === undefined ? {} : { output }) }));
+    for (const name of ['models', 'cachedNodes']) expect(sidecar).not.toHaveProperty(name);
     expect(sidecar).not.toHaveProperty('checkpoints');
     expect(sidecar).not.toHaveProperty('project');
     expect(Object.keys(sidecar.output)).toEqual(['file', 'sha256', 'size', 'mediaType']);
+  });
+
+  it('names a model without its content where nobody could read that', () => {
+    const models = [{ name: 'style.safetensors', sha256: null }];
+    expect(sidecarOf(source({ executed: { ...executed, models } }))).toMatchObject({
+      models: [{ name: 'style.safetensors' }],
+    });
   });
 
   it('names the project of a job that has one', () => {

@@ -2,8 +2,8 @@ import type {
   ApiGraph,
   EventData,
   ExecutedOutput,
-  JobAcceptedV2,
-  JobExecutedV1,
+  JobAcceptedV3,
+  JobExecutedV2,
   OrganisedFile,
 } from '@anime/contracts';
 
@@ -12,8 +12,8 @@ export interface SidecarSource {
   readonly jobId: string;
   readonly executedEventId: string;
   readonly executedAt: string;
-  readonly executed: EventData<typeof JobExecutedV1>;
-  readonly accepted: EventData<typeof JobAcceptedV2>;
+  readonly executed: EventData<typeof JobExecutedV2>;
+  readonly accepted: EventData<typeof JobAcceptedV3>;
   readonly graph: ApiGraph | undefined;
   readonly output: ExecutedOutput;
   readonly filed: OrganisedFile;
@@ -39,14 +39,17 @@ export function sidecarOf(source: SidecarSource) {
     seed: accepted.seed,
     graph: { sha256: executed.graphHash, variant: executed.variant },
     ...(checkpoints.length === 0 ? {} : { checkpoints }),
+    ...(executed.models.length === 0 ? {} : { models: executed.models.map(modelOf) }),
     executor: executed.executorId,
     cached: executed.cached,
+    ...(executed.cachedNodes.length === 0 ? {} : { cachedNodes: executed.cachedNodes }),
     node: output.node,
     index: output.index,
     role: output.role,
     output: {
       file: filed.path.slice(filed.path.lastIndexOf('/') + 1),
       sha256: filed.sha256,
+      ...(output.pixelSha256 === null ? {} : { pixelSha256: output.pixelSha256 }),
       size: filed.size,
       mediaType: filed.mediaType,
       ...(width === undefined ? {} : { width }),
@@ -57,6 +60,11 @@ export function sidecarOf(source: SidecarSource) {
     executedAt: source.executedAt,
     executedEvent: source.executedEventId,
   };
+}
+
+/** A model file, with its content where the executor could read it. */
+function modelOf({ name, sha256 }: EventData<typeof JobExecutedV2>['models'][number]) {
+  return { name, ...(sha256 === null ? {} : { sha256 }) };
 }
 
 /** The checkpoint files that a graph loads, in the order of their names: the input `ckpt_name` of ComfyUI's loaders. */

@@ -63,9 +63,9 @@ export class GenerateController {
     { actor }: Caller,
     reply: Reply,
   ): Promise<Job | JobAcknowledged> {
-    const { template, project, ...parameters } = body;
+    const { template, project, limits, ...parameters } = body;
     const { jobId, position, job, replayed } = await this.commands.submit(
-      { type, template, project, parameters, idempotencyKey: headers['idempotency-key'] },
+      { type, template, project, limits, parameters, idempotencyKey: headers['idempotency-key'] },
       { actor, correlationId: headers['x-correlation-id'] },
     );
     const links = jobLinks(jobId);

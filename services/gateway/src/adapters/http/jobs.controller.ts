@@ -5,6 +5,7 @@ import {
   type JobPage,
   type JobTrail,
   type Queue,
+  type RetryAcknowledged,
   type RouteInput,
 } from '@anime/contracts/http';
 import { Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
@@ -18,6 +19,7 @@ type ListJobs = typeof ROUTES.listJobs;
 type GetJob = typeof ROUTES.getJob;
 type GetJobEvents = typeof ROUTES.getJobEvents;
 type CancelJob = typeof ROUTES.cancelJob;
+type RetryJob = typeof ROUTES.retryJob;
 type GetQueue = typeof ROUTES.getQueue;
 
 @Controller()
@@ -51,6 +53,17 @@ export class JobsController {
   ): Promise<CancelAcknowledged> {
     const origin = { actor, correlationId: headers['x-correlation-id'] };
     const { position } = await this.commands.cancel(params.id, body?.reason, origin);
+    return { jobId: params.id, position };
+  }
+
+  @Post(nestPath(ROUTES.retryJob))
+  @HttpCode(202)
+  async retry(
+    @RequestOf(ROUTES.retryJob) { params, headers, body }: RouteInput<RetryJob>,
+    @CallerOf() { actor }: Caller,
+  ): Promise<RetryAcknowledged> {
+    const origin = { actor, correlationId: headers['x-correlation-id'] };
+    const { position } = await this.commands.retry(params.id, body?.reason, origin);
     return { jobId: params.id, position };
   }
 

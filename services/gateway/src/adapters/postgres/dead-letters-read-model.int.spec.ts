@@ -5,6 +5,7 @@ import {
   CHECKPOINTS,
   createDatabase,
   projectionRow,
+  rebuild,
   SNAPSHOTS,
   type Database,
   type Projection,
@@ -15,11 +16,11 @@ import { GATEWAY_MIGRATIONS } from '../../migrations/index.js';
 import { deadLettersProjection } from '../../projections/dead-letters/dead-letters.projection.js';
 import { letterEvents } from '../../projections/dead-letters/testing/sample-letters.js';
 import { jobsProjection } from '../../projections/jobs/jobs.projection.js';
-import { JOBS_TABLES } from '../../projections/jobs/tables.js';
 import { jobEvents, STORIES } from '../../projections/jobs/testing/sample-events.js';
 import { sampleJobId } from '../../projections/jobs/testing/sample-log.js';
 import { encodeCursor, TimeCursor } from './cursor.js';
 import { DeadLettersReadModel, type DeadLetterFilter } from './dead-letters-read-model.js';
+import { ExecutorsReadModel } from './executors-read-model.js';
 import { gatewayDatabase, GATEWAY_SCHEMA } from './gateway-database.js';
 import { JobsReadModel } from './jobs-read-model.js';
 
@@ -133,8 +134,8 @@ describe('DeadLettersReadModel', () => {
   });
 });
 
-describe('a database of a build that kept dead letters among the jobs', () => {
-  it('loses only the tables of dead letters: jobs of the same version stay as they are, dead letters are read from the log', async () => {
+describe('a database of an older build, which kept dead letters among the jobs', () => {
+  it('gets the tables of this one: jobs once they are rebuilt, dead letters as they are read from the log', async () => {
     const log = new MemoryLog();
     const [finished, open] = [sampleJobId(1), sampleJobId(2)];
     for (const event of STORIES.completed(finished)) await log.append(event);
@@ -146,24 +147,44 @@ describe('a database of a build that kept dead letters among the jobs', () => {
       url: fresh.url,
       schema: GATEWAY_SCHEMA,
       migrations: GATEWAY_MIGRATIONS.slice(0, 3),
-      tables: [...JOBS_TABLES, CHECKPOINTS, SNAPSHOTS],
+      tables: [CHECKPOINTS, SNAPSHOTS],
     });
-    await catchUp(log, before, jobsProjection);
+    await before.ready();
+    // As that build left them, by hand: this one can no longer write them.
     await before.query(
       `insert into gateway.dead_letters (id, consumer, event_id, event_name, aggregate_id, error_code, error_message, deliveries, parked_by, parked_at)
         values ($1, 'quality-scorer', $1, 'job.executed.v1', $1, 'internal', 'x', 5, 'quality-scorer', '2026-01-01T00:00:00.000Z') returning 1`,
       [letter(1).id],
     );
-    const job = await new JobsReadModel(before).get(finished);
+    for (const table of ['jobs', 'jobs_versions']) {
+      const [names, values] = table === 'jobs' ? ['position', '2'] : ['from_position, to_position', '1, 2'];
+      await before.query(
+        `insert into gateway.${table} (id, type, status, template_id, template_version, seed, actor, requested_at, attempt, cancel_requested, ${names})
+          values ($1, 'image', 'queued', 'text-to-image', 1, 5, 'somebody', '2026-01-01T00:00:00.000Z', 0, false, ${values}) returning 1`,
+        [finished],
+      );
+    }
+    await before.query(
+      `insert into gateway.executors (id, name, comfyui_version, simulator, devices, registered_at)
+        values ($1, 'older', '0.32.0', false, '[]', '2026-01-01T00:00:00.000Z') returning 1`,
+      [finished],
+    );
+    await before.query(
+      `insert into gateway.projection_checkpoints (projection, version, position, event_id) values ($1, 2, 2, '') returning 1`,
+      [jobsProjection.name],
+    );
     await before.close();
 
     await log.append(jobEvents(open).requested);
     const database = gatewayDatabase(fresh.url);
     try {
-      await catchUp(log, database, jobsProjection);
+      await expect(catchUp(log, database, jobsProjection)).rejects.toMatchObject({ code: 'checkpoint-mismatch' });
+      await rebuild(jobsProjection, log, database);
       await catchUp(log, database, deadLettersProjection);
-      expect(await new JobsReadModel(database).get(finished)).toEqual(job);
-      expect(await new JobsReadModel(database).get(open)).toMatchObject({ status: 'requested' });
+      const jobs = new JobsReadModel(database);
+      expect(await jobs.get(finished)).toMatchObject({ status: 'completed' });
+      expect(await jobs.get(open)).toMatchObject({ status: 'requested' });
+      expect(await new ExecutorsReadModel(database).list()).toEqual([]);
       const reads = new DeadLettersReadModel(database);
       expect((await reads.list()).items).toMatchObject([
         { id: letter(1).id, state: 'open', error_code: 'blob-not-found' },

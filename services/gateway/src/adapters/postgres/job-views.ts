@@ -1,5 +1,5 @@
 import type { FailureClass, MetricResult, Parameters } from '@anime/contracts';
-import type { JobAttempt, JobEvent, JobFile, JobOutput, JobScore, JobSummary } from '@anime/contracts/http';
+import type { JobAttempt, JobEvent, JobFile, JobOutput, JobScore, JobSummary, JobWaiting } from '@anime/contracts/http';
 import type {
   JobAttemptRow,
   JobFileRow,
@@ -9,6 +9,7 @@ import type {
   JobScoreRow,
   JobTimelineRow,
 } from '../../projections/jobs/rows.js';
+import { jobAttempt, jobWaiting } from './attempt-views.js';
 
 /** Everything that the read-model knows of one job. */
 export interface JobDetail extends JobSummary {
@@ -16,6 +17,8 @@ export interface JobDetail extends JobSummary {
   readonly seedSource: 'given' | 'drawn';
   /** Why it failed or was rejected. */
   readonly failure: { readonly class: FailureClass; readonly message: string } | null;
+  /** Why it is not with an executor; null when it is, or has ended. */
+  readonly waiting: JobWaiting | null;
   /** Place in the log of the newest event that is in here. */
   readonly position: number;
   readonly attempts: JobAttempt[];
@@ -67,6 +70,7 @@ export function jobDetail(rows: JobRows): JobDetail {
     parameters: request.parameters,
     seedSource: request.seed_source,
     failure: job.failure_class === null ? null : { class: job.failure_class, message: job.failure_message ?? '' },
+    waiting: jobWaiting(job, rows.attempts),
     position: rows.position,
     attempts: rows.attempts.map(jobAttempt),
     outputs: rows.outputs.filter(counts).map(jobOutput),
@@ -91,66 +95,20 @@ export function jobEvent(row: JobTimelineRow): JobEvent {
   };
 }
 
-function jobAttempt(row: JobAttemptRow): JobAttempt {
-  const { organise_failure_code } = row;
-  return {
-    attempt: row.attempt,
-    status: attemptStatus(row),
-    executorId: row.executor_id,
-    promptId: row.prompt_id,
-    variant: row.variant,
-    cached: row.cached,
-    graphHash: row.graph_hash,
-    executionMs: row.execution_ms,
-    failure: attemptFailure(row),
-    organiseFailure:
-      organise_failure_code === null
-        ? null
-        : { code: organise_failure_code, message: row.organise_failure_message ?? '' },
-    organisedAt: row.organised_at,
-    gate:
-      row.verdict === null
-        ? null
-        : {
-            verdict: row.verdict,
-            rule: row.gate_rule ?? 'none',
-            scorerBuild: row.gate_scorer_build,
-            reason: row.gate_reason,
-          },
-    assignedAt: row.assigned_at,
-    startedAt: row.started_at,
-    endedAt: row.lost_at ?? row.executed_at ?? row.failed_at,
-  };
-}
-
-function attemptFailure(row: JobAttemptRow): JobAttempt['failure'] {
-  const { failure_class, failure_reason, failure_message, evidence } = row;
-  if (row.lost_at !== null)
-    return {
-      class: 'executor-lost',
-      reason: 'executor-lost',
-      message: 'nothing was heard of its executor',
-      evidence: {},
-    };
-  if (failure_class === null) return null;
-  return {
-    class: failure_class,
-    reason: failure_reason ?? '',
-    message: failure_message ?? '',
-    evidence: evidence ?? {},
-  };
-}
-
-function attemptStatus(row: JobAttemptRow): JobAttempt['status'] {
-  if (row.lost_at !== null) return 'lost';
-  if (row.executed_at !== null) return 'executed';
-  if (row.failed_at !== null) return 'failed';
-  return row.started_at !== null ? 'started' : 'assigned';
-}
-
 function jobOutput(row: JobOutputRow): JobOutput {
   const { attempt, node, kind, role, blob, size, filename } = row;
-  return { attempt, node, index: row.output_index, kind, role, blob, size, mediaType: row.media_type, filename };
+  return {
+    attempt,
+    node,
+    index: row.output_index,
+    kind,
+    role,
+    blob,
+    size,
+    mediaType: row.media_type,
+    filename,
+    pixelSha256: row.pixel_sha256,
+  };
 }
 
 function jobFile(row: JobFileRow): JobFile {

@@ -4,7 +4,8 @@ import { MemoryLog } from '@anime/event-store/memory';
 import { projectionRow, type Database } from '@anime/projections';
 import { createTestDatabase, type TestDatabase } from '@anime/testing';
 import { jobsProjection } from '../../projections/jobs/jobs.projection.js';
-import { jobEvents, otherEvents, STORIES, type StoryName } from '../../projections/jobs/testing/sample-events.js';
+import { otherEvents } from '../../projections/jobs/testing/other-events.js';
+import { jobEvents, STORIES, type StoryName } from '../../projections/jobs/testing/sample-events.js';
 import { sampleJobId } from '../../projections/jobs/testing/sample-log.js';
 import { encodeCursor, TimeCursor } from './cursor.js';
 import { gatewayDatabase } from './gateway-database.js';
@@ -81,7 +82,7 @@ describe('JobsReadModel', () => {
 
   it('tells everything about a job, in the form that the API promises', async () => {
     const [completed, failed, cancelled] = await Promise.all([0, 1, 2].map((n) => reads.get(sampleJobId(n))));
-    const links = { self: 's', events: 'e', cancel: 'c' };
+    const links = { self: 's', events: 'e', cancel: 'c', retry: 'r' };
     for (const job of [completed, failed, cancelled]) expect(Job.safeParse({ ...job, links }).error).toBeUndefined();
     expect(completed).toMatchObject({
       status: 'completed',
@@ -206,12 +207,9 @@ describe('JobsReadModel', () => {
     expect(await reads.waiting(10, PROJECT)).toEqual({ count: 0, position });
   });
 
-  it('lists templates and executors, and says how far it has read', async () => {
+  it('lists templates, and says how far it has read', async () => {
     expect(await reads.templates()).toMatchObject([
       { slug: 'studio-1', version: 1, manifest: { id: 'text-to-image' }, built_in: true },
-    ]);
-    expect(await reads.executors()).toMatchObject([
-      { name: 'studio-1', simulator: true, devices: [{ vramBytes: 2 ** 40 }] },
     ]);
     expect(await reads.position()).toBe(await log.end());
     await reads.waitFor(await log.end(), { timeoutMs: 0 });
@@ -233,7 +231,7 @@ describe('JobsReadModel', () => {
     for (const event of STORIES.movedElsewhere(id)) await log.append(event);
     await catchUp();
     const job = await reads.get(id);
-    expect(Job.safeParse({ ...job, links: { self: 's', events: 'e', cancel: 'c' } }).error).toBeUndefined();
+    expect(Job.safeParse({ ...job, links: { self: 's', events: 'e', cancel: 'c', retry: 'r' } }).error).toBeUndefined();
     expect(job).toMatchObject({
       status: 'completed',
       attempt: 2,
@@ -243,5 +241,67 @@ describe('JobsReadModel', () => {
       ],
     });
     expect(job?.outputs.map(({ attempt }) => attempt)).toEqual([2]);
+  });
+
+  it('tells of an attempt that was declined why, and of the one that ran what it ran in and what with', async () => {
+    const id = sampleJobId(201);
+    const [request, accepted, ...rest] = STORIES.declined(id);
+    if (request === undefined || accepted === undefined) throw new Error('a story');
+    for (const event of [request, accepted, ...rest.slice(0, 3)]) await log.append(event);
+    await catchUp();
+    const links = { self: 's', events: 'e', cancel: 'c', retry: 'r' };
+    const waits = await reads.get(id);
+    expect(Job.safeParse({ ...waits, links }).error).toBeUndefined();
+    expect(waits).toMatchObject({
+      status: 'queued',
+      attempt: 2,
+      waiting: {
+        notBefore: '2026-01-01T00:00:05.000Z',
+        last: { attempt: 1, class: 'declined', reason: 'no-memory', message: 'others hold what it needs' },
+        next: { variant: 'normal', vramGb: 6.5, freeMemory: false, avoid: [expect.any(String)] },
+      },
+      attempts: [
+        {
+          status: 'declined',
+          decline: { reason: 'no-memory', evidence: { memory: { neededBytes: 6 * 2 ** 30 } } },
+          failure: null,
+          endedAt: expect.any(String),
+        },
+      ],
+    });
+    for (const event of rest.slice(3)) await log.append(event);
+    await catchUp();
+    const done = await reads.get(id);
+    expect(Job.safeParse({ ...done, links }).error).toBeUndefined();
+    expect(done).toMatchObject({
+      waiting: null,
+      attempts: [
+        { status: 'declined', environment: null, models: null },
+        {
+          status: 'executed',
+          freeMemory: false,
+          vramGb: 6.5,
+          cachedNodes: ['4'],
+          models: [{ name: 'anime-v1.safetensors', sha256: null }],
+          vramPeakBytes: 5 * 2 ** 30,
+        },
+      ],
+      outputs: [{ pixelSha256: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+    });
+  });
+
+  it('lets a job wait for its first attempt, and one that is tried again by hand for its next', async () => {
+    const fresh = await reads.get(sampleJobId(101));
+    expect(fresh).toMatchObject({ status: 'queued', waiting: { notBefore: null, last: null, next: null } });
+    const id = sampleJobId(202);
+    for (const event of STORIES.triedAgain(id).slice(0, 7)) await log.append(event);
+    await catchUp();
+    expect(await reads.get(id)).toMatchObject({
+      status: 'queued',
+      failure: null,
+      endedAt: null,
+      waiting: { notBefore: null, last: { attempt: 1, class: 'gpu-fault', message: 'it broke' }, next: null },
+      attempts: [{ environment: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+    });
   });
 });

@@ -2,9 +2,8 @@ import { ENDED_STATUSES, JOB_STATUSES, type JobStatus, type JobType } from '@ani
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type JobEvent, type JobSummary } from '@anime/contracts/http';
 import { CHECKPOINTS, storable, type Database, type TableShape, type WaitOptions } from '@anime/projections';
 import { jobsProjection } from '../../projections/jobs/jobs.projection.js';
-import type { ExecutorRow, JobRow, JobTimelineRow, WorkflowRow } from '../../projections/jobs/rows.js';
+import type { JobRow, JobTimelineRow, WorkflowRow } from '../../projections/jobs/rows.js';
 import {
-  EXECUTORS,
   JOB_ATTEMPTS,
   JOB_FILES,
   JOB_OUTPUTS,
@@ -181,11 +180,6 @@ export class JobsReadModel {
   /** Every registered version of every template, by slug and version. */
   templates(): Promise<WorkflowRow[]> {
     return this.#rows<WorkflowRow>(WORKFLOWS, 'order by t.slug collate "C", t.version');
-  }
-
-  /** Every executor that ever registered, by name. */
-  executors(): Promise<ExecutorRow[]> {
-    return this.#rows<ExecutorRow>(EXECUTORS, 'order by t.name collate "C", t.id');
   }
 
   #table(table: TableShape): string {

@@ -1,4 +1,4 @@
-import { JobCancelRequestedV2, JobRequestedV2, type Sealed } from '@anime/contracts';
+import { JobCancelRequestedV2, JobRequestedV3, JobRetryRequestedV1, type Sealed } from '@anime/contracts';
 import type { RecordedEvent } from '@anime/event-store/pure';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -15,6 +15,8 @@ const REQUEST: JobCommand = {
     parameters: { prompt: 'a fox' },
     seed: 7,
     seedSource: 'given',
+    inputs: [],
+    limits: {},
     project: null,
   },
 };
@@ -58,7 +60,7 @@ const OPEN = [
 
 describe('a request for a job', () => {
   it('leads to job.requested with everything resolved', () => {
-    expect(decideJob(REQUEST, NO_JOB)).toEqual({ kind: 'event', contract: JobRequestedV2, data: REQUEST.job });
+    expect(decideJob(REQUEST, NO_JOB)).toEqual({ kind: 'event', contract: JobRequestedV3, data: REQUEST.job });
   });
 
   it('has had its effect when the job is there', () => {
@@ -105,6 +107,45 @@ describe('the wish to cancel a job', () => {
         },
       ),
     );
+  });
+});
+
+describe('the wish to try a job again', () => {
+  const RETRY: JobCommand = { kind: 'RequestRetry', reason: REASON };
+
+  it('is refused for a job that nobody requested', () => {
+    expect(decideJob(RETRY, NO_JOB)).toMatchObject({ kind: 'refused', code: 'job-not-found' });
+  });
+
+  it('is stored, with its reason sealed, once the job has failed, also when facts arrived after that', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...OPEN)), fc.array(fc.constantFrom(...OPEN)), (before, late) => {
+        expect(decideJob(RETRY, after(...before, 'job.failed', ...late))).toEqual({
+          kind: 'event',
+          contract: JobRetryRequestedV1,
+          data: { reason: REASON },
+        });
+      }),
+    );
+  });
+
+  it.each([
+    ['job.requested'],
+    ['job.completed'],
+    ['job.cancelled'],
+    ['job.rejected'],
+    ['job.failed', 'job.retry-requested'],
+  ])('is refused after %s', (...types) => {
+    expect(decideJob(RETRY, after('job.requested', ...types))).toMatchObject({
+      kind: 'refused',
+      code: 'job-not-failed',
+    });
+  });
+
+  it('opens the job for a cancel, and for a retry again once it has failed anew', () => {
+    const again = ['job.requested', 'job.failed', 'job.retry-requested', 'job.assigned'];
+    expect(decideJob(CANCEL, after(...again))).toMatchObject({ kind: 'event' });
+    expect(decideJob(RETRY, after(...again, 'job.failed'))).toMatchObject({ kind: 'event' });
   });
 });
 

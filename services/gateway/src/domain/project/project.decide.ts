@@ -1,7 +1,7 @@
 import {
   ProjectArchivedV1,
-  ProjectCreatedV1,
-  ProjectSettingsChangedV1,
+  ProjectCreatedV2,
+  ProjectSettingsChangedV2,
   type EventData,
   type ProjectSettings,
 } from '@anime/contracts';
@@ -11,7 +11,7 @@ import { NO_PROJECT, type KnownProject, type ProjectState } from './project.stat
 
 /** What somebody may want of a project; `name` is the slug or id by which they call it. */
 export type ProjectCommand =
-  | { readonly kind: 'CreateProject'; readonly project: EventData<typeof ProjectCreatedV1> }
+  | { readonly kind: 'CreateProject'; readonly project: EventData<typeof ProjectCreatedV2> }
   | {
       readonly kind: 'ChangeSettings';
       readonly name: string;
@@ -38,7 +38,7 @@ export function decideProject(
       if (sameSettings(project.settings, settings)) return NOTHING;
       return revisions?.includes(project.revision) === false
         ? stale(project)
-        : decided(ProjectSettingsChangedV1, { settings });
+        : decided(ProjectSettingsChangedV2, { settings });
     }
   }
 }
@@ -49,8 +49,8 @@ export function admitJob(name: string, project: ProjectState): KnownProject | Re
   return project.stage === 'archived' ? archived(project.slug, 'it takes no new jobs') : project;
 }
 
-function create(wanted: EventData<typeof ProjectCreatedV1>, project: ProjectState): Decision<typeof ProjectCreatedV1> {
-  if (project.stage === 'absent') return decided(ProjectCreatedV1, wanted);
+function create(wanted: EventData<typeof ProjectCreatedV2>, project: ProjectState): Decision<typeof ProjectCreatedV2> {
+  if (project.stage === 'absent') return decided(ProjectCreatedV2, wanted);
   if (project.stage === 'archived') return archived(project.slug, 'its slug is not free again; choose another one');
   const { title, settings } = project.created;
   if (title === wanted.title && sameSettings(settings, wanted.settings)) return NOTHING;

@@ -1,7 +1,7 @@
 import {
   ProjectArchivedV1,
-  ProjectCreatedV1,
-  ProjectSettingsChangedV1,
+  ProjectCreatedV2,
+  ProjectSettingsChangedV2,
   type EventData,
   type ProjectSettings,
 } from '@anime/contracts';
@@ -17,14 +17,14 @@ import { evolveProject, type ProjectEvent } from './project.evolve.js';
 import { NO_PROJECT, type ProjectState } from './project.state.js';
 
 const ID = '018f0000-0000-7000-8000-000000000001';
-const FILM: EventData<typeof ProjectCreatedV1> = {
+const FILM: EventData<typeof ProjectCreatedV2> = {
   slug: 'demo-film',
   title: 'Demo film',
   settings: { waitingLimit: 5 },
 };
 const OTHER: ProjectSettings = { checkpoint: 'other.safetensors' };
-const created = testEvent(ProjectCreatedV1, ID, FILM);
-const changed = (settings: ProjectSettings = OTHER) => testEvent(ProjectSettingsChangedV1, ID, { settings });
+const created = testEvent(ProjectCreatedV2, ID, FILM);
+const changed = (settings: ProjectSettings = OTHER) => testEvent(ProjectSettingsChangedV2, ID, { settings });
 const archived = testEvent(ProjectArchivedV1, ID, {});
 
 const create = (project = FILM): ProjectCommand => ({ kind: 'CreateProject', project });
@@ -39,7 +39,7 @@ const when = (history: readonly NewEvent[], command: ProjectCommand) => given(pr
 
 describe('the making of a project', () => {
   it('leads to project.created', () => {
-    expect(when([], create()).then(ProjectCreatedV1, FILM)).toMatchObject({ stage: 'active', ...FILM, revision: 1 });
+    expect(when([], create()).then(ProjectCreatedV2, FILM)).toMatchObject({ stage: 'active', ...FILM, revision: 1 });
   });
 
   it('has had its effect when the project began just so, whatever became of its settings since', () => {
@@ -69,13 +69,13 @@ describe('the making of a project', () => {
 
 describe('a change of settings', () => {
   it('replaces them all', () => {
-    const after = when([created], change()).then(ProjectSettingsChangedV1, { settings: OTHER });
+    const after = when([created], change()).then(ProjectSettingsChangedV2, { settings: OTHER });
     expect(after).toMatchObject({ settings: OTHER, revision: 2, created: { settings: FILM.settings, position: 1 } });
   });
 
   it('is refused when it was meant for another revision, naming the current one', () => {
-    when([created, changed()], change({}, [2])).then(ProjectSettingsChangedV1, { settings: {} });
-    when([created, changed()], change({}, [7, 2])).then(ProjectSettingsChangedV1, { settings: {} });
+    when([created, changed()], change({}, [2])).then(ProjectSettingsChangedV2, { settings: {} });
+    when([created, changed()], change({}, [7, 2])).then(ProjectSettingsChangedV2, { settings: {} });
     when([created, changed()], change({}, [1])).thenRefused('precondition-failed');
     expect(when([created, changed()], change({}, [1])).decision).toMatchObject({
       message: expect.stringContaining('"2"'),
@@ -114,7 +114,7 @@ describe('a job', () => {
 
 const settings = fc.constantFrom<ProjectSettings>({}, OTHER, FILM.settings, { negativePrompt: 'x', waitingLimit: 5 });
 const anyEvent = fc.oneof(
-  settings.map((each) => testEvent(ProjectCreatedV1, ID, { ...FILM, settings: each })),
+  settings.map((each) => testEvent(ProjectCreatedV2, ID, { ...FILM, settings: each })),
   settings.map(changed),
   fc.constant(0).map(() => testEvent(ProjectArchivedV1, ID, {})),
 );

@@ -1,4 +1,4 @@
-import { WorkflowRegisteredV1, type EventData } from '@anime/contracts';
+import { WorkflowRegisteredV2, type EventData } from '@anime/contracts';
 import { decided, NOTHING, refused, type Decider, type Decision } from '@anime/event-store/pure';
 import { sameJson } from '../json/same-json.js';
 import { evolveWorkflow, type WorkflowEvent } from './workflow.evolve.js';
@@ -7,7 +7,7 @@ import { NO_WORKFLOW, type WorkflowState } from './workflow.state.js';
 /** What somebody may want of a template. */
 export interface WorkflowCommand {
   readonly kind: 'RegisterWorkflow';
-  readonly template: EventData<typeof WorkflowRegisteredV1>;
+  readonly template: EventData<typeof WorkflowRegisteredV2>;
 }
 
 /**
@@ -17,13 +17,14 @@ export interface WorkflowCommand {
 export function decideWorkflow(
   command: WorkflowCommand,
   workflow: WorkflowState,
-): Decision<typeof WorkflowRegisteredV1> {
-  const { slug, version, manifest, graphHash } = command.template;
+): Decision<typeof WorkflowRegisteredV2> {
+  const { slug, version, manifest, graphHash, lowMemory } = command.template;
   const known = workflow.versions[version];
-  if (known === undefined) return decided(WorkflowRegisteredV1, command.template);
+  if (known === undefined) return decided(WorkflowRegisteredV2, command.template);
   const changed = [
     ...(sameJson(known.manifest, manifest) ? [] : ['manifest']),
     ...(known.graphHash === graphHash ? [] : ['graph']),
+    ...(known.lowMemoryHash === (lowMemory?.graphHash ?? null) ? [] : ['low-memory graph']),
   ];
   if (changed.length === 0) return NOTHING;
   return refused(
@@ -38,7 +39,7 @@ function newest(workflow: WorkflowState): number {
 }
 
 export const workflowDecider: Decider<WorkflowState, WorkflowCommand, WorkflowEvent> = {
-  foldVersion: 1,
+  foldVersion: 2,
   initial: NO_WORKFLOW,
   decide: decideWorkflow,
   evolve: evolveWorkflow,

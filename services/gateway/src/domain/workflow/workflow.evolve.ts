@@ -1,12 +1,14 @@
-import type { WorkflowRegisteredV1 } from '@anime/contracts';
+import type { WorkflowRegisteredV2 } from '@anime/contracts';
 import type { EventOf } from '@anime/event-store/pure';
 import type { WorkflowState } from './workflow.state.js';
 
-export type WorkflowEvent = EventOf<typeof WorkflowRegisteredV1>;
+export type WorkflowEvent = EventOf<typeof WorkflowRegisteredV2>;
 
 /** Folds one event of a template. The first registration of a version stays. */
 export function evolveWorkflow(workflow: WorkflowState, event: WorkflowEvent): WorkflowState {
-  const { version, manifest, graphHash } = event.data;
+  const { version, manifest, graphHash, lowMemory } = event.data;
   if (workflow.versions[version] !== undefined) return workflow;
-  return { versions: { ...workflow.versions, [version]: { manifest, graphHash } } };
+  return {
+    versions: { ...workflow.versions, [version]: { manifest, graphHash, lowMemoryHash: lowMemory?.graphHash ?? null } },
+  };
 }

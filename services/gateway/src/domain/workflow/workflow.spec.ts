@@ -1,10 +1,10 @@
-import { WorkflowRegisteredV1, type EventData, type TemplateManifest } from '@anime/contracts';
+import { WorkflowRegisteredV2, type EventData, type TemplateManifest } from '@anime/contracts';
 import { describe, expect, it } from '@jest/globals';
 import { decideWorkflow } from './workflow.decide.js';
 import { evolveWorkflow, type WorkflowEvent } from './workflow.evolve.js';
 import { NO_WORKFLOW } from './workflow.state.js';
 
-type Registered = EventData<typeof WorkflowRegisteredV1>;
+type Registered = EventData<typeof WorkflowRegisteredV2>;
 
 const manifest: TemplateManifest = {
   id: 'text-to-image',
@@ -26,6 +26,7 @@ const template: Registered = {
   graph: { inline: { '7': { class_type: 'SaveImage', inputs: {} } } },
   graphHash: 'a'.repeat(64),
   builtIn: true,
+  lowMemory: null,
 };
 const registered = (data: Registered): WorkflowEvent => ({
   type: 'workflow.registered',
@@ -48,7 +49,7 @@ describe('the registration of a template', () => {
     const second = { ...template, version: 2, manifest: { ...manifest, version: 2 } };
     expect(decideWorkflow({ kind: 'RegisterWorkflow', template }, NO_WORKFLOW)).toEqual({
       kind: 'event',
-      contract: WorkflowRegisteredV1,
+      contract: WorkflowRegisteredV2,
       data: template,
     });
     expect(register(second)).toMatchObject({ kind: 'event', data: { version: 2 } });
@@ -65,6 +66,14 @@ describe('the registration of a template', () => {
     expect(decision.kind === 'refused' && decision.message).toBe(
       'the manifest and the graph of text-to-image@1 changed after it had been registered; give the change a version of its own (v2)',
     );
+  });
+
+  it('counts the graph that needs less memory as content', () => {
+    const lowMemory = { graph: template.graph, graphHash: 'c'.repeat(64) };
+    expect(register({ ...template, lowMemory })).toMatchObject({
+      kind: 'refused',
+      message: expect.stringMatching(/^the low-memory graph of text-to-image@1 changed/),
+    });
   });
 
   it('keeps the first registration of a version', () => {

@@ -4,6 +4,8 @@ import type { TemplateManifest } from '@anime/contracts';
 export interface RegisteredVersion {
   readonly manifest: TemplateManifest;
   readonly graphHash: string;
+  /** Of the graph that needs less memory; null when there is none. */
+  readonly lowMemoryHash: string | null;
 }
 
 /** The versions of one template, by number. */

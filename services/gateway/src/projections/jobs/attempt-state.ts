@@ -1,16 +1,17 @@
 import type { JobAttemptRow } from './rows.js';
 import type { JobEvent } from './events.js';
 import {
-  JobAssignedV1,
-  JobAttemptFailedV1,
+  JobAssignedV2,
+  JobAttemptFailedV2,
   JobAttemptLostV1,
   JobCancelOrderedV1,
-  JobExecutedV1,
+  JobDeclinedV1,
+  JobExecutedV2,
   JobGatedV1,
   JobOrganisedV1,
   JobOrganiseFailedV1,
   JobScoredV1,
-  JobStartedV1,
+  JobStartedV2,
 } from '@anime/contracts';
 
 /** An attempt of which nothing is known yet. */
@@ -22,15 +23,24 @@ export function unknownAttempt(jobId: string, attempt: number): JobAttemptRow {
     prompt_id: null,
     variant: null,
     vram_gb: null,
+    free_memory: null,
     assigned_at: null,
     cancel_ordered_at: null,
     lost_at: null,
+    declined_at: null,
+    decline_reason: null,
+    decline_message: null,
+    decline_evidence: null,
     started_at: null,
     claim: null,
+    environment: null,
     executed_at: null,
     execution_ms: null,
     cached: null,
     graph_hash: null,
+    cached_nodes: null,
+    models: null,
+    vram_peak_bytes: null,
     failed_at: null,
     failure_class: null,
     failure_reason: null,
@@ -52,12 +62,13 @@ export function unknownAttempt(jobId: string, attempt: number): JobAttemptRow {
 /** The attempt that an event is about; undefined for events of the job as a whole. */
 export function attemptOf(event: JobEvent): number | undefined {
   switch (event.type) {
-    case JobAssignedV1.type:
+    case JobAssignedV2.type:
     case JobCancelOrderedV1.type:
     case JobAttemptLostV1.type:
-    case JobStartedV1.type:
-    case JobExecutedV1.type:
-    case JobAttemptFailedV1.type:
+    case JobDeclinedV1.type:
+    case JobStartedV2.type:
+    case JobExecutedV2.type:
+    case JobAttemptFailedV2.type:
     case JobScoredV1.type:
     case JobOrganisedV1.type:
     case JobOrganiseFailedV1.type:
@@ -74,9 +85,9 @@ export function attemptOf(event: JobEvent): number | undefined {
  */
 export function withEvent(row: JobAttemptRow, event: JobEvent): JobAttemptRow {
   switch (event.type) {
-    case JobAssignedV1.type: {
+    case JobAssignedV2.type: {
       if (row.assigned_at !== null) return row;
-      const { executorId, promptId, variant, vramGb } = event.data;
+      const { executorId, promptId, variant, vramGb, freeMemory } = event.data;
       return {
         ...row,
         assigned_at: event.time,
@@ -85,19 +96,32 @@ export function withEvent(row: JobAttemptRow, event: JobEvent): JobAttemptRow {
         // What was run counts more than what was ordered, also when it was stored first.
         variant: row.executed_at === null ? variant : row.variant,
         vram_gb: vramGb,
+        free_memory: freeMemory,
       };
     }
     case JobCancelOrderedV1.type:
       return row.cancel_ordered_at !== null ? row : { ...row, cancel_ordered_at: event.time };
     case JobAttemptLostV1.type:
       return row.lost_at !== null ? row : { ...row, lost_at: event.time };
-    case JobStartedV1.type:
-      return row.started_at !== null
-        ? row
-        : { ...byExecutor(row, event.data), started_at: event.time, claim: event.data.claim };
-    case JobExecutedV1.type: {
+    case JobDeclinedV1.type: {
+      if (row.declined_at !== null) return row;
+      const { reason, message, evidence } = event.data;
+      return {
+        ...byExecutor(row, event.data),
+        declined_at: event.time,
+        decline_reason: reason,
+        decline_message: message,
+        decline_evidence: evidence,
+      };
+    }
+    case JobStartedV2.type: {
+      if (row.started_at !== null) return row;
+      const { claim, environment } = event.data;
+      return { ...byExecutor(row, event.data), started_at: event.time, claim, environment };
+    }
+    case JobExecutedV2.type: {
       if (row.executed_at !== null) return row;
-      const { executionMs, cached, graphHash, variant } = event.data;
+      const { executionMs, cached, graphHash, variant, cachedNodes, models, vramPeakBytes } = event.data;
       return {
         ...byExecutor(row, event.data),
         executed_at: event.time,
@@ -105,9 +129,12 @@ export function withEvent(row: JobAttemptRow, event: JobEvent): JobAttemptRow {
         cached,
         graph_hash: graphHash,
         variant,
+        cached_nodes: cachedNodes,
+        models,
+        vram_peak_bytes: vramPeakBytes,
       };
     }
-    case JobAttemptFailedV1.type: {
+    case JobAttemptFailedV2.type: {
       if (row.failed_at !== null) return row;
       const { reason, message, evidence } = event.data;
       const failure = {

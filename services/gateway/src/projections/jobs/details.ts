@@ -1,7 +1,7 @@
 import {
-  JobExecutedV1,
+  JobExecutedV2,
   JobOrganisedV1,
-  JobRequestedV2,
+  JobRequestedV3,
   JobScoredV1,
   type EventData,
   type MetricResult,
@@ -30,7 +30,7 @@ export function timelineRow(event: JobEvent): JobTimelineRow {
 }
 
 /** What was asked for, from the request. */
-export function requestChange(jobId: string, data: EventData<typeof JobRequestedV2>): RowChange {
+export function requestChange(jobId: string, data: EventData<typeof JobRequestedV3>): RowChange {
   const { parameters } = data;
   const prompt = typeof parameters['prompt'] === 'string' ? parameters['prompt'] : null;
   return put(JOB_REQUESTS, { job_id: jobId, prompt, parameters, seed_source: data.seedSource });
@@ -40,9 +40,9 @@ export function requestChange(jobId: string, data: EventData<typeof JobRequested
 export function detailChanges(event: JobEvent): readonly RowChange[] {
   const job_id = event.aggregateId;
   switch (event.type) {
-    case JobExecutedV1.type: {
+    case JobExecutedV2.type: {
       const { attempt, outputs } = event.data;
-      return outputs.map(({ node, index, kind, role, blob, size, mediaType, filename }) =>
+      return outputs.map(({ node, index, kind, role, blob, size, mediaType, filename, pixelSha256 }) =>
         put(JOB_OUTPUTS, {
           job_id,
           attempt,
@@ -54,6 +54,7 @@ export function detailChanges(event: JobEvent): readonly RowChange[] {
           size,
           media_type: mediaType,
           filename,
+          pixel_sha256: pixelSha256,
         }),
       );
     }

@@ -1,9 +1,9 @@
-import { ENDED_STATUSES, type EventData, type JobRequestedV2, type JobStatus } from '@anime/contracts';
+import { ENDED_STATUSES, type EventData, type JobRequestedV3, type JobStatus } from '@anime/contracts';
 import type { RecordedEvent } from '@anime/event-store';
 import type { JobAttemptRow, JobRow } from './rows.js';
 
 /** The job as its request made it. */
-export function requestedJob(event: RecordedEvent, data: EventData<typeof JobRequestedV2>): JobRow {
+export function requestedJob(event: RecordedEvent, data: EventData<typeof JobRequestedV3>): JobRow {
   return {
     id: event.aggregateId,
     type: data.type,
@@ -22,6 +22,7 @@ export function requestedJob(event: RecordedEvent, data: EventData<typeof JobReq
     max_attempts: null,
     executor_id: null,
     not_before: null,
+    retry: null,
     failure_class: null,
     failure_message: null,
     verdict: null,
@@ -53,6 +54,21 @@ function statusWith(decided: JobStatus, attempt: JobAttemptRow | undefined): Job
   return attempt.started_at !== null ? 'running' : 'assigned';
 }
 
+/** The job after somebody wanted it to be tried again: only one that has failed waits anew, and an older wish to cancel it is over. */
+export function reopenedJob(job: JobRow): JobRow {
+  if (job.status !== 'failed') return job;
+  return {
+    ...job,
+    status: job.accepted_at === null ? 'requested' : 'queued',
+    ended_at: null,
+    failure_class: null,
+    failure_message: null,
+    executor_id: null,
+    verdict: null,
+    cancel_requested: false,
+  };
+}
+
 /** The job after a decision that ends it. */
 export function endedJob(
   job: JobRow,
@@ -60,5 +76,5 @@ export function endedJob(
   time: string,
   rest: Partial<JobRow> = {},
 ): JobRow {
-  return { ...job, ...rest, status, ended_at: time, not_before: null };
+  return { ...job, ...rest, status, ended_at: time, not_before: null, retry: null };
 }

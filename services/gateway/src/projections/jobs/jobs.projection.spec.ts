@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { CATALOGUE, type EventContract, type JobStatus } from '@anime/contracts';
+import { CATALOGUE, JobRetryRequestedV1, type EventContract, type JobStatus } from '@anime/contracts';
 import type { NewEvent } from '@anime/event-store';
 import fc from 'fast-check';
 import { PROJECTIONS } from '../index.js';
@@ -14,9 +14,10 @@ const stories = fc.constantFrom(...(Object.keys(STORIES) as StoryName[]));
 /** The story's events so interleaved that only the order within each producer is kept; the request stays first. */
 function interleaved(events: readonly NewEvent[], choices: readonly number[]): NewEvent[] {
   const [request, ...rest] = events;
-  const byProducer = Object.values(Object.groupBy(rest, (event) => event.contract.producer)).map((group) => [
-    ...(group ?? []),
-  ]);
+  // A wish to try it again is stored only if nothing came in between: its place among the decisions is its own.
+  const writer = ({ contract }: NewEvent): string =>
+    contract.type === JobRetryRequestedV1.type ? 'orchestrator' : contract.producer;
+  const byProducer = Object.values(Object.groupBy(rest, writer)).map((group) => [...(group ?? [])]);
   const order = request === undefined ? [] : [request];
   for (let n = 0; byProducer.some((group) => group.length > 0); n += 1) {
     const open = byProducer.filter((group) => group.length > 0);
@@ -77,6 +78,27 @@ describe('the jobs projection', () => {
       'running',
       'running',
       'cancelled',
+    ]);
+    expect(statuses(STORIES.declined(id)).slice(2, 7)).toEqual([
+      'assigned',
+      'assigned',
+      'queued',
+      'assigned',
+      'running',
+    ]);
+    expect(statuses(STORIES.triedAgain(id)).slice(4, 16)).toEqual([
+      'running',
+      'failed',
+      'queued',
+      'queued',
+      'queued',
+      'assigned',
+      'running',
+      'running',
+      'failed',
+      'queued',
+      'assigned',
+      'running',
     ]);
     expect(statuses(STORIES.rejected(id))).toEqual(['requested', 'rejected']);
     expect(statuses(STORIES.movedElsewhere(id)).slice(2, 9)).toEqual([
@@ -180,6 +202,31 @@ describe('the jobs projection', () => {
     rows.apply(job.started(1), job.executed(1));
     expect(rows.row(JOBS, { id })).toEqual(before);
     expect(rows.row(JOB_ATTEMPTS, { job_id: id, attempt: 1 }).executed_at).not.toBeNull();
+  });
+
+  it('opens a job that failed when somebody wants it to be tried again, and forgets why it failed and that it was to be cancelled', () => {
+    const job = jobEvents(id);
+    const rows = new RowMap().apply(job.requested, job.cancelRequested, job.accepted, job.assigned(1), job.failed(1));
+    expect(rows.row(JOBS, { id })).toMatchObject({ status: 'failed', failure_class: 'transient' });
+    rows.apply(job.retryRequested(1));
+    expect(rows.row(JOBS, { id })).toMatchObject({
+      status: 'queued',
+      ended_at: null,
+      failure_class: null,
+      failure_message: null,
+      executor_id: null,
+      cancel_requested: false,
+    });
+    const waiting = rows.row(JOBS, { id });
+    const started = job.started(1);
+    rows.apply(started, job.attemptFailed(1));
+    expect(rows.row(JOBS, { id })).toEqual({ ...waiting, started_at: started.time });
+  });
+
+  it.each(['completed', 'cancelled', 'rejected'] as const)('does not open one that is %s', (name) => {
+    const rows = new RowMap().apply(...STORIES[name](id));
+    const before = rows.row(JOBS, { id });
+    expect(rows.apply(jobEvents(id).retryRequested(1)).row(JOBS, { id })).toEqual(before);
   });
 
   it('keeps a cancelled job cancelled, whatever becomes known later', () => {

@@ -1,39 +1,45 @@
 import {
+  ExecutorDrainedV1,
+  ExecutorEnvironmentChangedV1,
   ExecutorLostV1,
+  ExecutorPausedV1,
   ExecutorRecoveredV1,
   ExecutorRegisteredV1,
-  JobAcceptedV2,
-  JobAssignedV1,
+  ExecutorResumedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
   JobCancelledV1,
   JobCancelRequestedV2,
   JobCompletedV1,
   JobFailedV1,
   JobGatedV1,
   JobRejectedV1,
-  JobRequestedV2,
-  JobRetryScheduledV1,
+  JobRequestedV3,
+  JobRetryRequestedV1,
+  JobRetryScheduledV2,
   SchedulerTermStartedV1,
-  WorkflowRegisteredV1,
+  WorkflowRegisteredV2,
 } from '@anime/contracts';
 import type { Projection, RowChange, RowRef, Rows } from '@anime/projections';
 import { attemptOf, unknownAttempt, withEvent } from './attempt-state.js';
 import { put, ref } from '../changes.js';
 import { detailChanges, requestChange, timelineRow } from './details.js';
 import { JOBS_EVENTS, type JobEvent, type JobsEvent } from './events.js';
-import { decidedStatus, endedJob, hasEnded, requestedJob, withAttempt } from './job-state.js';
+import { applyToExecutor, executorRefs } from './executor-state.js';
+import { decidedStatus, endedJob, hasEnded, reopenedJob, requestedJob, withAttempt } from './job-state.js';
 import type { JobAttemptRow, JobRow } from './rows.js';
-import { EXECUTORS, JOB_ATTEMPTS, JOB_TIMELINE, JOBS, JOBS_TABLES, TERMS, WORKFLOWS } from './tables.js';
+import { JOB_ATTEMPTS, JOB_TIMELINE, JOBS, JOBS_TABLES, TERMS, WORKFLOWS } from './tables.js';
 
 /**
  * The `jobs` read-model: jobs with their attempts, outputs, scores, files and timeline; beside them what the gateway
- * shows of executors, templates and terms.
+ * shows of executors, their environments, templates and terms.
  *
  * Facts and decisions of a job may be stored in either order. A job's row is therefore a function of the decisions alone
  * and of the row of its current attempt; facts go into the row of their own attempt, current or not.
  */
 export const jobsProjection: Projection<JobsEvent> = {
   name: 'jobs',
-  version: 2,
+  version: 3,
   tables: JOBS_TABLES,
   events: JOBS_EVENTS,
 
@@ -41,17 +47,22 @@ export const jobsProjection: Projection<JobsEvent> = {
     const id = event.aggregateId;
     switch (event.type) {
       case ExecutorRegisteredV1.type:
+      case ExecutorEnvironmentChangedV1.type:
+      case ExecutorDrainedV1.type:
+      case ExecutorPausedV1.type:
+      case ExecutorResumedV1.type:
       case ExecutorLostV1.type:
       case ExecutorRecoveredV1.type:
-        return [ref(EXECUTORS, { id })];
-      case WorkflowRegisteredV1.type:
+        return executorRefs(event);
+      case WorkflowRegisteredV2.type:
         return [ref(WORKFLOWS, { id, version: event.data.version })];
       case SchedulerTermStartedV1.type:
         return [ref(TERMS, { scheduler_id: id, epoch: event.data.epoch })];
       default: {
         const attempt = shownAttempt(event);
         const refs = [ref(JOBS, { id }), ref(JOB_TIMELINE, { job_id: id, event_id: event.id })];
-        return attempt === undefined ? refs : [...refs, ref(JOB_ATTEMPTS, { job_id: id, attempt })];
+        if (attempt !== undefined) refs.push(ref(JOB_ATTEMPTS, { job_id: id, attempt }));
+        return refs;
       }
     }
   },
@@ -59,20 +70,16 @@ export const jobsProjection: Projection<JobsEvent> = {
   apply(rows, event): readonly RowChange[] {
     const { aggregateId: id, time } = event;
     switch (event.type) {
-      case ExecutorRegisteredV1.type: {
-        if (rows.get(EXECUTORS, { id }) !== undefined) return [];
-        const { name, comfyuiVersion, simulator, devices } = event.data;
-        const known = { id, name, comfyui_version: comfyuiVersion, simulator, devices };
-        return [put(EXECUTORS, { ...known, registered_at: time, lost_at: null })];
-      }
+      case ExecutorRegisteredV1.type:
+      case ExecutorEnvironmentChangedV1.type:
+      case ExecutorDrainedV1.type:
+      case ExecutorPausedV1.type:
+      case ExecutorResumedV1.type:
       case ExecutorLostV1.type:
-      case ExecutorRecoveredV1.type: {
-        const executor = rows.get(EXECUTORS, { id });
-        if (executor === undefined) return [];
-        return [put(EXECUTORS, { ...executor, lost_at: event.type === ExecutorLostV1.type ? time : null })];
-      }
-      case WorkflowRegisteredV1.type: {
-        const { version, slug, manifest, graph, graphHash, builtIn } = event.data;
+      case ExecutorRecoveredV1.type:
+        return applyToExecutor(rows, event);
+      case WorkflowRegisteredV2.type: {
+        const { version, slug, manifest, graph, graphHash, lowMemory, builtIn } = event.data;
         if (rows.get(WORKFLOWS, { id, version }) !== undefined) return [];
         const { kind, title } = manifest;
         return [
@@ -85,6 +92,7 @@ export const jobsProjection: Projection<JobsEvent> = {
             manifest,
             graph,
             graph_hash: graphHash,
+            low_memory: lowMemory,
             built_in: builtIn,
             registered_at: time,
           }),
@@ -103,7 +111,7 @@ export const jobsProjection: Projection<JobsEvent> = {
 
 /** The attempt whose row the event changes or the job's row then shows. */
 function shownAttempt(event: JobEvent): number | undefined {
-  return event.type === JobRetryScheduledV1.type ? event.data.attempt : attemptOf(event);
+  return event.type === JobRetryScheduledV2.type ? event.data.attempt : attemptOf(event);
 }
 
 function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
@@ -119,7 +127,7 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
     if (attempt !== before) changes.push(put(JOB_ATTEMPTS, attempt), ...detailChanges(event));
   }
   const job = rows.get(JOBS, { id });
-  if (event.type === JobRequestedV2.type) {
+  if (event.type === JobRequestedV3.type) {
     return job !== undefined
       ? changes
       : [...changes, put(JOBS, requestedJob(event, event.data)), requestChange(id, event.data)];
@@ -132,15 +140,16 @@ function applyToJob(rows: Rows, event: JobEvent): readonly RowChange[] {
 function jobAfter(
   job: JobRow,
   attempt: JobAttemptRow | undefined,
-  event: Exclude<JobEvent, { readonly type: typeof JobRequestedV2.type }>,
+  event: Exclude<JobEvent, { readonly type: typeof JobRequestedV3.type }>,
 ): JobRow {
   if (event.type === JobCancelRequestedV2.type) return { ...job, cancel_requested: true };
-  if (attemptOf(event) !== undefined && event.type !== JobAssignedV1.type && event.type !== JobGatedV1.type) {
+  if (event.type === JobRetryRequestedV1.type) return reopenedJob(job);
+  if (attemptOf(event) !== undefined && event.type !== JobAssignedV2.type && event.type !== JobGatedV1.type) {
     return attempt?.attempt === job.attempt ? withAttempt(job, attempt) : job;
   }
   if (hasEnded(job)) return job;
   switch (event.type) {
-    case JobAcceptedV2.type: {
+    case JobAcceptedV3.type: {
       if (job.accepted_at !== null) return job;
       const status = decidedStatus(job) === 'requested' ? 'queued' : job.status;
       return {
@@ -151,7 +160,7 @@ function jobAfter(
         max_attempts: event.data.maxAttempts,
       };
     }
-    case JobAssignedV1.type: {
+    case JobAssignedV2.type: {
       if (event.data.attempt < job.attempt) return job;
       const assigned: JobRow = {
         ...job,
@@ -159,17 +168,20 @@ function jobAfter(
         attempt: event.data.attempt,
         executor_id: event.data.executorId,
         not_before: null,
+        retry: null,
       };
       return withAttempt(assigned, attempt);
     }
-    case JobRetryScheduledV1.type: {
+    case JobRetryScheduledV2.type: {
       if (event.data.attempt <= job.attempt) return job;
+      const { failedAttempt, variant, vramGb, freeMemory, avoid } = event.data;
       const waiting: JobRow = {
         ...job,
         status: 'queued',
         attempt: event.data.attempt,
         executor_id: null,
         not_before: event.data.notBefore,
+        retry: { failedAttempt, class: event.data.class, variant, vramGb, freeMemory, avoid },
         verdict: null,
       };
       return withAttempt(waiting, attempt);

@@ -1,6 +1,8 @@
 import type { Table } from '@anime/projections';
 import type {
+  EnvironmentRow,
   ExecutorRow,
+  ExecutorTimelineRow,
   JobAttemptRow,
   JobFileRow,
   JobOutputRow,
@@ -34,6 +36,7 @@ export const JOBS: Table<JobRow, 'id'> = {
     max_attempts: 'integer?',
     executor_id: 'uuid?',
     not_before: 'instant?',
+    retry: 'json?',
     failure_class: 'text?',
     failure_message: 'text?',
     verdict: 'text?',
@@ -63,15 +66,24 @@ export const JOB_ATTEMPTS: Table<JobAttemptRow, 'job_id' | 'attempt'> = {
     prompt_id: 'uuid?',
     variant: 'text?',
     vram_gb: 'double?',
+    free_memory: 'boolean?',
     assigned_at: 'instant?',
     cancel_ordered_at: 'instant?',
     lost_at: 'instant?',
+    declined_at: 'instant?',
+    decline_reason: 'text?',
+    decline_message: 'text?',
+    decline_evidence: 'json?',
     started_at: 'instant?',
     claim: 'uuid?',
+    environment: 'text?',
     executed_at: 'instant?',
     execution_ms: 'double?',
     cached: 'boolean?',
     graph_hash: 'text?',
+    cached_nodes: 'json?',
+    models: 'json?',
+    vram_peak_bytes: 'double?',
     failed_at: 'instant?',
     failure_class: 'text?',
     failure_reason: 'text?',
@@ -104,6 +116,7 @@ export const JOB_OUTPUTS: Table<JobOutputRow, 'job_id' | 'attempt' | 'node' | 'o
     size: 'integer',
     media_type: 'text',
     filename: 'text',
+    pixel_sha256: 'text?',
   },
 };
 
@@ -182,6 +195,39 @@ export const EXECUTORS: Table<ExecutorRow, 'id'> = {
     devices: 'json',
     registered_at: 'instant',
     lost_at: 'instant?',
+    environment: 'text?',
+    environment_since: 'instant?',
+    paused_at: 'instant?',
+    paused_by: 'text?',
+    pause_reason: 'json?',
+    drained_at: 'instant?',
+    drain_reason: 'text?',
+    drain_message: 'text?',
+  },
+};
+
+export const EXECUTOR_TIMELINE: Table<ExecutorTimelineRow, 'executor_id' | 'event_id'> = {
+  name: 'executor_timeline',
+  key: ['executor_id', 'event_id'],
+  columns: { executor_id: 'uuid', event_id: 'uuid', position: 'integer', type: 'text', time: 'instant' },
+};
+
+export const ENVIRONMENTS: Table<EnvironmentRow, 'environment'> = {
+  name: 'environments',
+  key: ['environment'],
+  columns: {
+    environment: 'text',
+    comfyui_version: 'text',
+    python_version: 'text?',
+    pytorch_version: 'text?',
+    cuda_version: 'text?',
+    os: 'text?',
+    arguments: 'json',
+    devices: 'json',
+    node_definitions: 'json',
+    packs: 'json',
+    first_seen_at: 'instant',
+    first_executor_id: 'uuid',
   },
 };
 
@@ -197,6 +243,7 @@ export const WORKFLOWS: Table<WorkflowRow, 'id' | 'version'> = {
     manifest: 'json',
     graph: 'json',
     graph_hash: 'text',
+    low_memory: 'json?',
     built_in: 'boolean',
     registered_at: 'instant',
   },
@@ -218,6 +265,8 @@ export const JOBS_TABLES = [
   JOB_FILES,
   JOB_TIMELINE,
   EXECUTORS,
+  EXECUTOR_TIMELINE,
+  ENVIRONMENTS,
   WORKFLOWS,
   TERMS,
 ] as const;

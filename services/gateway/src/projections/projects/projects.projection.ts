@@ -1,4 +1,4 @@
-import { ProjectArchivedV1, ProjectCreatedV1 } from '@anime/contracts';
+import { ProjectArchivedV1, ProjectCreatedV2 } from '@anime/contracts';
 import type { RecordedEvent } from '@anime/event-store';
 import type { Projection, RowChange, RowRef } from '@anime/projections';
 import { PROJECT_EVENTS, sameSettings, type ProjectEvent } from '../../domain/project/project.evolve.js';
@@ -22,7 +22,7 @@ export const projectsProjection: Projection<ProjectEvent & RecordedEvent> = {
   apply(rows, event): readonly RowChange[] {
     const { aggregateId: id, time } = event;
     const project = rows.get(PROJECTS, { id });
-    if (event.type === ProjectCreatedV1.type) {
+    if (event.type === ProjectCreatedV2.type) {
       if (project !== undefined) return [];
       const { slug, title, settings } = event.data;
       return [put(PROJECTS, { id, slug, title, settings, created_at: time, changed_at: time, archived_at: null })];

@@ -6,8 +6,31 @@ export interface ExecutorState {
   readonly executorId: string;
   /** Nothing is assigned to it until it is heard again. */
   readonly lost: boolean;
+  /** Somebody wants nothing to be assigned to it. */
+  readonly paused: boolean;
+  /** Its GPU is at fault, or its server runs nothing: nothing is assigned until it registers anew or is resumed. */
+  readonly drained: boolean;
+  /** Memory of its largest GPU; null when it did not tell. */
+  readonly vramBytes: number | null;
+  /** Position at which it was last said what is installed there. */
+  readonly equippedAt: number;
   /** Last position on any of its subjects: the expectation of the next decision. */
   readonly lastPosition: number;
+}
+
+/** Whether it may be given work. */
+export function isUsable({ lost, paused, drained }: Pick<ExecutorState, 'lost' | 'paused' | 'drained'>): boolean {
+  return !lost && !paused && !drained;
+}
+
+/** True when it will take work without anybody mending it: a paused one waits only for somebody's word. */
+export function isAble({ lost, drained }: Pick<ExecutorState, 'lost' | 'drained'>): boolean {
+  return !lost && !drained;
+}
+
+/** True when its largest GPU has so many bytes, or it did not tell how many it has. */
+export function fits({ vramBytes }: Pick<ExecutorState, 'vramBytes'>, gpuBytes: number): boolean {
+  return vramBytes === null || vramBytes >= gpuBytes;
 }
 
 /** What was heard of an executor while the orchestrator listened. Its own clock, milliseconds. */
@@ -16,10 +39,27 @@ export interface Observation {
   readonly silentMs: number;
   /** Age of the last heartbeat, whoever led then; undefined when none came since the listening began. */
   readonly heardMsAgo: number | undefined;
+  /** For how long all that was heard is that its server does not answer; undefined when that answered last. */
+  readonly unreachableMs: number | undefined;
 }
 
-/** Lost when silent for too long, recovered when heard since. Heartbeats cause nothing else (architecture §6). */
-export function decideExecutor(state: ExecutorState, { silentMs, heardMsAgo }: Observation, limitMs: number): Decision {
-  if (state.lost) return heardMsAgo !== undefined && heardMsAgo < limitMs ? decided(ExecutorRecoveredV1, {}) : NOTHING;
-  return silentMs >= limitMs ? decided(ExecutorLostV1, { silentMs: Math.floor(silentMs) }) : NOTHING;
+/** From when on an executor counts as lost, in ms. */
+export interface ExecutorLimits {
+  readonly silentMs: number;
+  readonly unreachableMs: number;
+}
+
+/**
+ * Lost when nothing was heard of it, or of its server, for too long; recovered when heard since, with a server that answers.
+ * Heartbeats cause nothing else (architecture §6).
+ */
+export function decideExecutor(state: ExecutorState, observed: Observation, limits: ExecutorLimits): Decision {
+  const { silentMs, heardMsAgo, unreachableMs } = observed;
+  if (state.lost) {
+    const isBack = heardMsAgo !== undefined && heardMsAgo < limits.silentMs && unreachableMs === undefined;
+    return isBack ? decided(ExecutorRecoveredV1, {}) : NOTHING;
+  }
+  if (silentMs >= limits.silentMs) return decided(ExecutorLostV1, { silentMs: Math.floor(silentMs) });
+  if (unreachableMs === undefined || unreachableMs < limits.unreachableMs) return NOTHING;
+  return decided(ExecutorLostV1, { silentMs: Math.floor(unreachableMs) });
 }

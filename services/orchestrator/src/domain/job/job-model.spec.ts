@@ -5,7 +5,9 @@ import {
   assignAt,
   attemptFailed,
   cancelRequested,
+  declined,
   event,
+  EXECUTOR,
   executed,
   fold,
   NOW,
@@ -17,11 +19,14 @@ import {
 } from '../../testing/job-events.js';
 import { decideJob, type JobCommand } from './job.decide.js';
 import { evolveJob } from './job.evolve.js';
-import { stageOf, type JobEvent, type JobState } from './job.state.js';
+import { stageOf, type AttemptFacts, type JobEvent, type JobState } from './job.state.js';
 import { nextStep, type NextStep } from './next-step.js';
 
 const SCORER_LIMIT_MS = 1_000;
 const MAX_ATTEMPTS = 2;
+const CANDIDATES = [
+  { executorId: EXECUTOR, vramBytes: 8e9, lost: false, paused: false, drained: false, equippedAt: 0 },
+];
 const START = Date.parse(NOW);
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -51,7 +56,7 @@ function commandOf(step: NextStep, now: string): JobCommand | undefined {
     case 'lose-attempt':
       return { kind: 'LoseAttempt' };
     case 'settle-failure':
-      return { kind: 'SettleFailure', now, chance: 0 };
+      return { kind: 'SettleFailure', now, chance: 0, gpuBytes: 0, candidates: CANDIDATES };
     case 'gate':
       return { kind: 'GateOutputs', scorerAbsent: step.scorerAbsent };
     case 'complete':
@@ -65,22 +70,21 @@ function commandOf(step: NextStep, now: string): JobCommand | undefined {
   }
 }
 
-/** What others may report now: facts of the current attempt in any order, and late ones of the attempt before. */
+/**
+ * What others may report now: facts of the current attempt in any order, and late ones of the attempt before. Fewer about
+ * later attempts: the model would not end otherwise.
+ */
 function reports(job: JobState): JobEvent[] {
   const facts: JobEvent[] = [cancelRequested()];
   const attempt = job.assignment?.attempt ?? 0;
-  if (attempt > 1) facts.push(executed(attempt - 1));
-  if (attempt > 0) {
-    facts.push(
-      started(attempt),
-      executed(attempt),
-      attemptFailed(attempt, 'transient'),
-      attemptFailed(attempt, 'invalid'),
-    );
-    if (job.cancelOrdered === attempt) facts.push(attemptFailed(attempt, 'cancelled'));
-    if (job.facts[attempt]?.executedAt !== undefined)
-      facts.push(scored(attempt), organised(attempt), organiseFailed(attempt));
-  }
+  if (attempt === 0) return facts;
+  facts.push(executed(attempt), attemptFailed(attempt, 'transient'));
+  if (attempt <= 2) facts.push(started(attempt), attemptFailed(attempt, 'invalid'), attemptFailed(attempt, 'oom'));
+  if (attempt === 1) facts.push(declined(attempt, 'no-memory'));
+  if (attempt === 2) facts.push(executed(1));
+  if (job.cancelOrdered === attempt) facts.push(attemptFailed(attempt, 'cancelled'));
+  if (job.facts[attempt]?.executedAt !== undefined)
+    facts.push(scored(attempt), organised(attempt), ...(attempt < 3 ? [organiseFailed(attempt)] : []));
   return facts;
 }
 
@@ -112,7 +116,7 @@ function everySituation(): Situation[] {
       const step = nextStep(job, iso(now), SCORER_LIMIT_MS, lost);
       if (step.kind === 'wait' && step.until !== undefined)
         next.push({ ...situation, now: Date.parse(step.until), cause: 'time passes', from: situation });
-      if (stageOf(job) === 'assigned')
+      if (stageOf(job) === 'assigned' && (job.assignment?.attempt ?? 0) <= 2)
         next.push({ ...situation, lost: !lost, cause: lost ? 'executor.recovered' : 'executor.lost', from: situation });
       const decision = due(situation);
       const events = [...(decision === undefined ? [] : [decision]), ...reports(job).map((report) => at(report, now))];
@@ -210,12 +214,20 @@ describe('in every situation that a job can get into', () => {
   });
 });
 
-/** Equal for equal jobs: the order in which fields were set does not matter, and the request is always the same. */
+/**
+ * Equal for jobs that stand alike: the order in which fields were set does not matter, the request is always the same, and
+ * of an attempt that is over only how it ended.
+ */
 function keyOf({ requested: _, facts, ...decisions }: JobState): string {
   const byName = <T>(fields: Readonly<Record<string, T>>): [string, T][] =>
     Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1));
+  const current = decisions.assignment?.attempt ?? 0;
+  const counting = ({ failure, declined: handedBack, ...rest }: AttemptFacts, attempt: number): object =>
+    attempt < current
+      ? { failed: failure?.class, declined: handedBack?.reason }
+      : { failure, handedBack: handedBack?.reason, ...rest };
   return JSON.stringify([
     byName({ ...decisions }),
-    byName(facts).map(([attempt, known]) => [attempt, byName({ ...known })]),
+    byName(facts).map(([attempt, known]) => [attempt, byName({ ...counting(known, Number(attempt)) })]),
   ]);
 }

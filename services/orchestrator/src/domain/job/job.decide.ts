@@ -1,6 +1,6 @@
 import {
-  JobAcceptedV2,
-  JobAssignedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
   JobAttemptLostV1,
   JobCancelledV1,
   JobCancelOrderedV1,
@@ -8,34 +8,63 @@ import {
   JobFailedV1,
   JobGatedV1,
   JobRejectedV1,
-  JobRetryScheduledV1,
+  JobRetryScheduledV2,
   type ApiGraph,
   type EventContract,
   type TemplateManifest,
 } from '@anime/contracts';
 import { decided, NOTHING, type Decision } from '@anime/event-store/pure';
-import { retryDelayMs, RETRYABLE_CLASSES } from './retry-policy.js';
-import { failureOf, nextAttempt, stageOf, type JobState } from './job.state.js';
+import { nextAssignment, stageOf, trialsOf, type Assignment, type JobState } from './job.state.js';
+import { nextTry, type Candidate, type Variant } from './next-try.js';
+import { retryDelayMs } from './retry-policy.js';
 
-/** A template as the shell hands it in: its graph already bound to the job's parameters, and hashed. */
+/** A template as the shell hands it in: each of its graphs already bound to the job's parameters, and hashed. */
 export interface CompiledTemplate {
   readonly manifest: TemplateManifest;
-  readonly graph: ApiGraph;
-  readonly graphHash: string;
+  /** `normal` is the first. */
+  readonly variants: readonly {
+    readonly name: Variant;
+    readonly graph: ApiGraph;
+    readonly graphHash: string;
+    readonly vramGb: number;
+  }[];
+}
+
+/** Which variant of a job is to run, and how much GPU memory that needs. */
+export interface Demand {
+  readonly variant: Variant;
+  /** So much must be free when it begins. */
+  readonly vramGb: number;
+  /** So much the GPU must have in all, in bytes; never less than `vramGb`. */
+  readonly gpuBytes: number;
 }
 
 /** All that the orchestrator may want of a job. Time, ids and chance come in here (law 5). */
 export type JobCommand =
   | { readonly kind: 'AcceptJob'; readonly compiled: CompiledTemplate; readonly maxAttempts: number }
-  /** There is no such template, or it cannot be compiled. */
-  | { readonly kind: 'RejectJob'; readonly reason: string }
-  | { readonly kind: 'AssignJob'; readonly executorId: string; readonly promptId: string; readonly now: string }
+  /** There is no such template, it cannot be compiled, or no GPU here has the memory for it. */
+  | { readonly kind: 'RejectJob'; readonly class: 'invalid' | 'oom'; readonly reason: string }
+  | {
+      readonly kind: 'AssignJob';
+      readonly executorId: string;
+      readonly promptId: string;
+      /** What it needs by all that is known now. */
+      readonly demand: Demand;
+      readonly now: string;
+    }
   | { readonly kind: 'OrderCancel' }
   /** Its executor is lost. */
   | { readonly kind: 'LoseAttempt' }
   | { readonly kind: 'CancelJob' }
   /** `chance` in [0, 1) spreads retries. */
-  | { readonly kind: 'SettleFailure'; readonly now: string; readonly chance: number }
+  | {
+      readonly kind: 'SettleFailure';
+      readonly now: string;
+      readonly chance: number;
+      /** What the GPU of the attempt had to have in all, in bytes. */
+      readonly gpuBytes: number;
+      readonly candidates: readonly Candidate[];
+    }
   | { readonly kind: 'GateOutputs'; readonly scorerAbsent: boolean }
   | { readonly kind: 'CompleteJob' }
   | { readonly kind: 'FailUnorganised' };
@@ -50,18 +79,18 @@ export function decideJob(command: JobCommand, job: JobState): Decision<EventCon
         : NOTHING;
     case 'RejectJob':
       return stage === 'requested' && !job.cancelRequested
-        ? decided(JobRejectedV1, { class: 'invalid', message: command.reason })
+        ? decided(JobRejectedV1, { class: command.class, message: command.reason })
         : NOTHING;
     case 'AssignJob':
       return assign(command, job);
     case 'OrderCancel': {
       const assignment = job.assignment;
       if (stage !== 'assigned' || !job.cancelRequested || assignment === undefined) return NOTHING;
-      return job.cancelOrdered === assignment.attempt ? NOTHING : decided(JobCancelOrderedV1, { ...assignment });
+      return job.cancelOrdered === assignment.attempt ? NOTHING : decided(JobCancelOrderedV1, attemptOf(assignment));
     }
     case 'LoseAttempt':
       return stage === 'assigned' && job.assignment !== undefined
-        ? decided(JobAttemptLostV1, { ...job.assignment })
+        ? decided(JobAttemptLostV1, attemptOf(job.assignment))
         : NOTHING;
     case 'CancelJob':
       return cancel(job);
@@ -85,34 +114,47 @@ export function decideJob(command: JobCommand, job: JobState): Decision<EventCon
   }
 }
 
-function accept({ manifest, graph, graphHash }: CompiledTemplate, maxAttempts: number, job: JobState): Decision {
+function accept({ manifest, variants }: CompiledTemplate, maxAttempts: number, job: JobState): Decision {
   const requested = job.requested;
   if (requested === undefined) return NOTHING;
-  return decided(JobAcceptedV2, {
+  return decided(JobAcceptedV3, {
     type: requested.type,
     template: requested.template,
     parameters: requested.parameters,
     seed: requested.seed,
     project: requested.project,
-    variants: [{ name: 'normal', graph: { inline: graph }, graphHash, vramGb: manifest.vramGb }],
+    variants: variants.map((variant) => ({ ...variant, graph: { inline: variant.graph } })),
     outputs: manifest.outputs,
     progress: manifest.progress,
     metricSet: 'classical',
     layout: { title: manifest.id, requestedAt: requested.at },
-    maxAttempts,
+    maxAttempts: requested.limits.maxAttempts ?? maxAttempts,
+    inputs: requested.inputs,
+    maxRunSeconds: requested.limits.maxRunSeconds ?? null,
   });
 }
 
 function assign(command: JobCommand & { kind: 'AssignJob' }, job: JobState): Decision {
   if (stageOf(job) !== 'queued' || job.cancelRequested) return NOTHING;
   if (job.retry !== undefined && job.retry.notBefore > command.now) return NOTHING;
-  return decided(JobAssignedV1, {
-    attempt: nextAttempt(job),
+  const { attempt, freeMemory } = nextAssignment(job);
+  const { variant, vramGb } = command.demand;
+  return decided(JobAssignedV2, {
+    attempt,
     executorId: command.executorId,
     promptId: command.promptId,
-    variant: 'normal',
-    vramGb: job.accepted?.vramGb ?? 0,
+    variant,
+    vramGb,
+    freeMemory,
   });
+}
+
+function attemptOf({
+  attempt,
+  executorId,
+  promptId,
+}: Assignment): Pick<Assignment, 'attempt' | 'executorId' | 'promptId'> {
+  return { attempt, executorId, promptId };
 }
 
 /** Ends a job that is asked to stop, unless an executor still has to be told. */
@@ -136,20 +178,32 @@ function cancel(job: JobState): Decision {
 }
 
 function settleFailure(command: JobCommand & { kind: 'SettleFailure' }, job: JobState): Decision {
-  const attempt = job.assignment?.attempt ?? 0;
-  const failure = failureOf(job);
-  if (job.cancelRequested || failure === undefined) return NOTHING;
-  if (RETRYABLE_CLASSES.has(failure.class) && attempt < (job.accepted?.maxAttempts ?? 1)) {
-    const at = Date.parse(command.now) + retryDelayMs(attempt, command.chance);
-    const notBefore = new Date(at).toISOString();
-    return decided(JobRetryScheduledV1, {
-      attempt: attempt + 1,
-      failedAttempt: attempt,
-      class: failure.class,
-      notBefore,
-    });
+  const { assignment, accepted } = job;
+  const trials = trialsOf(job);
+  const last = trials.at(-1);
+  if (stageOf(job) !== 'attempt-failed' || job.cancelRequested) return NOTHING;
+  if (assignment === undefined || accepted === undefined || last === undefined) return NOTHING;
+  const { variant, vramGb, freeMemory } = assignment;
+  const lowMemoryVramGb = accepted.vramGb['low-memory'] ?? null;
+  const { gpuBytes } = command;
+  const tried = { variant, vramGb, gpuBytes, freeMemory, lowMemoryVramGb, maxAttempts: accepted.maxAttempts };
+  const next = nextTry(trials, tried, command.candidates);
+  if (next.kind === 'give-up') {
+    const attempts = trials.filter((trial) => trial.class !== 'declined').length;
+    return decided(JobFailedV1, { class: next.class, message: next.message, attempts });
   }
-  return decided(JobFailedV1, { class: failure.class, message: failure.message, attempts: attempt });
+  const at = Date.parse(command.now) + retryDelayMs(next.patience, command.chance);
+  return decided(JobRetryScheduledV2, {
+    attempt: last.attempt + 1,
+    failedAttempt: last.attempt,
+    class: last.class,
+    notBefore: new Date(at).toISOString(),
+    variant: next.variant,
+    vramGb: next.vramGb,
+    gpuBytes: next.gpuBytes,
+    freeMemory: next.freeMemory,
+    avoid: [...next.avoid],
+  });
 }
 
 /** Without a gate of the project's own the default rule passes whatever was measured. */

@@ -1,4 +1,5 @@
-import type { AttemptFacts, JobEnd, JobEvent, JobState } from './job.state.js';
+import type { EventData, JobRetryScheduledV2 } from '@anime/contracts';
+import { NO_JOB, nextAssignment, type AttemptFacts, type JobEnd, type JobEvent, type JobState } from './job.state.js';
 
 /** Folds one event into a job; total, so that the log may hold facts and decisions in either order. */
 export function evolveJob(job: JobState, event: JobEvent): JobState {
@@ -10,18 +11,22 @@ export function evolveJob(job: JobState, event: JobEvent): JobState {
     case 'job.accepted':
       return {
         ...job,
-        accepted: { maxAttempts: event.data.maxAttempts, vramGb: event.data.variants[0]?.vramGb ?? 0 },
+        accepted: {
+          maxAttempts: event.data.maxAttempts,
+          vramGb: Object.fromEntries(event.data.variants.map(({ name, vramGb }) => [name, vramGb])),
+        },
       };
     case 'job.assigned': {
-      const { attempt, executorId, promptId } = event.data;
-      return { ...job, assignment: { attempt, executorId, promptId } };
+      return { ...job, assignment: event.data };
     }
     case 'job.cancel-ordered':
       return { ...job, cancelOrdered: event.data.attempt };
     case 'job.attempt-lost':
       return { ...job, lostAttempt: event.data.attempt };
     case 'job.retry-scheduled':
-      return { ...job, retry: { attempt: event.data.attempt, notBefore: event.data.notBefore } };
+      return scheduled(job, event.data);
+    case 'job.retry-requested':
+      return reopened(job, event.time);
     case 'job.gated':
       return { ...job, gated: { attempt: event.data.attempt, verdict: event.data.verdict } };
     case 'job.rejected':
@@ -34,6 +39,10 @@ export function evolveJob(job: JobState, event: JobEvent): JobState {
       return ended(job, 'cancelled');
     case 'job.started':
       return withFact(job, event.data.attempt, { started: true });
+    case 'job.declined': {
+      const { attempt, reason, message } = event.data;
+      return withFact(job, attempt, { declined: { reason, message, position: event.position } });
+    }
     case 'job.executed':
       return withFact(job, event.data.attempt, { executedAt: event.time });
     case 'job.attempt-failed':
@@ -47,6 +56,29 @@ export function evolveJob(job: JobState, event: JobEvent): JobState {
         organiseFailure: { code: event.data.code, message: event.data.message },
       });
   }
+}
+
+function scheduled(job: JobState, data: EventData<typeof JobRetryScheduledV2>): JobState {
+  const { failedAttempt, class: failed, ...retry } = data;
+  const assignment = job.assignment;
+  const earlier =
+    assignment?.attempt === failedAttempt
+      ? [
+          ...job.earlier,
+          { attempt: failedAttempt, executorId: assignment.executorId, variant: assignment.variant, class: failed },
+        ]
+      : job.earlier;
+  return { ...job, retry, earlier };
+}
+
+/** A failed job that is to be tried again begins anew, but goes on counting its attempts. */
+function reopened(job: JobState, at: string): JobState {
+  if (job.end !== 'failed') return job;
+  const { end: _end, ...rest } = job;
+  const attempt = (job.assignment?.attempt ?? 0) + 1;
+  const { attempt: _first, ...first } = nextAssignment({ ...NO_JOB, ...(job.accepted && { accepted: job.accepted }) });
+  // A wish to cancel came after the end, where it had no effect; this one is newer.
+  return { ...rest, cancelRequested: false, earlier: [], retry: { ...first, attempt, notBefore: at } };
 }
 
 /** The first end stays: there is one per request. */

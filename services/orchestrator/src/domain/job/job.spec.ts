@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  EXECUTOR,
   NOW,
   started,
   executed,
@@ -8,6 +9,7 @@ import {
   scored,
   organised,
   cancelRequested,
+  retryRequested,
   apply,
   assign,
   assignAt,
@@ -53,8 +55,8 @@ describe('a job', () => {
 
   it('tries again after a transient failure, with a new attempt and not before its time', () => {
     let job = evolveJob(assigned(), attemptFailed(1, 'transient'));
-    job = apply(job, { kind: 'SettleFailure', now: NOW, chance: 0.5 });
-    expect(job.retry).toEqual({ attempt: 2, notBefore: '2026-01-01T00:00:00.750Z' });
+    job = apply(job, { kind: 'SettleFailure', now: NOW, chance: 0.5, gpuBytes: 0, candidates: [] });
+    expect(job.retry).toMatchObject({ attempt: 2, notBefore: '2026-01-01T00:00:00.750Z', avoid: [EXECUTOR] });
     expect(nextStep(job, NOW, 1000, false)).toEqual({ kind: 'wait', until: '2026-01-01T00:00:00.750Z' });
     expect(decideJob(assign, job)).toEqual({ kind: 'nothing' });
     expect(decideJob(assignAt('2026-01-01T00:00:00.750Z'), job)).toMatchObject({ data: { attempt: 2 } });
@@ -62,19 +64,24 @@ describe('a job', () => {
 
   it('fails after the last permitted attempt, and at once when a retry cannot help', () => {
     const hopeless = evolveJob(assigned(), attemptFailed(1, 'invalid'));
-    expect(decideJob({ kind: 'SettleFailure', now: NOW, chance: 0 }, hopeless)).toMatchObject({
+    expect(
+      decideJob({ kind: 'SettleFailure', now: NOW, chance: 0, gpuBytes: 0, candidates: [] }, hopeless),
+    ).toMatchObject({
       contract: { type: 'job.failed' },
       data: { class: 'invalid', attempts: 1 },
     });
-    const last = evolveJob({ ...assigned(), accepted: { maxAttempts: 1, vramGb: 4 } }, attemptFailed(1, 'transient'));
-    expect(decideJob({ kind: 'SettleFailure', now: NOW, chance: 0 }, last)).toMatchObject({
+    const last = evolveJob(
+      { ...assigned(), accepted: { maxAttempts: 1, vramGb: { normal: 4 } } },
+      attemptFailed(1, 'transient'),
+    );
+    expect(decideJob({ kind: 'SettleFailure', now: NOW, chance: 0, gpuBytes: 0, candidates: [] }, last)).toMatchObject({
       contract: { type: 'job.failed' },
     });
   });
 
   it('ignores facts of an attempt that is no longer current', () => {
     let job = evolveJob(assigned(), attemptFailed(1, 'transient'));
-    job = apply(job, { kind: 'SettleFailure', now: NOW, chance: 0 });
+    job = apply(job, { kind: 'SettleFailure', now: NOW, chance: 0, gpuBytes: 0, candidates: [] });
     job = apply(job, assignAt('2026-01-01T00:01:00.000Z'));
     job = evolveJob(job, executed(1));
     expect(stageOf(job)).toBe('assigned');
@@ -106,6 +113,41 @@ describe('a cancel', () => {
     expect(decideJob({ kind: 'GateOutputs', scorerAbsent: false }, { ...job, end: 'cancelled' })).toEqual({
       kind: 'nothing',
     });
+  });
+});
+
+describe('a failed job that is wanted again', () => {
+  const failed = () =>
+    apply(
+      evolveJob({ ...assigned(), accepted: { maxAttempts: 1, vramGb: { normal: 4 } } }, attemptFailed(1, 'transient')),
+      {
+        kind: 'SettleFailure',
+        now: NOW,
+        chance: 0,
+        gpuBytes: 0,
+        candidates: [],
+      },
+    );
+
+  it('is queued with the next attempt, and may be tried as often as at first', () => {
+    expect(failed().end).toBe('failed');
+    let job = evolveJob(failed(), retryRequested());
+    expect([stageOf(job), job.end]).toEqual(['queued', undefined]);
+    job = apply(job, assignAt(NOW));
+    expect(job.assignment).toMatchObject({ attempt: 2, variant: 'normal', freeMemory: false });
+    job = evolveJob(job, attemptFailed(2, 'transient'));
+    expect(apply(job, { kind: 'SettleFailure', now: NOW, chance: 0, gpuBytes: 0, candidates: [] }).end).toBe('failed');
+  });
+
+  it('is not cancelled by a wish that came after its end, but by one that comes now', () => {
+    const job = evolveJob(evolveJob(failed(), cancelRequested()), retryRequested());
+    expect(nextStep(job, NOW, 1000, false)).toEqual({ kind: 'queue' });
+    expect(apply(evolveJob(job, cancelRequested()), { kind: 'CancelJob' }).end).toBe('cancelled');
+  });
+
+  it('changes nothing for a job that has not failed', () => {
+    for (const job of [queued(), assigned(), { ...assigned(), end: 'completed' as const }])
+      expect(evolveJob(job, retryRequested())).toEqual(job);
   });
 });
 

@@ -1,22 +1,27 @@
 import {
   ENDED_STATUSES,
   ExecutorLostV1,
-  ExecutorRecoveredV1,
-  ExecutorRegisteredV1,
   JOB_STATUSES,
+  ProjectCreatedV2,
+  ProjectSettingsChangedV2,
   SchedulerTermStartedV1,
-  WorkflowRegisteredV1,
+  WorkflowRegisteredV2,
   type ApiGraph,
   type BodyOf,
   type JobStatus,
   type TemplateManifest,
 } from '@anime/contracts';
 import { isEvent, type LogEntry, type RecordedEvent } from '@anime/event-store/pure';
-import type { ExecutorState } from '../executor/executor.js';
+import { isUsable, type ExecutorState } from '../executor/executor.js';
+import { evolveExecutor } from '../executor/executor.evolve.js';
 import { isJobEvent } from '../job/job-events.js';
 import { evolveJob } from '../job/job.evolve.js';
-import { NO_JOB, stageOf, statusOf, type JobEvent, type JobState } from '../job/job.state.js';
-import type { ExecutorLoad } from '../scheduling/schedule.js';
+import type { Demand } from '../job/job.decide.js';
+import { NO_JOB, nextAssignment, stageOf, statusOf, trialsOf, type JobEvent, type JobState } from '../job/job.state.js';
+import { refusals } from '../job/next-try.js';
+import { footprintOf, LearnedMemory, type LearnedMemorySnapshot } from '../memory/learned-memory.js';
+import { demandOf, gpuBytesTried } from './demand.js';
+import type { ExecutorLoad, QueuedJob } from '../scheduling/schedule.js';
 
 /** A job that has not ended, with what a decision on it needs. */
 export interface OpenJob {
@@ -35,6 +40,8 @@ export interface OpenJob {
 export interface KnownTemplate {
   readonly manifest: TemplateManifest;
   readonly graph: BodyOf<ApiGraph>;
+  /** The graph that needs less memory; null when there is none. */
+  readonly lowMemory: { readonly graph: BodyOf<ApiGraph> } | null;
 }
 
 /** What the orchestrator must remember to go on from a position: plain data, stored as a snapshot. */
@@ -42,12 +49,15 @@ export interface OpenWorkSnapshot {
   readonly jobs: readonly OpenJob[];
   readonly executors: readonly ExecutorState[];
   readonly templates: readonly (readonly [string, KnownTemplate])[];
+  /** How many jobs of a project may run at a time, by its id. */
+  readonly runningLimits: readonly (readonly [string, number])[];
+  readonly learned: LearnedMemorySnapshot;
   readonly term: { readonly epoch: number; readonly leader: string } | null;
   readonly schedulerPosition: number;
 }
 
 /** Raised with every change of the fold or of the snapshot's shape. */
-export const OPEN_WORK_FOLD_VERSION = 3;
+export const OPEN_WORK_FOLD_VERSION = 5;
 
 /** The fold of the whole log that the orchestrator decides from. It holds open jobs only: ended ones are dropped. */
 export class OpenWork {
@@ -55,6 +65,8 @@ export class OpenWork {
   /** In order of registration. */
   readonly #executors = new Map<string, ExecutorState>();
   readonly #templates = new Map<string, KnownTemplate>();
+  readonly #runningLimits = new Map<string, number>();
+  #learned = new LearnedMemory();
   #term: { epoch: number; leader: string } | null = null;
   #schedulerPosition = 0;
   readonly #schedulerId: string;
@@ -69,6 +81,8 @@ export class OpenWork {
     for (const job of snapshot.jobs) work.#jobs.set(job.jobId, job);
     for (const executor of snapshot.executors) work.#executors.set(executor.executorId, executor);
     for (const [key, template] of snapshot.templates) work.#templates.set(key, template);
+    for (const [project, limit] of snapshot.runningLimits) work.#runningLimits.set(project, limit);
+    work.#learned = new LearnedMemory(snapshot.learned);
     work.#term = snapshot.term;
     work.#schedulerPosition = snapshot.schedulerPosition;
     return work;
@@ -79,6 +93,8 @@ export class OpenWork {
       jobs: [...this.#jobs.values()],
       executors: [...this.#executors.values()],
       templates: [...this.#templates],
+      runningLimits: [...this.#runningLimits],
+      learned: this.#learned.toSnapshot(),
       term: this.#term,
       schedulerPosition: this.#schedulerPosition,
     };
@@ -130,7 +146,7 @@ export class OpenWork {
 
   /** The executors that may be given work in order of registration, each with its open assignments. */
   executorLoads(): ExecutorLoad[] {
-    const present = this.executors().filter(({ lost }) => !lost);
+    const present = this.executors().filter(isUsable);
     const open = new Map<string, number>(present.map(({ executorId }) => [executorId, 0]));
     for (const job of this.#jobs.values()) {
       const executorId = job.state.assignment?.executorId;
@@ -138,7 +154,58 @@ export class OpenWork {
         open.set(executorId, (open.get(executorId) ?? 0) + 1);
       }
     }
-    return [...open].map(([executorId, count]) => ({ executorId, open: count }));
+    return present.map(({ executorId, vramBytes }) => ({ executorId, vramBytes, open: open.get(executorId) ?? 0 }));
+  }
+
+  /** Which variant of a queued job is to run and what it needs. */
+  demandOf({ state }: OpenJob): Demand {
+    return demandOf(state, this.executors(), this.#learned);
+  }
+
+  /** What the GPU of the job's attempt had to have in all, in bytes. */
+  gpuBytesTried({ state }: OpenJob): number {
+    return gpuBytesTried(state, this.#learned);
+  }
+
+  /** The most GPU memory of a registered executor, in bytes; undefined while there is none or one did not tell. */
+  get largestVramBytes(): number | undefined {
+    const sizes = this.executors().map(({ vramBytes }) => vramBytes);
+    return sizes.length === 0 || sizes.includes(null) ? undefined : Math.max(...sizes.map((bytes) => bytes ?? 0));
+  }
+
+  /** A job that waits, as `schedule` sees it. */
+  queued({ state, jobId }: OpenJob, { variant, gpuBytes }: Demand): QueuedJob {
+    const refusedBy = refusals(trialsOf(state), variant, this.executors());
+    const { avoid } = nextAssignment(state);
+    const project = state.requested?.project?.id;
+    return { jobId, vramBytes: gpuBytes, refusedBy, avoid, project };
+  }
+
+  /**
+   * How many more jobs of each project with a limit may be given to executors.
+   * @param isPending tells jobs whose assignment is on its way
+   */
+  roomInProjects(isPending: (job: OpenJob) => boolean): ReadonlyMap<string, number> {
+    const room = new Map(this.#runningLimits);
+    if (room.size === 0) return room;
+    for (const job of this.#jobs.values()) {
+      const project = job.state.requested?.project?.id ?? '';
+      const left = room.get(project);
+      if (left === undefined) continue;
+      if (stageOf(job.state) === 'assigned' || isPending(job)) room.set(project, left - 1);
+    }
+    return room;
+  }
+
+  /**
+   * Takes in a job that ended, as its own events tell it: somebody wants it to be tried again.
+   * @param history its entries before that wish, in order
+   */
+  recall(history: readonly LogEntry[]): void {
+    for (const entry of history) {
+      if (entry.status !== 'event') this.#applyMark(entry);
+      else if (isJobEvent(entry.event)) this.#keep(entry.event);
+    }
   }
 
   /**
@@ -152,16 +219,15 @@ export class OpenWork {
 
   #applyEvent(event: RecordedEvent): readonly string[] {
     if (isJobEvent(event)) return this.#applyJobEvent(event);
-    if (isEvent(event, WorkflowRegisteredV1)) {
-      const { slug, version, manifest, graph } = event.data;
-      this.#templates.set(`${slug}@${version}`, { manifest, graph });
-    } else if (isEvent(event, ExecutorRegisteredV1)) {
-      this.#applyToExecutor(event, { lost: false });
-    } else if (isEvent(event, ExecutorRecoveredV1)) {
-      this.#applyToExecutor(event, { lost: false });
-    } else if (isEvent(event, ExecutorLostV1)) {
-      this.#applyToExecutor(event, { lost: true });
-      return this.#assignedTo(event.aggregateId);
+    if (isEvent(event, WorkflowRegisteredV2)) {
+      const { slug, version, manifest, graph, lowMemory } = event.data;
+      this.#templates.set(`${slug}@${version}`, { manifest, graph, lowMemory });
+    } else if (event.aggregate === 'executor') {
+      return this.#applyToExecutor(event);
+    } else if (isEvent(event, ProjectCreatedV2) || isEvent(event, ProjectSettingsChangedV2)) {
+      const { runningLimit } = event.data.settings;
+      if (runningLimit === undefined) this.#runningLimits.delete(event.aggregateId);
+      else this.#runningLimits.set(event.aggregateId, runningLimit);
     } else if (isEvent(event, SchedulerTermStartedV1)) {
       if (event.aggregateId === this.#schedulerId) this.#schedulerPosition = event.position;
       // Epochs are compared across schedulers, as fencing does.
@@ -171,11 +237,12 @@ export class OpenWork {
     return [];
   }
 
-  /** A lost one is known before it is registered only in a log that was tampered with; then it is not one. */
-  #applyToExecutor(event: RecordedEvent, { lost }: { readonly lost: boolean }): void {
-    const { aggregateId: executorId, position: lastPosition } = event;
-    if (!this.#executors.has(executorId) && !isEvent(event, ExecutorRegisteredV1)) return;
-    this.#executors.set(executorId, { executorId, lost, lastPosition });
+  #applyToExecutor(event: RecordedEvent): readonly string[] {
+    const executorId = event.aggregateId;
+    const state = evolveExecutor(this.#executors.get(executorId), event);
+    if (state === undefined) return [];
+    this.#executors.set(executorId, state);
+    return isEvent(event, ExecutorLostV1) ? this.#assignedTo(executorId) : [];
   }
 
   #assignedTo(executorId: string): string[] {
@@ -186,14 +253,17 @@ export class OpenWork {
 
   #applyJobEvent(event: JobEvent): readonly string[] {
     const jobId = event.aggregateId;
-    const known = this.#jobs.get(jobId);
     // Events of a job that is not open: it has ended (late facts are for the read-models), or it never began.
-    if (known === undefined && event.type !== 'job.requested') return [];
+    if (!this.#jobs.has(jobId) && event.type !== 'job.requested') return [];
+    this.#learn(event);
+    if (stageOf(this.#keep(event)) === 'ended') this.#jobs.delete(jobId);
+    return [jobId];
+  }
+
+  #keep(event: JobEvent): JobState {
+    const jobId = event.aggregateId;
+    const known = this.#jobs.get(jobId);
     const state = evolveJob(known?.state ?? NO_JOB, event);
-    if (stageOf(state) === 'ended') {
-      this.#jobs.delete(jobId);
-      return [jobId];
-    }
     this.#jobs.set(jobId, {
       jobId,
       state,
@@ -203,7 +273,24 @@ export class OpenWork {
       lastEventId: event.id,
       traceparent: event.traceparent ?? known?.traceparent,
     });
-    return [jobId];
+    return state;
+  }
+
+  /** What an attempt shows of what such jobs need. */
+  #learn(event: JobEvent): void {
+    const job = this.#jobs.get(event.aggregateId)?.state;
+    if (job?.requested === undefined) return;
+    const { assignment, requested } = job;
+    if (event.type === 'job.executed' && event.data.vramPeakBytes !== null && !event.data.cached) {
+      const { attempt, executorId, variant, vramPeakBytes: peakBytes } = event.data;
+      const gpuBytes = this.#executors.get(executorId)?.vramBytes ?? null;
+      const alone = assignment?.attempt === attempt && assignment.freeMemory;
+      this.#learned.worked(footprintOf(requested, variant), { peakBytes, gpuBytes, alone });
+    }
+    if (event.type !== 'job.attempt-failed' || event.data.class !== 'oom' || !assignment?.freeMemory) return;
+    const { vramBytes } = this.#executors.get(event.data.executorId) ?? {};
+    if (assignment.attempt === event.data.attempt && typeof vramBytes === 'number')
+      this.#learned.ranOut(footprintOf(requested, assignment.variant), vramBytes);
   }
 
   /** A message without effect still counts for expectations, which are about the subjects `<root>.<aggregate>.<id>.>`. */

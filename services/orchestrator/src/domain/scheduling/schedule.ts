@@ -1,13 +1,23 @@
 /** One place in the queue, in the order in which jobs were requested. */
 export interface QueuedJob {
   readonly jobId: string;
+  /** GPU memory that it needs, in bytes. */
+  readonly vramBytes: number;
+  /** Executors that cannot run it. */
+  readonly refusedBy: ReadonlySet<string>;
+  /** Executors that get it only when there is no other. */
+  readonly avoid: readonly string[];
+  /** Its project, when that has a limit of jobs that run at a time. */
+  readonly project?: string | undefined;
 }
 
-/** An executor as the log knows it. */
+/** An executor that may be given work, as the log knows it. */
 export interface ExecutorLoad {
   readonly executorId: string;
   /** Attempts assigned to it that have not ended. */
   readonly open: number;
+  /** Memory of its largest GPU; null when it did not tell. */
+  readonly vramBytes: number | null;
 }
 
 export interface PlannedAssignment {
@@ -20,20 +30,43 @@ export const ASSIGNMENTS_PER_EXECUTOR = 2;
 
 /**
  * First come, first served: each job in turn goes to the executor with the least to do, the earlier registered one on a
- * tie. Pure and a function of logged facts only, so that "what if" over recorded history is exact.
+ * tie. A job that no executor with room may have is passed over. Pure and a function of logged facts only, so that "what
+ * if" over recorded history is exact.
+ * @param room how many more jobs of a project may be assigned; a project that is not in it may have as many as it likes
  */
-export function schedule(queue: Iterable<QueuedJob>, executors: readonly ExecutorLoad[]): PlannedAssignment[] {
+export function schedule(
+  queue: Iterable<QueuedJob>,
+  executors: readonly ExecutorLoad[],
+  room: ReadonlyMap<string, number> = new Map(),
+): PlannedAssignment[] {
   const open = new Map(executors.map((executor) => [executor.executorId, executor.open]));
+  const left = new Map(room);
+  let free = executors.reduce((sum, executor) => sum + Math.max(0, ASSIGNMENTS_PER_EXECUTOR - executor.open), 0);
   const assignments: PlannedAssignment[] = [];
-  for (const { jobId } of queue) {
+  for (const job of queue) {
+    if (free === 0) break;
+    const inProject = job.project === undefined ? undefined : left.get(job.project);
+    if (inProject !== undefined && inProject <= 0) continue;
     let chosen: string | undefined;
-    for (const [executorId, load] of open) {
+    for (const { executorId } of suitable(job, executors)) {
+      const load = open.get(executorId) ?? 0;
       if (load < ASSIGNMENTS_PER_EXECUTOR && (chosen === undefined || load < (open.get(chosen) ?? 0)))
         chosen = executorId;
     }
-    if (chosen === undefined) break;
+    if (chosen === undefined) continue;
+    free -= 1;
     open.set(chosen, (open.get(chosen) ?? 0) + 1);
-    assignments.push({ jobId, executorId: chosen });
+    if (job.project !== undefined && inProject !== undefined) left.set(job.project, inProject - 1);
+    assignments.push({ jobId: job.jobId, executorId: chosen });
   }
   return assignments;
+}
+
+/** The executors that the job may go to, busy ones too: those to avoid only when there are no others. */
+function suitable(job: QueuedJob, executors: readonly ExecutorLoad[]): readonly ExecutorLoad[] {
+  const able = executors.filter(
+    ({ executorId, vramBytes }) => !job.refusedBy.has(executorId) && (vramBytes === null || vramBytes >= job.vramBytes),
+  );
+  const preferred = able.filter(({ executorId }) => !job.avoid.includes(executorId));
+  return preferred.length > 0 ? preferred : able;
 }

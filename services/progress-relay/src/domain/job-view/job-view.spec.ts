@@ -1,16 +1,17 @@
 import { ENDED_STATUSES, type EventContract, type EventData } from '@anime/contracts';
 import {
-  JobAcceptedV2,
-  JobAssignedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
   JobAttemptLostV1,
   JobCancelledV1,
   JobCompletedV1,
-  JobExecutedV1,
+  JobExecutedV2,
   JobFailedV1,
   JobRejectedV1,
-  JobRequestedV2,
-  JobRetryScheduledV1,
-  JobStartedV1,
+  JobRequestedV3,
+  JobRetryRequestedV1,
+  JobRetryScheduledV2,
+  JobStartedV2,
 } from '@anime/contracts';
 import type { NewEvent } from '@anime/event-store';
 import { recordAll, testEvent } from '@anime/event-store/testing';
@@ -27,16 +28,18 @@ const GRAPH = { inline: { '7': { class_type: 'SaveImage', inputs: {} } } };
 const of = <C extends EventContract>(contract: C, data: EventData<C>): NewEvent => testEvent(contract, JOB, data);
 const attemptOf = (attempt: number) => ({ attempt, executorId: EXECUTOR, promptId: EXECUTOR });
 const requested = () =>
-  of(JobRequestedV2, {
+  of(JobRequestedV3, {
     type: 'image',
     template: TEMPLATE,
     parameters: {},
     seed: 1,
     seedSource: 'given',
+    inputs: [],
+    limits: {},
     project: null,
   });
 const accepted = () =>
-  of(JobAcceptedV2, {
+  of(JobAcceptedV3, {
     type: 'image',
     template: TEMPLATE,
     parameters: {},
@@ -48,11 +51,14 @@ const accepted = () =>
     metricSet: 'classical',
     layout: { title: 't', requestedAt: '2026-01-02T03:04:05.678Z' },
     maxAttempts: 3,
+    inputs: [],
+    maxRunSeconds: null,
   });
-const assigned = (attempt: number) => of(JobAssignedV1, { ...attemptOf(attempt), variant: 'normal', vramGb: 1 });
-const started = (attempt: number) => of(JobStartedV1, { ...attemptOf(attempt), claim: EXECUTOR });
+const assigned = (attempt: number) =>
+  of(JobAssignedV2, { ...attemptOf(attempt), variant: 'normal', vramGb: 1, freeMemory: false });
+const started = (attempt: number) => of(JobStartedV2, { ...attemptOf(attempt), claim: EXECUTOR, environment: null });
 const executed = (attempt: number) =>
-  of(JobExecutedV1, {
+  of(JobExecutedV2, {
     ...attemptOf(attempt),
     variant: 'normal',
     graphHash: SHA,
@@ -67,20 +73,30 @@ const executed = (attempt: number) =>
         size: 1,
         mediaType: 'image/png',
         filename: 'a.png',
+        pixelSha256: null,
       },
     ],
     executionMs: null,
+    cachedNodes: [],
+    models: [],
+    vramPeakBytes: null,
   });
 const lost = (attempt: number) => of(JobAttemptLostV1, attemptOf(attempt));
 const retry = (attempt: number) =>
-  of(JobRetryScheduledV1, {
+  of(JobRetryScheduledV2, {
     attempt,
     failedAttempt: attempt - 1,
     class: 'transient',
     notBefore: '2026-01-02T03:04:05.678Z',
+    variant: 'normal' as const,
+    vramGb: 0,
+    gpuBytes: 0,
+    freeMemory: false,
+    avoid: [],
   });
 const completed = () => of(JobCompletedV1, { attempt: 1, verdict: 'passed' });
 const failed = () => of(JobFailedV1, { class: 'transient', message: 'm', attempts: 1 });
+const retryRequested = () => of(JobRetryRequestedV1, { reason: null });
 const cancelled = () => of(JobCancelledV1, { stage: 'assigned', attempt: 1 });
 const rejected = () => of(JobRejectedV1, { class: 'missing-model', message: 'm' });
 
@@ -114,6 +130,14 @@ describe('a job as its viewers see it', () => {
     const events = [requested(), end, accepted(), assigned(1), started(1), completed()];
     expect(seen(events)).toEqual([status, 0, 2]);
     expect(hasEnded(fold(events))).toBe(true);
+  });
+
+  it('that failed and is wanted again waits with its next attempt; one that ended otherwise stays as it is', () => {
+    const life = [requested(), accepted(), assigned(1), started(1), failed(), retryRequested()];
+    expect(seen(life)).toEqual(['queued', 2, 6]);
+    expect(hasEnded(fold(life))).toBe(false);
+    expect(seen([...life, executed(1), assigned(2), started(2)])).toEqual(['running', 2, 9]);
+    expect(seen([requested(), cancelled(), retryRequested()])).toEqual(['cancelled', 0, 2]);
   });
 
   it('no longer shows what a lost executor reports, before or after it was given up', () => {

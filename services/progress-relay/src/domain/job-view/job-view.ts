@@ -1,16 +1,17 @@
 import {
   ENDED_STATUSES,
-  JobAcceptedV2,
-  JobAssignedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
   JobAttemptLostV1,
   JobCancelledV1,
   JobCompletedV1,
-  JobExecutedV1,
+  JobExecutedV2,
   JobFailedV1,
   JobRejectedV1,
-  JobRequestedV2,
-  JobRetryScheduledV1,
-  JobStartedV1,
+  JobRequestedV3,
+  JobRetryRequestedV1,
+  JobRetryScheduledV2,
+  JobStartedV2,
   type EventContract,
   type JobStatus,
   type ViewedJob,
@@ -18,14 +19,15 @@ import {
 import type { EventOf, RecordedEvent } from '@anime/event-store/pure';
 
 const SHOWN_CONTRACTS = [
-  JobRequestedV2,
-  JobAcceptedV2,
+  JobRequestedV3,
+  JobAcceptedV3,
   JobRejectedV1,
-  JobAssignedV1,
+  JobAssignedV2,
   JobAttemptLostV1,
-  JobRetryScheduledV1,
-  JobStartedV1,
-  JobExecutedV1,
+  JobRetryRequestedV1,
+  JobRetryScheduledV2,
+  JobStartedV2,
+  JobExecutedV2,
   JobCompletedV1,
   JobFailedV1,
   JobCancelledV1,
@@ -100,6 +102,9 @@ function withEvent(view: JobView, event: ShownEvent): JobView {
       return withReport(view, event.data.attempt, 'running');
     case 'job.executed':
       return withReport(view, event.data.attempt, 'executed');
+    case 'job.retry-requested':
+      // It has its next attempt before that is assigned: what is still reported of the one before is late.
+      return view.decided === 'failed' ? { ...view, decided: 'queued', attempt: view.attempt + 1 } : view;
     default:
       // The first end stays: there is one per request.
       return hasEnded(view) ? view : withDecision(view, event);
@@ -113,7 +118,7 @@ function withReport(view: JobView, attempt: number, report: 'running' | 'execute
 
 function withDecision(
   view: JobView,
-  event: Exclude<ShownEvent, { readonly type: 'job.started' | 'job.executed' }>,
+  event: Exclude<ShownEvent, { readonly type: 'job.started' | 'job.executed' | 'job.retry-requested' }>,
 ): JobView {
   switch (event.type) {
     case 'job.requested':

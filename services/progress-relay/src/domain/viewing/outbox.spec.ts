@@ -1,9 +1,10 @@
-import type { Progress, ViewedJob } from '@anime/contracts';
+import type { Preview, Progress, ViewedJob } from '@anime/contracts';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
   emptyOutbox,
   offerJob,
+  offerPreview,
   offerProgress,
   offerReset,
   takeAll,
@@ -28,10 +29,15 @@ const dataAt = (seq: number): Progress => ({
 });
 const jobAt = (position: number): ViewedJob => ({ jobId: JOB, status: 'running', attempt: 1, position, at: AT });
 
-type Step = 'progress' | 'job' | 'reset' | 'take';
-const steps = fc.array(fc.constantFrom<Step>('progress', 'progress', 'progress', 'job', 'reset', 'take'), {
-  maxLength: 60,
+const previewAt = (index: number): { readonly data: Preview } => ({
+  data: { jobId: JOB, attempt: index + 1, mediaType: 'image/jpeg', image: '', at: AT },
 });
+
+type Step = 'progress' | 'job' | 'reset' | 'preview' | 'take' | 'take while busy';
+const steps = fc.array(
+  fc.constantFrom<Step>('progress', 'progress', 'progress', 'job', 'reset', 'preview', 'take', 'take while busy'),
+  { maxLength: 60 },
+);
 const gaps = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 60, maxLength: 60 });
 
 interface Run {
@@ -47,13 +53,14 @@ function play(script: readonly Step[], distances: readonly number[], start: numb
   let outbox: Outbox = emptyOutbox(start);
   let seq = start;
   const [offered, resets, sent]: [number[], number[], Outgoing[]] = [[], [], []];
-  const take = (): void => {
-    const { messages, rest } = takeAll(outbox);
+  const take = (idle = true): void => {
+    const { messages, rest } = takeAll(outbox, idle);
     sent.push(...messages);
     outbox = rest;
   };
   script.forEach((step, index) => {
-    if (step === 'take') return take();
+    if (step === 'take' || step === 'take while busy') return take(step === 'take');
+    if (step === 'preview') return void (outbox = offerPreview(outbox, previewAt(index)));
     if (step === 'job') return void (outbox = offerJob(outbox, jobAt(index + 1)));
     seq += distances[index] ?? 1;
     if (step === 'reset') {
@@ -133,5 +140,23 @@ describe('the outbox of a viewer', () => {
       ['reset', 3, 9],
       ['progress', 9, 10],
     ]);
+  });
+
+  it('holds a preview back while something else is on its way, and then sends the newest, behind the rest', () => {
+    const first = offerPreview(offerProgress(emptyOutbox(3), progressAt(5)), previewAt(0));
+    const busy = takeAll(first, false);
+    expect(busy.messages.map((message) => message.type)).toEqual(['progress']);
+    const { messages, rest } = takeAll(offerJob(offerPreview(busy.rest, previewAt(1)), jobAt(1)), true);
+    expect(messages.map((message) => [message.type, message.prev])).toEqual([
+      ['job', 5],
+      ['preview', 5],
+    ]);
+    expect(messages.at(-1)).toMatchObject({ preview: previewAt(1) });
+    expect(takeAll(rest).messages).toEqual([]);
+  });
+
+  it('loses a preview to a reset: it is of the state before', () => {
+    const outbox = offerReset(offerPreview(emptyOutbox(0), previewAt(0)), { seq: 1, job: null, progress: null });
+    expect(takeAll(outbox).messages.map((message) => message.type)).toEqual(['reset']);
   });
 });

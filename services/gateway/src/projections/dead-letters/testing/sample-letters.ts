@@ -5,7 +5,7 @@ import {
   DeadLetterReplayedV1,
   DeadLetterScorerParkedV1,
   DeadLetterScorerSettledV1,
-  JobExecutedV1,
+  JobExecutedV2,
   type EventContract,
   type EventData,
 } from '@anime/contracts';
@@ -20,7 +20,7 @@ export function letterEvents(eventId: string, consumer: 'quality-scorer' | 'file
   const scorer = consumer === 'quality-scorer';
   const parkedContract = scorer ? DeadLetterScorerParkedV1 : DeadLetterOrganizerParkedV1;
   const settledContract = scorer ? DeadLetterScorerSettledV1 : DeadLetterOrganizerSettledV1;
-  const givenUp = { consumer, eventId, eventName: JobExecutedV1.name, aggregateId: deriveId(eventId, 'job') };
+  const givenUp = { consumer, eventId, eventName: JobExecutedV2.name, aggregateId: deriveId(eventId, 'job') };
   let second = 0;
   const event = <C extends EventContract>(contract: C, data: EventData<C>, causationId: string): NewEvent<C> => ({
     contract,

@@ -1,32 +1,25 @@
 import {
-  ApiKeyIssuedV1,
-  ApiKeyRevokedV1,
-  ExecutorLostV1,
-  ExecutorRecoveredV1,
-  ExecutorRegisteredV1,
-  JobAcceptedV1,
-  JobAcceptedV2,
-  JobAssignedV1,
-  JobAttemptFailedV1,
+  JobAcceptedV3,
+  JobAssignedV2,
+  JobAttemptFailedV2,
   JobAttemptLostV1,
   JobCancelledV1,
   JobCancelOrderedV1,
   JobCancelRequestedV1,
   JobCancelRequestedV2,
   JobCompletedV1,
-  JobExecutedV1,
+  JobDeclinedV1,
+  JobExecutedV2,
   JobFailedV1,
   JobGatedV1,
   JobOrganisedV1,
   JobOrganiseFailedV1,
   JobRejectedV1,
-  JobRequestedV1,
-  JobRequestedV2,
-  JobRetryScheduledV1,
+  JobRequestedV3,
+  JobRetryRequestedV1,
+  JobRetryScheduledV2,
   JobScoredV1,
-  JobStartedV1,
-  SchedulerTermStartedV1,
-  WorkflowRegisteredV1,
+  JobStartedV2,
   type EventContract,
   type EventData,
   type FailureClass,
@@ -34,12 +27,12 @@ import {
 } from '@anime/contracts';
 import { deriveId, executorIdOf, promptIdOf, type NewEvent } from '@anime/event-store';
 
-const EXECUTOR = executorIdOf('studio', 'comfyui-1');
-const HASH = '0123456789abcdef'.repeat(4);
+export const EXECUTOR = executorIdOf('studio', 'comfyui-1');
+export const HASH = '0123456789abcdef'.repeat(4);
 const START_OF_TIME = Date.parse('2026-01-01T00:00:00.000Z');
 
 /** An event whose id and time follow from what it is, so that a story told twice is the same story. */
-function sample<C extends EventContract>(
+export function sample<C extends EventContract>(
   contract: C,
   aggregateId: string,
   data: EventData<C>,
@@ -79,6 +72,8 @@ export const SEALED: Sealed = {
   tag: 'AAAAAAAAAAAAAAAAAAAAAA==',
 };
 
+export const OUTPUT = { node: '9', kind: 'image' as const, role: 'picture', filenamePrefixInput: '9.filename_prefix' };
+
 /** The events of one job, by name, each in its usual place; tests pick and reorder them. */
 export function jobEvents(jobId: string, options: StoryOptions = {}) {
   const { prompt = 'a lighthouse at dusk', type = 'image', graphSize = 0 } = options;
@@ -91,18 +86,20 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
   const run = (attempt: number) => ({ attempt, executorId: EXECUTOR, promptId: promptIdOf(jobId, attempt) });
   const file = { sha256: HASH, node: '9', index: 0 };
   return {
-    requested: event(JobRequestedV2, {
+    requested: event(JobRequestedV3, {
       type,
       template,
       parameters,
       seed: Number.MAX_SAFE_INTEGER,
       seedSource: 'drawn',
+      inputs: [],
+      limits: {},
       project,
     }),
     /** As builds before wrote it; they knew no reason. */
     cancelRequestedBefore: event(JobCancelRequestedV1, {}),
     cancelRequested: event(JobCancelRequestedV2, { reason: SEALED }),
-    accepted: event(JobAcceptedV2, {
+    accepted: event(JobAcceptedV3, {
       type,
       template,
       parameters,
@@ -120,20 +117,36 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
           vramGb: 6.5,
         },
       ],
-      outputs: [{ node: '9', kind: 'image', role: 'picture', filenamePrefixInput: '9.filename_prefix' }],
+      outputs: [OUTPUT],
       progress: { '3': 0.9, '8': 0.1 },
       metricSet: 'classical',
       layout: { title: prompt.slice(0, 20), requestedAt: new Date(START_OF_TIME).toISOString() },
       maxAttempts: 3,
+      inputs: [],
+      maxRunSeconds: null,
     }),
     rejected: event(JobRejectedV1, { class: 'missing-model', message: 'no such model' }),
-    assigned: (attempt: number) => event(JobAssignedV1, { ...run(attempt), variant: 'normal', vramGb: 6.5 }),
+    assigned: (attempt: number) =>
+      event(JobAssignedV2, { ...run(attempt), variant: 'normal', vramGb: 6.5, freeMemory: false }),
+    declined: (attempt: number) =>
+      event(JobDeclinedV1, {
+        ...run(attempt),
+        reason: 'no-memory',
+        message: 'others hold what it needs',
+        evidence: { memory: { freeBytes: 2 ** 30, neededBytes: 6 * 2 ** 30 } },
+      }),
+    /** The nth wish to have it tried again. */
+    retryRequested: (n = 1) => event(JobRetryRequestedV1, { reason: n === 1 ? SEALED : null }),
     cancelOrdered: (attempt: number) => event(JobCancelOrderedV1, run(attempt)),
     attemptLost: (attempt: number) => event(JobAttemptLostV1, run(attempt)),
     started: (attempt: number) =>
-      event(JobStartedV1, { ...run(attempt), claim: deriveId(jobId, 'claim', String(attempt)) }),
+      event(JobStartedV2, {
+        ...run(attempt),
+        claim: deriveId(jobId, 'claim', String(attempt)),
+        environment: attempt === 1 ? HASH : null,
+      }),
     executed: (attempt: number) =>
-      event(JobExecutedV1, {
+      event(JobExecutedV2, {
         ...run(attempt),
         variant: 'normal',
         graphHash: HASH,
@@ -148,24 +161,33 @@ export function jobEvents(jobId: string, options: StoryOptions = {}) {
             size: 12_345,
             mediaType: 'image/png',
             filename: 'a_00001_.png',
+            pixelSha256: HASH,
           },
         ],
         executionMs: 1234.5678901234567,
+        cachedNodes: ['4'],
+        models: [{ name: 'anime-v1.safetensors', sha256: null }],
+        vramPeakBytes: 5 * 2 ** 30,
       }),
     attemptFailed: (attempt: number, failure: FailureClass = 'transient') =>
-      event(JobAttemptFailedV1, {
+      event(JobAttemptFailedV2, {
         ...run(attempt),
         class: failure,
         reason: 'execution-error',
         message: 'it broke',
         evidence: { nodeId: '3', traceback: ['line 1\u0000', 'line 2'] },
       }),
-    retryScheduled: (attempt: number) =>
-      event(JobRetryScheduledV1, {
+    retryScheduled: (attempt: number, cause: EventData<typeof JobRetryScheduledV2>['class'] = 'transient') =>
+      event(JobRetryScheduledV2, {
         attempt,
         failedAttempt: attempt - 1,
-        class: 'transient',
+        class: cause,
         notBefore: new Date(START_OF_TIME + 5_000).toISOString(),
+        variant: cause === 'oom' ? 'low-memory' : 'normal',
+        vramGb: 6.5,
+        gpuBytes: 0,
+        freeMemory: cause === 'oom',
+        avoid: [EXECUTOR],
       }),
     scored: (attempt: number, scorerBuild = 'build-1') =>
       event(JobScoredV1, {
@@ -301,58 +323,49 @@ export const STORIES = {
       job.completed(2),
     ];
   },
+  declined: (id: string, options?: StoryOptions): NewEvent[] => {
+    const job = jobEvents(id, options);
+    return [
+      job.requested,
+      job.accepted,
+      job.assigned(1),
+      job.declined(1),
+      job.retryScheduled(2, 'declined'),
+      job.assigned(2),
+      job.started(2),
+      job.executed(2),
+      job.scored(2),
+      job.organised(2),
+      job.gated(2),
+      job.completed(2),
+    ];
+  },
+  /** Tried again by hand, twice. The last fact of the first attempt comes late. */
+  triedAgain: (id: string, options?: StoryOptions): NewEvent[] => {
+    const job = jobEvents(id, options);
+    return [
+      job.requested,
+      job.accepted,
+      job.assigned(1),
+      job.started(1),
+      job.attemptFailed(1, 'gpu-fault'),
+      job.failed(1),
+      job.retryRequested(1),
+      job.scored(1),
+      job.retryScheduled(2, 'oom'),
+      job.assigned(2),
+      job.started(2),
+      job.attemptFailed(2, 'invalid'),
+      job.failed(2),
+      job.retryRequested(2),
+      job.assigned(3),
+      job.started(3),
+      job.executed(3),
+      job.scored(3),
+      job.organised(3),
+      job.gated(3),
+      job.completed(3),
+    ];
+  },
 } as const;
 export type StoryName = keyof typeof STORIES;
-
-/** A job as builds before projects told it: in the versions of then. */
-export function olderEvents(id: string): NewEvent[] {
-  const job = jobEvents(id);
-  const project = deriveId(EXECUTOR, 'project');
-  return [
-    sample(JobRequestedV1, id, { ...job.requested.data, project }, 0),
-    sample(JobAcceptedV1, id, { ...job.accepted.data, project }, 1),
-    job.assigned(1),
-  ];
-}
-
-/** The events that belong to no job. `epoch` is the term that begins. */
-export function otherEvents(name: string, epoch: number): NewEvent[] {
-  const id = deriveId(EXECUTOR, 'others', name);
-  const manifest = {
-    id: 'text-to-image',
-    version: epoch,
-    title: 'Text to image',
-    description: 'A picture from words',
-    kind: 'image' as const,
-    nodeClasses: ['KSampler'],
-    vramGb: 6.5,
-    models: [],
-    parameters: [{ name: 'prompt', schema: { type: 'string' as const }, targets: ['6.text'] }],
-    outputs: [{ node: '9', kind: 'image' as const, role: 'picture', filenamePrefixInput: '9.filename_prefix' }],
-    progress: { '3': 1 },
-  };
-  return [
-    sample(
-      ExecutorRegisteredV1,
-      id,
-      { name, comfyuiVersion: '0.33.0', simulator: true, devices: [{ name: 'cpu', vramBytes: 2 ** 40 }] },
-      0,
-    ),
-    sample(ExecutorLostV1, id, { silentMs: 30_000 }, 1),
-    ...(epoch === 1 ? [] : [sample(ExecutorRecoveredV1, id, {}, 2)]),
-    sample(
-      WorkflowRegisteredV1,
-      id,
-      { slug: name, version: epoch, manifest, graph: { inline: {} }, graphHash: HASH, builtIn: true },
-      0,
-    ),
-    sample(SchedulerTermStartedV1, deriveId(EXECUTOR, 'scheduler'), { epoch, leader: id }, 0),
-    sample(
-      ApiKeyIssuedV1,
-      deriveId(id, 'key'),
-      { actor: id, hash: HASH, hint: 'anime_Ab3d', scopes: ['jobs:read'], label: null, expiresAt: null },
-      0,
-    ),
-    sample(ApiKeyRevokedV1, deriveId(id, 'key'), {}, 1),
-  ];
-}

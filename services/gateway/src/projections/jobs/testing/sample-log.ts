@@ -3,7 +3,9 @@ import { deriveId, encodeEvent, type EventLog, type NewEvent } from '@anime/even
 import type { MemoryLog } from '@anime/event-store/memory';
 import { sampleLetters } from '../../dead-letters/testing/sample-letters.js';
 import { projectStory } from '../../projects/testing/project-events.js';
-import { olderEvents, otherEvents, STORIES, type StoryName } from './sample-events.js';
+import { otherEvents } from './other-events.js';
+import { olderEvents } from './older-events.js';
+import { STORIES, type StoryName } from './sample-events.js';
 
 const ROOT_ID = '00000000-0000-5000-8000-000000000000';
 
@@ -20,7 +22,11 @@ export type LogStep =
 
 /** Every event that is not of a job, then one of each story step by step as `steps` say, then what is left of each. */
 export async function fillLog(log: MemoryLog, stories: readonly StoryName[], steps: readonly LogStep[]): Promise<void> {
-  const others = [...otherEvents('first', 1), ...projectStory('demo-film'), ...olderEvents(sampleJobId(20_000))];
+  const others = [
+    ...otherEvents('first', 1),
+    ...projectStory('demo-film'),
+    ...olderEvents([sampleJobId(20_000), sampleJobId(20_001)]),
+  ];
   for (const event of others) await log.append(event);
   const queues = stories.map((name, n) =>
     STORIES[name](sampleJobId(n), { minute: n % 3, prompt: `prompt ${n} \u0000` }),

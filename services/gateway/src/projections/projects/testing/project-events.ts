@@ -1,7 +1,7 @@
 import {
   ProjectArchivedV1,
-  ProjectCreatedV1,
-  ProjectSettingsChangedV1,
+  ProjectCreatedV2,
+  ProjectSettingsChangedV2,
   type EventContract,
   type EventData,
   type ProjectSettings,
@@ -27,8 +27,8 @@ export function projectEvents(slug: string) {
   return {
     id,
     created: (title = `The film \u0000 ${slug}`, settings: ProjectSettings = {}) =>
-      event(ProjectCreatedV1, { slug, title, settings }),
-    settingsChanged: (settings: ProjectSettings) => event(ProjectSettingsChangedV1, { settings }),
+      event(ProjectCreatedV2, { slug, title, settings }),
+    settingsChanged: (settings: ProjectSettings) => event(ProjectSettingsChangedV2, { settings }),
     archived: () => event(ProjectArchivedV1, {}),
   };
 }

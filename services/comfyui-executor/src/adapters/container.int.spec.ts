@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import ffmpeg from '@ffmpeg-installer/ffmpeg';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import sharp, { type Sharp } from 'sharp';
+import { walkThrough } from '../domain/attempt/container.js';
+
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'anime-containers-'));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+const VIDEO = ['-f', 'lavfi', '-i', 'testsrc=duration=1:size=64x48:rate=8'];
+const AUDIO = ['-f', 'lavfi', '-i', 'sine=duration=1:sample_rate=48000'];
+
+/** A file as a node makes it with ffmpeg. */
+async function made(name: string, input: readonly string[], ...options: string[]): Promise<Buffer> {
+  const file = path.join(dir, name);
+  await promisify(execFile)(ffmpeg.path, ['-v', 'error', '-y', ...input, ...options, file]);
+  return readFile(file);
+}
+
+/** What the walk says of a file that comes in chunks of this size. */
+function flawOf(file: Uint8Array, chunkSize = file.length): string | undefined {
+  const walk = walkThrough();
+  for (let at = 0; at < file.length; at += chunkSize) walk.push(file.subarray(at, at + chunkSize));
+  return walk.end();
+}
+
+const noise = (): Sharp =>
+  sharp({
+    create: {
+      width: 64,
+      height: 48,
+      channels: 3,
+      background: 'red',
+      noise: { type: 'gaussian', mean: 128, sigma: 50 },
+    },
+  });
+
+describe('a file', () => {
+  it.each<readonly [string, () => Promise<Buffer>]>([
+    ['MP4', () => made('a.mp4', VIDEO, '-pix_fmt', 'yuv420p')],
+    ['MP4 that begins with its index', () => made('b.mp4', VIDEO, '-pix_fmt', 'yuv420p', '-movflags', '+faststart')],
+    ['QuickTime', () => made('a.mov', VIDEO, '-pix_fmt', 'yuv420p')],
+    ['M4A', () => made('a.m4a', AUDIO)],
+    ['WebM', () => made('a.webm', VIDEO, '-c:v', 'libvpx-vp9')],
+    ['Matroska', () => made('a.mkv', VIDEO)],
+    ['WAVE', () => made('a.wav', AUDIO)],
+    ['FLAC', () => made('a.flac', AUDIO)],
+    ['FLAC of 24 bits, 6 channels', () => made('b.flac', AUDIO, '-ac', '6', '-sample_fmt', 's32')],
+    ['Opus', () => made('a.opus', AUDIO, '-c:a', 'libopus')],
+    ['Vorbis', () => made('a.ogg', AUDIO, '-c:a', 'libvorbis')],
+    ['MP3', () => made('a.mp3', AUDIO)],
+    ['MP3 of a low rate', () => made('b.mp3', AUDIO, '-ar', '22050', '-b:a', '64k', '-id3v2_version', '0')],
+    ['PNG', () => noise().png().toBuffer()],
+    ['JPEG', () => noise().jpeg().toBuffer()],
+    ['GIF', () => noise().gif().toBuffer()],
+    ['WebP', () => noise().webp().toBuffer()],
+    ['AVIF', () => noise().avif().toBuffer()],
+  ])('that is %s passes whole, however it comes, and not when it is cut off', async (_, make) => {
+    const file = await make();
+    expect(flawOf(file)).toBeUndefined();
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 3_000 }), (size) => expect(flawOf(file, size)).toBeUndefined()),
+      { numRuns: 20 },
+    );
+    const passed = [];
+    for (let n = 1; n < 100; n += 1) {
+      const length = 64 + Math.floor(((file.length - 64) * n) / 100);
+      if (flawOf(file.subarray(0, length), 1_000) === undefined) passed.push(length);
+    }
+    // The last byte too. A GIF has no lengths, so what is left may end as a whole one does.
+    if (flawOf(file.subarray(0, -1)) === undefined) passed.push(file.length - 1);
+    expect(passed.length).toBeLessThanOrEqual(file.subarray(0, 3).toString() === 'GIF' ? 5 : 0);
+  });
+
+  it('of a format that is not known passes, and one that only zeros are left of does not', () => {
+    expect(flawOf(Buffer.from('glTF and so on'))).toBeUndefined();
+    expect(flawOf(Buffer.alloc(100_000), 10)).toMatch(/zeros/);
+  });
+});

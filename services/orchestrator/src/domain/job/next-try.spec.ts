@@ -1,0 +1,227 @@
+import { FAILURE_CLASSES, type FailureClass } from '@anime/contracts';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { nextTry, type Candidate, type DeclineReason, type Trial, type TriedWith } from './next-try.js';
+
+const GIB = 1024 ** 3;
+const TRIED: TriedWith = {
+  variant: 'normal',
+  vramGb: 6,
+  gpuBytes: 6e9,
+  freeMemory: false,
+  lowMemoryVramGb: null,
+  maxAttempts: 3,
+};
+const gpu = (executorId: string, gib: number | null = 8, state: Partial<Candidate> = {}): Candidate => ({
+  executorId,
+  vramBytes: gib === null ? null : gib * GIB,
+  lost: false,
+  paused: false,
+  drained: false,
+  equippedAt: 0,
+  ...state,
+});
+const [LOST, PAUSED, DRAINED] = [{ lost: true }, { paused: true }, { drained: true }];
+/** `a:oom` is an attempt on a that ran out of memory, `a:-missing-node` one that it declined. */
+const trials = (...told: readonly `${string}:${FailureClass | `-${DeclineReason}`}`[]): Trial[] =>
+  told.map((text, index) => {
+    const [executorId = '', how = ''] = text.split(':');
+    const declined = how.startsWith('-') ? { reason: how.slice(1) as DeclineReason, position: 10 * (index + 1) } : null;
+    const trial = { attempt: index + 1, executorId, variant: 'normal' as const, message: text, declined };
+    return { ...trial, class: declined === null ? (how as FailureClass) : 'declined' };
+  });
+
+describe('an attempt that failed', () => {
+  it.each(['transient', 'timeout', 'gpu-fault'] as const)(
+    'of class %s is made again, elsewhere if it can be',
+    (each) => {
+      expect(nextTry(trials(`a:${each}`), TRIED, [gpu('a'), gpu('b')])).toMatchObject({
+        kind: 'retry',
+        patience: 1,
+        avoid: ['a'],
+        variant: 'normal',
+      });
+    },
+  );
+
+  it.each(['invalid', 'missing-model', 'missing-node', 'internal'] as const)(
+    'of class %s is not made again: it would end the same way',
+    (each) => {
+      expect(nextTry(trials(`a:${each}`), TRIED, [gpu('a'), gpu('b')])).toEqual({
+        kind: 'give-up',
+        class: each,
+        message: `a:${each}`,
+      });
+    },
+  );
+
+  it('is given up when as many were made as may be; those that were lost or declined do not count', () => {
+    const three = trials('a:transient', 'b:executor-lost', 'a:-no-memory', 'b:timeout', 'a:transient');
+    expect(nextTry(three, TRIED, [gpu('a'), gpu('b')])).toMatchObject({ kind: 'give-up', class: 'transient' });
+    expect(nextTry(three.slice(0, 4), TRIED, [gpu('a'), gpu('b')])).toMatchObject({ kind: 'retry', patience: 2 });
+  });
+});
+
+describe('a job that ran out of memory', () => {
+  const freed = { ...TRIED, freeMemory: true };
+
+  it('is tried again with the memory freed before anything else', () => {
+    expect(nextTry(trials('a:oom'), TRIED, [gpu('a'), gpu('b', 24)])).toMatchObject({
+      kind: 'retry',
+      freeMemory: true,
+      variant: 'normal',
+      vramGb: 6,
+    });
+  });
+
+  const often = { ...freed, maxAttempts: 9 };
+  const twice = trials('a:oom', 'a:oom');
+
+  it('then needs more than the GPU that was too small has in all, and no more of it free than it needed before', () => {
+    expect(nextTry(twice, often, [gpu('a'), gpu('b', 24), gpu('c', 12)])).toMatchObject({
+      kind: 'retry',
+      variant: 'normal',
+      vramGb: 6,
+      gpuBytes: 8 * GIB + 1,
+      freeMemory: true,
+    });
+  });
+
+  it('else runs in the variant that needs less', () => {
+    const low = { ...often, lowMemoryVramGb: 3 };
+    expect(nextTry(twice, low, [gpu('a'), gpu('b'), gpu('c', 24, LOST), gpu('d', 24, DRAINED)])).toMatchObject({
+      kind: 'retry',
+      variant: 'low-memory',
+      vramGb: 3,
+      gpuBytes: 0,
+      freeMemory: true,
+    });
+    expect(nextTry(twice, low, [gpu('a'), gpu('c', 24, PAUSED)])).toMatchObject({ variant: 'normal' });
+  });
+
+  it('spends its last attempt on the variant that needs less, or without one on the biggest GPU', () => {
+    const all = [gpu('a'), gpu('b', 12), gpu('c', 24)];
+    const low = { ...freed, lowMemoryVramGb: 3 };
+    expect(nextTry(twice, low, all)).toMatchObject({ variant: 'low-memory', vramGb: 3, gpuBytes: 0 });
+    expect(nextTry(twice, freed, all)).toMatchObject({ variant: 'normal', gpuBytes: 24 * GIB });
+    const two = { ...TRIED, maxAttempts: 2 };
+    expect(nextTry(trials('a:oom'), two, all)).toMatchObject({ gpuBytes: 24 * GIB, freeMemory: true });
+    expect(nextTry(trials('a:oom'), two, [gpu('a')])).toMatchObject({ freeMemory: true, gpuBytes: 6e9 });
+  });
+
+  it('fails with what would help', () => {
+    const failure = (tried: TriedWith, others: readonly Candidate[]): string => {
+      const next = nextTry(trials('a:oom', 'a:oom', 'a:oom'), tried, others);
+      return next.kind === 'give-up' && next.class === 'oom' ? next.message : JSON.stringify(next);
+    };
+    expect(failure(freed, [gpu('a'), gpu('b'), gpu('c', 24, LOST)])).toBe(
+      'a:oom. What would help: a GPU with more than 8.6 GB, which none here is known to have; ' +
+        'a variant of its template that needs less; a smaller size, or less at a time',
+    );
+    expect(failure(often, [gpu('a', null)])).toMatch(/a bigger GPU \(how large this one is was not told\)/);
+    expect(failure({ ...TRIED, lowMemoryVramGb: 3, maxAttempts: 1 }, [gpu('a'), gpu('b', 24)])).toMatch(
+      /more attempts than 1: it was not tried with the memory freed before, nor on a bigger GPU \(25.8 GB\), nor in the/,
+    );
+    const low = { ...freed, variant: 'low-memory', lowMemoryVramGb: 3 } as const;
+    expect(failure(low, [gpu('a')])).not.toMatch(/variant/);
+  });
+});
+
+describe('a job whose executors are lost', () => {
+  it('is taken for the cause after three, on distinct ones as far as there are that many', () => {
+    const all = [gpu('a'), gpu('b'), gpu('c')];
+    const three = trials('a:executor-lost', 'b:executor-lost', 'c:executor-lost');
+    expect(nextTry(three, TRIED, all)).toMatchObject({ kind: 'give-up', class: 'executor-lost' });
+    const onTwo = trials('a:executor-lost', 'b:executor-lost', 'a:executor-lost');
+    expect(nextTry(onTwo, TRIED, all)).toMatchObject({ kind: 'retry', avoid: ['a', 'b'] });
+    expect(nextTry(onTwo, TRIED, [gpu('a', 8, LOST), gpu('b'), gpu('c', 8, LOST)])).toMatchObject({ kind: 'give-up' });
+  });
+
+  it('does not wait for the verdict of one that cannot be given the job', () => {
+    const here = trials('a:executor-lost', 'a:executor-lost', 'a:executor-lost');
+    const cannot = [gpu('b', 4), gpu('b', 8, PAUSED), gpu('b', 8, DRAINED), gpu('b', 8, LOST)];
+    for (const other of cannot) expect(nextTry(here, TRIED, [gpu('a'), other])).toMatchObject({ kind: 'give-up' });
+    const refused = [...trials('b:-missing-node'), ...here];
+    expect(nextTry(refused, TRIED, [gpu('a'), gpu('b')])).toMatchObject({ kind: 'give-up' });
+    expect(nextTry(here, TRIED, [gpu('a'), gpu('b')])).toMatchObject({ kind: 'retry' });
+  });
+});
+
+describe('a job that executors decline', () => {
+  it('goes to the others, and fails with the reason when each has declined for good', () => {
+    const [one, both] = [trials('a:-missing-node'), trials('a:-missing-node', 'b:-missing-node')];
+    expect(nextTry(one, TRIED, [gpu('a'), gpu('b')])).toMatchObject({ kind: 'retry', avoid: ['a'] });
+    expect(nextTry(both, TRIED, [gpu('a'), gpu('b'), gpu('c', 8, LOST)])).toEqual({
+      kind: 'give-up',
+      class: 'missing-node',
+      message: 'b:-missing-node',
+    });
+  });
+
+  it('runs in the variant that needs less when the memory of all is too little', () => {
+    const low = { ...TRIED, lowMemoryVramGb: 3 };
+    const declined = trials('a:-too-little-memory');
+    expect(nextTry(declined, low, [gpu('a')])).toMatchObject({ kind: 'retry', variant: 'low-memory', vramGb: 3 });
+    const again = [...declined, { ...trials('a:-too-little-memory')[0], attempt: 2, variant: 'low-memory' } as Trial];
+    expect(nextTry(again, { ...low, variant: 'low-memory' }, [gpu('a')])).toMatchObject({
+      kind: 'give-up',
+      class: 'oom',
+    });
+  });
+
+  it('goes back to one where something was installed since it declined', () => {
+    const both = trials('a:-missing-model', 'b:-missing-model');
+    expect(nextTry(both, TRIED, [gpu('a', 8, { equippedAt: 9 }), gpu('b')])).toMatchObject({ kind: 'give-up' });
+    expect(nextTry(both, TRIED, [gpu('a', 8, { equippedAt: 15 }), gpu('b')])).toMatchObject({ kind: 'retry' });
+  });
+
+  it('asks who is able: one that is too small is no other, and runs the variant that needs less', () => {
+    const low = { ...TRIED, vramGb: 12, gpuBytes: 12e9, lowMemoryVramGb: 3 };
+    const silent = trials('a:-too-little-memory');
+    expect(nextTry(silent, low, [gpu('a', null), gpu('b')])).toMatchObject({ kind: 'retry', variant: 'low-memory' });
+    expect(nextTry(silent, { ...low, lowMemoryVramGb: null }, [gpu('a', null), gpu('b')])).toMatchObject({
+      kind: 'give-up',
+      class: 'oom',
+    });
+    const missing = trials('a:-missing-node');
+    expect(nextTry(missing, low, [gpu('a', 24), gpu('b')])).toMatchObject({ kind: 'retry', variant: 'low-memory' });
+    expect(nextTry(missing, low, [gpu('a', 24)])).toMatchObject({ kind: 'give-up', class: 'missing-node' });
+    // One that is paused will be resumed; one that is drained is waited for only when there is no other way.
+    expect(nextTry(silent, low, [gpu('a', null), gpu('b', 24, PAUSED)])).toMatchObject({ variant: 'normal' });
+    const drained = [gpu('a', null), gpu('b', 24, DRAINED)];
+    expect(nextTry(silent, low, drained)).toMatchObject({ variant: 'low-memory' });
+    expect(nextTry(silent, { ...low, lowMemoryVramGb: null }, drained)).toMatchObject({ kind: 'retry', avoid: ['a'] });
+  });
+
+  it('waits, longer each time, for memory that others hold and for servers that run nothing', () => {
+    const twice = trials('a:-no-memory', 'a:-worker-stopped');
+    expect(nextTry(twice, TRIED, [gpu('a')])).toMatchObject({ kind: 'retry', patience: 2 });
+  });
+});
+
+describe('whatever has happened to a job', () => {
+  const how = fc.constantFrom(
+    ...FAILURE_CLASSES,
+    ...(['-no-memory', '-too-little-memory', '-missing-node', '-missing-model', '-worker-stopped'] as const),
+  );
+  const trial = fc.tuple(fc.constantFrom('a', 'b', 'c'), how).map(([on, each]) => `${on}:${each}` as const);
+
+  it('it is not begun more often than it may be, and never again when trying cannot help', () => {
+    fc.assert(
+      fc.property(
+        fc.array(trial, { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 1, max: 5 }),
+        (told, maxAttempts) => {
+          const happened = trials(...told);
+          const next = nextTry(happened, { ...TRIED, maxAttempts }, [gpu('a'), gpu('b'), gpu('c', null)]);
+          const begun = happened.filter((each) => each.class !== 'declined' && each.class !== 'executor-lost').length;
+          const last = happened.at(-1)?.class ?? 'cancelled';
+          const failed = last !== 'declined' && last !== 'executor-lost';
+          if (failed && begun >= maxAttempts) expect(next.kind).toBe('give-up');
+          if (['invalid', 'internal', 'cancelled', 'missing-node', 'missing-model'].includes(last))
+            expect(next.kind).toBe('give-up');
+        },
+      ),
+    );
+  });
+});

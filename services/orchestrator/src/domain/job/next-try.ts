@@ -1,0 +1,245 @@
+import type { EventData, FailureClass, JobDeclinedV1 } from '@anime/contracts';
+import { fits, isAble, isUsable, type ExecutorState } from '../executor/executor.js';
+import { bytesOf, gbOf } from '../memory/bytes.js';
+
+export type Variant = 'normal' | 'low-memory';
+export type DeclineReason = EventData<typeof JobDeclinedV1>['reason'];
+
+/** An attempt that ended without outputs. */
+export interface Trial {
+  readonly attempt: number;
+  readonly executorId: string;
+  readonly variant: Variant;
+  readonly class: FailureClass | 'declined';
+  /** Why it was declined, and the position in the log at which that was said; null when it was begun. */
+  readonly declined: { readonly reason: DeclineReason; readonly position: number } | null;
+  readonly message: string;
+}
+
+/** What the attempt that ended last was, and how it may be tried otherwise. */
+export interface TriedWith {
+  readonly variant: Variant;
+  readonly vramGb: number;
+  /** What its GPU had to have in all, in bytes. */
+  readonly gpuBytes: number;
+  /** Whether the memory was freed before. */
+  readonly freeMemory: boolean;
+  /** What the template's variant for less memory needs, in GB; null when there is none. */
+  readonly lowMemoryVramGb: number | null;
+  readonly maxAttempts: number;
+}
+
+/** An executor as far as trying again goes. */
+export type Candidate = Omit<ExecutorState, 'lastPosition'>;
+
+export type NextTry =
+  | {
+      readonly kind: 'retry';
+      /** Which delay: the n-th in a row. */
+      readonly patience: number;
+      readonly variant: Variant;
+      readonly vramGb: number;
+      /** What its GPU must have in all, in bytes; 0 when any will do that has `vramGb`. */
+      readonly gpuBytes: number;
+      readonly freeMemory: boolean;
+      readonly avoid: readonly string[];
+    }
+  | { readonly kind: 'give-up'; readonly class: FailureClass; readonly message: string };
+
+/** So often a job may be lost, on distinct executors as far as there are that many, until it is taken for the cause. */
+const POISON_LOSSES = 3;
+
+/** A machine that declined for one of these declines again, until something is installed there. */
+const LASTING_DECLINES: Readonly<Partial<Record<DeclineReason, FailureClass>>> = {
+  'missing-node': 'missing-node',
+  'missing-model': 'missing-model',
+  'too-little-memory': 'oom',
+};
+
+/** The executors that said that they cannot run this variant, and where nothing was installed since. */
+export function refusals(
+  trials: readonly Trial[],
+  variant: Variant,
+  candidates: readonly Pick<Candidate, 'executorId' | 'equippedAt'>[],
+): ReadonlySet<string> {
+  const saidAt = new Map<string, number>();
+  for (const { executorId, variant: asked, declined } of trials) {
+    if (declined === null || LASTING_DECLINES[declined.reason] === undefined) continue;
+    // Another variant may need less memory; nodes and models are a matter of both.
+    if (asked === variant || declined.reason !== 'too-little-memory') saidAt.set(executorId, declined.position);
+  }
+  for (const { executorId, equippedAt } of candidates)
+    if (equippedAt >= (saidAt.get(executorId) ?? Infinity)) saidAt.delete(executorId);
+  return new Set(saidAt.keys());
+}
+
+/**
+ * What follows when an attempt ended without outputs (architecture §6). Pure: one answer for one history.
+ * @param trials the ended attempts since the job was asked for, or was last asked to be tried again, in order; not empty
+ * @param candidates every registered executor
+ */
+export function nextTry(trials: readonly Trial[], tried: TriedWith, candidates: readonly Candidate[]): NextTry {
+  const last = trials.at(-1);
+  if (last === undefined) throw new Error('nothing has ended yet');
+  switch (last.class) {
+    case 'declined':
+      return afterDecline(last, trials, tried, candidates);
+    case 'executor-lost':
+      return afterLoss(last, trials, tried, candidates);
+    case 'oom':
+      return afterOutOfMemory(last, trials, tried, candidates);
+    case 'transient':
+    case 'timeout':
+    case 'gpu-fault':
+      return bounded(trials, tried, last, () => elsewhere(trials, tried));
+    case 'invalid':
+    case 'missing-model':
+    case 'missing-node':
+    case 'internal':
+    case 'cancelled':
+      return giveUp(last);
+  }
+}
+
+/** Attempts that were begun and did not work; those that were lost with their executor are the poison guard's. */
+function failures(trials: readonly Trial[]): number {
+  return trials.filter((trial) => trial.class !== 'declined' && trial.class !== 'executor-lost').length;
+}
+
+function bounded(trials: readonly Trial[], tried: TriedWith, last: Trial, otherwise: () => NextTry): NextTry {
+  return failures(trials) >= tried.maxAttempts ? giveUp(last) : otherwise();
+}
+
+function elsewhere(trials: readonly Trial[], tried: TriedWith): NextTry {
+  return retry(tried, { patience: failures(trials), avoid: failedOn(trials) });
+}
+
+/** Executors on which it failed or was lost, or which have no memory for it now. */
+function failedOn(trials: readonly Trial[]): string[] {
+  return [...new Set(trials.map(({ executorId }) => executorId))];
+}
+
+/** The executors that could run what was tried, as far as they have told. */
+function takers(
+  trials: readonly Trial[],
+  { variant, vramGb, gpuBytes }: Pick<TriedWith, 'variant' | 'vramGb' | 'gpuBytes'>,
+  candidates: readonly Candidate[],
+): readonly Candidate[] {
+  const refused = refusals(trials, variant, candidates);
+  const bytes = Math.max(gpuBytes, bytesOf(vramGb));
+  return candidates.filter((candidate) => !refused.has(candidate.executorId) && fits(candidate, bytes));
+}
+
+/** The variant for less memory, where the template has one and it was not that which was tried; null when not. */
+function lowMemory({ variant, lowMemoryVramGb }: TriedWith): Pick<TriedWith, 'variant' | 'vramGb' | 'gpuBytes'> | null {
+  if (variant !== 'normal' || lowMemoryVramGb === null) return null;
+  return { variant: 'low-memory', vramGb: lowMemoryVramGb, gpuBytes: 0 };
+}
+
+function afterLoss(last: Trial, trials: readonly Trial[], tried: TriedWith, candidates: readonly Candidate[]): NextTry {
+  const losses = trials.filter((trial) => trial.class === 'executor-lost');
+  const lostOn = new Set(losses.map(({ executorId }) => executorId));
+  const others = takers(trials, tried, candidates).filter(isUsable);
+  const there = new Set([...lostOn, ...others.map(({ executorId }) => executorId)]);
+  if (losses.length < POISON_LOSSES || lostOn.size < Math.min(POISON_LOSSES, there.size))
+    return retry(tried, { patience: losses.length, avoid: failedOn(trials) });
+  return giveUp(
+    last,
+    `${losses.length} times its executor was lost while it ran (${lostOn.size} of them): it may be the cause`,
+  );
+}
+
+/**
+ * Memory is freed first; then a bigger GPU, then the variant that needs less. The last attempt is the one that is most likely
+ * to work: that variant, else the biggest GPU.
+ */
+function afterOutOfMemory(
+  last: Trial,
+  trials: readonly Trial[],
+  tried: TriedWith,
+  candidates: readonly Candidate[],
+): NextTry {
+  const had = candidates.find(({ executorId }) => executorId === last.executorId)?.vramBytes ?? null;
+  const refused = refusals(trials, tried.variant, candidates);
+  const sizes = candidates
+    .filter((candidate) => isAble(candidate) && !refused.has(candidate.executorId))
+    .map(({ vramBytes }) => vramBytes ?? 0);
+  const biggest = had === null ? 0 : Math.max(0, ...sizes.filter((bytes) => bytes > had));
+  const low = lowMemory(tried);
+  const patience = failures(trials);
+  const left = tried.maxAttempts - patience;
+  if (left <= 0) return giveUp(last, withHelp(last, tried, had, biggest));
+  const otherwise = biggest > 0 || low !== null;
+  if (!tried.freeMemory && (left > 1 || !otherwise)) return retry(tried, { patience, freeMemory: true });
+  if (low !== null && (left === 1 || biggest === 0)) return retry(tried, { patience, freeMemory: true, ...low });
+  if (had !== null && biggest > 0)
+    return retry(tried, { patience, freeMemory: true, gpuBytes: left === 1 ? biggest : had + 1 });
+  return giveUp(last, withHelp(last, tried, had, biggest));
+}
+
+/** The message of a job that ran out of memory for the last time, with what would help. */
+function withHelp(last: Trial, tried: TriedWith, had: number | null, biggest: number): string {
+  const untried = [
+    ...(tried.freeMemory ? [] : ['with the memory freed before']),
+    ...(biggest > 0 ? [`on a bigger GPU (${gb(biggest)})`] : []),
+    ...(lowMemory(tried) === null ? [] : ['in the variant for less memory']),
+  ];
+  const help = [
+    ...(untried.length === 0
+      ? []
+      : [`more attempts than ${tried.maxAttempts}: it was not tried ${untried.join(', nor ')}`]),
+    ...(biggest > 0 ? [] : [had === null ? 'a bigger GPU (how large this one is was not told)' : moreThan(had)]),
+    ...(tried.lowMemoryVramGb === null ? ['a variant of its template that needs less'] : []),
+    'a smaller size, or less at a time',
+  ];
+  return `${last.message}. What would help: ${help.join('; ')}`;
+}
+
+function moreThan(bytes: number): string {
+  return `a GPU with more than ${gb(bytes)}, which none here is known to have`;
+}
+
+function gb(bytes: number): string {
+  return `${gbOf(bytes).toFixed(1)} GB`;
+}
+
+/**
+ * Declined for now: later. Declined for good: by somebody else who is able, else in the variant for less memory, else when
+ * somebody who could run it is mended, else not at all.
+ */
+function afterDecline(
+  last: Trial,
+  trials: readonly Trial[],
+  tried: TriedWith,
+  candidates: readonly Candidate[],
+): NextTry {
+  const lasting = last.declined === null ? undefined : LASTING_DECLINES[last.declined.reason];
+  if (lasting !== undefined) {
+    const others = takers(trials, tried, candidates).filter(({ lost }) => !lost);
+    const low = lowMemory(tried);
+    if (!others.some(isAble) && low !== null && takers(trials, low, candidates).some(isAble))
+      return retry(tried, { patience: 1, ...low });
+    if (others.length === 0) return giveUp({ ...last, class: lasting });
+  }
+  const declines = trials.filter((trial) => trial.class === 'declined').length;
+  return retry(tried, { patience: declines, avoid: failedOn(trials) });
+}
+
+function retry(
+  tried: TriedWith,
+  how: {
+    readonly patience: number;
+    readonly variant?: Variant;
+    readonly vramGb?: number;
+    readonly gpuBytes?: number;
+    readonly freeMemory?: boolean;
+    readonly avoid?: readonly string[];
+  },
+): NextTry {
+  const { variant, vramGb, gpuBytes, freeMemory } = tried;
+  return { kind: 'retry', variant, vramGb, gpuBytes, freeMemory, avoid: [], ...how };
+}
+
+function giveUp(last: Trial, message = last.message): NextTry {
+  return { kind: 'give-up', class: last.class === 'declined' ? 'internal' : last.class, message };
+}
