@@ -13,6 +13,7 @@ import { ComfyClient, type PromptLook } from './comfy-client.js';
 import { ComfySocket, type Hint } from './comfy-socket.js';
 import { FileMissingError, UnexpectedAnswerError } from './errors.js';
 import { filesOf, pathOf, type ServerFile } from './output-files.js';
+import { samplingGraph } from './testing/any-server.js';
 import { verdictOf } from './verdict.js';
 
 let dir: string;
@@ -37,30 +38,8 @@ function client(baseUrl = simulator.url): ComfyClient {
   return made;
 }
 
-function graph(steps: number, seed = 1): ApiGraph {
-  return {
-    '1': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: 'simulated-anime-v1.safetensors' } },
-    '2': { class_type: 'CLIPTextEncode', inputs: { text: 'a cat', clip: ['1', 1] } },
-    '3': { class_type: 'EmptyLatentImage', inputs: { width: 64, height: 64, batch_size: 1 } },
-    '4': {
-      class_type: 'KSampler',
-      inputs: {
-        seed,
-        steps,
-        cfg: 7,
-        sampler_name: 'euler',
-        scheduler: 'normal',
-        denoise: 1,
-        model: ['1', 0],
-        positive: ['2', 0],
-        negative: ['2', 0],
-        latent_image: ['3', 0],
-      },
-    },
-    '5': { class_type: 'VAEDecode', inputs: { samples: ['4', 0], vae: ['1', 2] } },
-    '6': { class_type: 'SaveImage', inputs: { images: ['5', 0], filename_prefix: 'deep/er/take' } },
-  };
-}
+const graph = (steps: number, seed = 1): ApiGraph =>
+  samplingGraph('simulated-anime-v1.safetensors', 'deep/er/take', { steps, seed });
 
 const submission = (steps: number, seed?: number) => ({
   graph: graph(steps, seed),

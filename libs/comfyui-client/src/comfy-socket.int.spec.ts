@@ -12,6 +12,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { Preview } from './binary-frame.js';
 import { ComfyClient } from './comfy-client.js';
 import { ComfySocket, type ComfySocketOptions, type Hint } from './comfy-socket.js';
+import { samplingGraph } from './testing/any-server.js';
 
 const closing: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -245,7 +246,8 @@ describe('previews', () => {
       );
       const { clientId } = socket;
       const previewed = asked ? { previews: 'latent2rgb' as const } : {};
-      await client.submit({ graph: sampling(seed), promptId, clientId, tags: {}, ...previewed });
+      const graph = samplingGraph('simulated-anime-v1.safetensors', 'take', { steps: 6, seed });
+      await client.submit({ graph, promptId, clientId, tags: {}, ...previewed });
       await eventually(() => ended, { what: 'the run ends' });
       stop();
       return promptId;
@@ -260,28 +262,3 @@ describe('previews', () => {
     }
   });
 });
-
-function sampling(seed: number): Parameters<ComfyClient['submit']>[0]['graph'] {
-  return {
-    '1': { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: 'simulated-anime-v1.safetensors' } },
-    '2': { class_type: 'CLIPTextEncode', inputs: { text: 'a cat', clip: ['1', 1] } },
-    '3': { class_type: 'EmptyLatentImage', inputs: { width: 64, height: 64, batch_size: 1 } },
-    '4': {
-      class_type: 'KSampler',
-      inputs: {
-        seed,
-        steps: 6,
-        cfg: 7,
-        sampler_name: 'euler',
-        scheduler: 'normal',
-        denoise: 1,
-        model: ['1', 0],
-        positive: ['2', 0],
-        negative: ['2', 0],
-        latent_image: ['3', 0],
-      },
-    },
-    '5': { class_type: 'VAEDecode', inputs: { samples: ['4', 0], vae: ['1', 2] } },
-    '6': { class_type: 'SaveImage', inputs: { images: ['5', 0], filename_prefix: 'take' } },
-  };
-}

@@ -166,7 +166,7 @@ function endedTrial(job: JobState): Trial | undefined {
     };
   const { failure, declined } = job.facts[attempt] ?? {};
   if (failure !== undefined) return { ...trial, ...failure };
-  return declined && { ...trial, class: 'declined', declined: declined, message: declined.message };
+  return declined && { ...trial, class: 'declined', declined, message: declined.message };
 }
 
 /** The attempts that ended without outputs, in order, since it was requested or was last wanted to be tried again. */
