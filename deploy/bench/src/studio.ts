@@ -1,7 +1,13 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ServiceName } from '@anime/contracts';
-import { startNatsServer, startPostgres, type NatsServer, type PostgresServer } from '@anime/embedded-servers';
+import {
+  nodeOptionsOf,
+  startNatsServer,
+  startPostgres,
+  type NatsServer,
+  type PostgresServer,
+} from '@anime/embedded-servers';
 import { provision } from '@anime/event-store';
 import { spawnService, type ServiceProcess } from '@anime/testing/processes';
 import pg from 'pg';
@@ -54,6 +60,7 @@ export class BenchStudio implements AsyncDisposable {
     return this.program(name, path.join(ROOT, 'services', name, 'dist', 'main.js'), {
       until,
       env: {
+        ...nodeOptionsOf(name),
         NATS_URL: this.nats.url,
         DATABASE_URL: this.#postgres?.url() ?? 'postgresql://127.0.0.1:1/none',
         NATS_SYNCED: '1',

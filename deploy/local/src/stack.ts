@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startNatsServer, startPostgres } from '@anime/embedded-servers';
+import { nodeOptionsOf, startNatsServer, startPostgres } from '@anime/embedded-servers';
 import { SERVICES, type ServiceName } from '@anime/contracts';
 import { PROVISION_USER } from '@anime/event-store';
 import { keysFolderFault } from '@anime/sealed-fields';
@@ -256,7 +256,12 @@ async function startServices(
   step('starting the six services');
   const services = SERVICES.map((name) => {
     const optionsFor = (PORT?: string) =>
-      program(name, `services/${name}/dist/main.js`, { ...env, NATS_URL: natsUrlOf(name), PORT });
+      program(name, `services/${name}/dist/main.js`, {
+        ...env,
+        ...nodeOptionsOf(name, process.env['NODE_OPTIONS']),
+        NATS_URL: natsUrlOf(name),
+        PORT,
+      });
     const service = new SupervisedProcess({
       optionsFor,
       firstPort: options.freePorts ? '0' : undefined,

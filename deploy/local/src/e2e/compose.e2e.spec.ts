@@ -6,6 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { CATALOGUE, SERVICES, type ServiceName } from '@anime/contracts';
+import { nodeOptionsOf } from '@anime/embedded-servers';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 
@@ -56,13 +57,14 @@ describe('docker-compose.yml', () => {
   const passwordOf = (user: string): string => `ANIME_NATS_PASSWORD_${user.toUpperCase().replaceAll('-', '_')}`;
 
   it.each(SERVICES)(
-    'builds %s from the one Dockerfile and sets only variables that it reads, its own NATS user first',
+    'builds %s from the one Dockerfile and sets only variables that it reads and the options of Node that npm start sets, its own NATS user first',
     async (name) => {
       const { build, environment = {} } = of(name);
       expect(build).toMatchObject({ dockerfile: 'deploy/docker/Dockerfile', args: { SERVICE: name } });
       const variables = await variablesOf(name);
-      for (const variable of Object.keys(environment))
-        expect(variables).toMatch(new RegExp(`^\\s*${variable}\\b`, 'm'));
+      const { NODE_OPTIONS: nodeOptions, ...own } = environment;
+      expect(nodeOptions).toBe(nodeOptionsOf(name).NODE_OPTIONS);
+      for (const variable of Object.keys(own)) expect(variables).toMatch(new RegExp(`^\\s*${variable}\\b`, 'm'));
       expect(environment['NATS_URL']).toContain(`nats://${name}:\${${passwordOf(name)}:`);
       // Without these it would keep files that no other service finds, or that go with the container.
       for (const folder of variables.match(/\bANIME_\w+_DIR\b/g) ?? []) {
