@@ -80,6 +80,16 @@ describe('a file', () => {
     expect(passed.length).toBeLessThanOrEqual(file.subarray(0, 3).toString() === 'GIF' ? 5 : 0);
   });
 
+  it.each<readonly [string, () => Promise<Buffer>]>([
+    ['MP4 that begins with its index', () => made('c.mp4', VIDEO, '-pix_fmt', 'yuv420p', '-movflags', '+faststart')],
+    ['AVIF', () => noise().avif().toBuffer()],
+  ])('that is %s does not pass when it ends just before what it is an index of', async (_, make) => {
+    const file = await make();
+    const data = file.indexOf('mdat') - 4;
+    expect(data).toBeGreaterThan(0);
+    expect(flawOf(file.subarray(0, data))).toContain('mdat');
+  });
+
   it('of a format that is not known passes, and one that only zeros are left of does not', () => {
     expect(flawOf(Buffer.from('glTF and so on'))).toBeUndefined();
     expect(flawOf(Buffer.alloc(100_000), 10)).toMatch(/zeros/);

@@ -65,24 +65,39 @@ function* riff(): Walk {
   return length === 0 || length === 0xffffffff || (yield* skip(length)) ? undefined : CUT;
 }
 
-/** Boxes that add up to the file's length (ISO 14496-12, 4.2), with one of those that a file needs. */
-function* boxes(needed: readonly string[]): Walk {
-  let isThere = false;
+/** Longest index of a picture that is looked into for the picture itself. */
+const META_LIMIT = 1024 * 1024;
+
+/**
+ * Boxes that add up to the file's length (ISO 14496-12, 4.2), with one of those that are an index, and what it is an index of: a
+ * file may end just between the two. A small picture may lie inside its index (`idat`, 8.11.11).
+ */
+function* boxes(index: readonly string[]): Walk {
+  let hasIndex = false;
+  let hasData = false;
   for (;;) {
     const head = yield* take(8);
-    if (head.length === 0) return isThere ? undefined : `has no ${needed.join(' or ')} box`;
-    if (head.length < 8) return CUT;
-    isThere ||= needed.includes(head.toString('latin1', 4));
-    let length = head.readUInt32BE(0) - 8;
-    // It goes on to the end of the file.
-    if (length === -8) return isThere ? undefined : `has no ${needed.join(' or ')} box`;
+    if (head.length > 0 && head.length < 8) return CUT;
+    const type = head.toString('latin1', 4);
+    hasIndex ||= index.includes(type);
+    hasData ||= type === 'mdat';
+    let length = head.length === 0 ? -8 : head.readUInt32BE(0) - 8;
+    // No more boxes, or one that goes on to the end of the file.
+    if (length === -8) {
+      if (!hasIndex) return `has no ${index.join(' or ')} box`;
+      return hasData ? undefined : `${CUT}: it has no mdat box`;
+    }
     if (length === -7) {
       const large = yield* take(8);
       if (large.length < 8) return CUT;
       length = Number(large.readBigUInt64BE(0)) - 16;
     }
     if (length < 0) return 'is damaged: a box is smaller than its head';
-    if (!(yield* skip(length))) return CUT;
+    if (type === 'meta' && length <= META_LIMIT) {
+      const meta = yield* take(length);
+      if (meta.length < length) return CUT;
+      hasData ||= meta.includes('idat');
+    } else if (!(yield* skip(length))) return CUT;
   }
 }
 
