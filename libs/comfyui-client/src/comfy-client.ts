@@ -1,7 +1,6 @@
 import type { ApiGraph } from '@anime/contracts';
 import type { z } from 'zod';
 import {
-  CancelAnswer,
   EndedJobs,
   HistoryAnswer,
   JobAnswer,
@@ -13,7 +12,8 @@ import {
   type EndedPrompt,
   type NodeErrors,
 } from './answers.js';
-import { ComfyHttp, isAnswer, type CallOptions, type ComfyHttpOptions } from './comfy-http.js';
+import { Canceller } from './canceller.js';
+import { ComfyHttp, isAnswer, type Answer, type CallOptions, type ComfyHttpOptions } from './comfy-http.js';
 import {
   parseNodeDefinitions,
   readNodeDefinitions,
@@ -21,6 +21,7 @@ import {
   type NodeDefinitions,
 } from './definitions/node-definition.js';
 import { downloadFile } from './download.js';
+import { isGatewayStatus, UnexpectedAnswerError } from './errors.js';
 import type { ServerFile } from './output-files.js';
 import { runStart } from './run-start.js';
 import { InstalledPacksAnswer, Names, ServerFeatures, SystemStats, type InstalledPack } from './server-answers.js';
@@ -85,18 +86,21 @@ export class ComfyClient {
   /** Without user and password: it is shown in errors. */
   readonly baseUrl: string;
   readonly #http: ComfyHttp;
+  readonly #canceller: Canceller;
   readonly #askAgainMs: number;
   /**
-   * Until when, on `performance.now`, a route is not asked for. Learned from the router's 404, never from a version string
-   * (contract §9: jobs since 0.5.1, their cancel since 0.25.0). The older ways, which are taken meanwhile, tell the truth on every server.
+   * Until when, on `performance.now`, jobs are not asked for. Learned from the router's 404, never from a version string
+   * (contract §9: since 0.5.1). The older ways, which are taken meanwhile, tell the truth on every server.
    */
   #withoutJobsUntil = 0;
-  #withoutJobCancelUntil = 0;
 
   constructor(options: ComfyClientOptions) {
     this.#askAgainMs = options.askAgainMs ?? 60_000;
     this.#http = new ComfyHttp(options);
     this.baseUrl = this.#http.baseUrl;
+    const isRunning = async (promptId: string): Promise<boolean> =>
+      (await this.queue()).running.some((item) => item.promptId === promptId);
+    this.#canceller = new Canceller(this.#http, isRunning, this.#askAgainMs);
   }
 
   /** @returns running and pending prompts, the pending ones in the order in which they will run */
@@ -135,14 +139,14 @@ export class ComfyClient {
     return Object.keys(nodeErrors).length === 0 ? { kind: 'queued', number } : { kind: 'partly-refused', nodeErrors };
   }
 
-  /** Looks a prompt up by its id, by `/api/jobs/{id}` or, on servers without it, in queue and then history. */
+  /**
+   * Looks a prompt up by its id, by `/api/jobs/{id}`; where that says nothing that can be read, in queue and then history. Servers before
+   * 0.5.1 do not have it, and early ones with it answer 500 about prompts that made a text.
+   */
   async look(promptId: string, options?: CallOptions): Promise<PromptLook> {
-    if (performance.now() >= this.#withoutJobsUntil) {
-      const answer = await this.#http.get(`/api/jobs/${promptId}`, options);
-      if (answer.status !== 404) return this.#lookOfJob(promptId, this.#http.parse(JobAnswer, answer), options);
-      if (isAnswer(JobNotFound, answer)) return { state: 'absent' };
-      this.#withoutJobsUntil = performance.now() + this.#askAgainMs;
-    }
+    const job = await this.#job(promptId, options);
+    if (job === 'absent') return { state: 'absent' };
+    if (job !== undefined) return this.#lookOfJob(promptId, job, options);
     // Queue first: a prompt only ever moves from there to history, so it cannot slip between the two looks (contract §1.4, 22).
     const { running, pending } = await this.queue(options);
     if (running.some((item) => item.promptId === promptId)) return { state: 'running' };
@@ -170,23 +174,12 @@ export class ComfyClient {
   }
 
   /**
-   * Stops a pending or running prompt, and no other. Idempotent; a node that blocks ends first (contract §1.1, 4).
+   * Stops a pending or running prompt, and no other. Idempotent, and one order for all who ask at a time; a node that blocks ends
+   * first (contract §1.1, 4). An old server, whose `/interrupt` reads no id, is told only while it runs the prompt, and once in 10 s.
    * @returns whether the server says that it stopped one; null on older servers, which do not say
    */
-  async cancel(promptId: string, options?: CallOptions): Promise<boolean | null> {
-    if (performance.now() >= this.#withoutJobCancelUntil) {
-      const answer = await this.#http.post(`/api/jobs/${promptId}/cancel`, undefined, options);
-      if (answer.status === 404 && isAnswer(JobNotFound, answer)) return false;
-      if (answer.status !== 404 && answer.status !== 405) return this.#http.parse(CancelAnswer, answer).cancelled;
-      this.#withoutJobCancelUntil = performance.now() + this.#askAgainMs;
-    }
-    // Deleting hits pending prompts only, interrupting with an id the running one only; both answer an empty 200.
-    this.#http.requireOk(await this.#http.post('/queue', { delete: [promptId] }, options));
-    // Old servers do not read the id and would stop whatever runs (contract §1.4, 20), so only where it is ours.
-    const { running } = await this.queue(options);
-    if (running.some((item) => item.promptId === promptId))
-      this.#http.requireOk(await this.#http.post('/interrupt', { prompt_id: promptId }, options));
-    return null;
+  cancel(promptId: string, options?: CallOptions): Promise<boolean | null> {
+    return this.#canceller.cancel(promptId, options);
   }
 
   /** All node classes. 1.6 MB and 200 ms of the server's loop: once per start of the server, not in a loop (contract §3). */
@@ -290,6 +283,28 @@ export class ComfyClient {
   ): Promise<z.infer<S> | undefined> {
     const answer = await this.#http.get(path, options);
     return answer.status === 404 ? undefined : this.#http.parse(schema, answer);
+  }
+
+  /** What the server says of a job; undefined where it has no jobs, or cannot say it. */
+  async #job(promptId: string, options?: CallOptions): Promise<z.infer<typeof JobAnswer> | 'absent' | undefined> {
+    if (performance.now() < this.#withoutJobsUntil) return undefined;
+    const answer = await this.#http.get(`/api/jobs/${promptId}`, options);
+    if (answer.status === 404) {
+      if (isAnswer(JobNotFound, answer)) return 'absent';
+      this.#withoutJobsUntil = performance.now() + this.#askAgainMs;
+      return undefined;
+    }
+    return this.#unlessUnreadable(JobAnswer, answer);
+  }
+
+  /** Undefined for what the server itself answers and nobody can read: then there may be an older way. */
+  #unlessUnreadable<S extends z.ZodType>(schema: S, answer: Answer): z.infer<S> | undefined {
+    try {
+      return this.#http.parse(schema, answer);
+    } catch (error) {
+      if (isGatewayStatus(answer.status) || !(error instanceof UnexpectedAnswerError)) throw error;
+      return undefined;
+    }
   }
 
   async #lookOfJob(promptId: string, job: z.infer<typeof JobAnswer>, options?: CallOptions): Promise<PromptLook> {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { Pool, type Dispatcher } from 'undici';
 import type { z } from 'zod';
-import { UnexpectedAnswerError, unreachable } from './errors.js';
+import { AnswerTooLargeError, UnexpectedAnswerError, unreachable } from './errors.js';
 import { parseServerJson } from './server-json.js';
 
 /** What every call takes. */
@@ -94,24 +94,21 @@ export class ComfyHttp {
     }
   }
 
-  /** Sends a request and reads the answer, of whatever status. */
+  /** Sends a request and reads the answer, of whatever status. @throws AnswerTooLargeError beyond `largestAnswer` */
   async request(request: HttpRequest): Promise<Answer> {
     const { path, signal } = request;
-    const response = await this.send(request);
-    try {
-      const contentType = String(response.headers['content-type'] ?? '');
-      const date = Date.parse(String(response.headers['date'] ?? ''));
-      return {
-        path,
-        status: response.statusCode,
-        contentType,
-        date: Number.isNaN(date) ? null : date,
-        text: await textOf(response.body, this.#largestAnswer),
-      };
-    } catch (error) {
+    const { statusCode: status, headers, body } = await this.send(request);
+    const contentType = String(headers['content-type'] ?? '');
+    const date = Date.parse(String(headers['date'] ?? ''));
+    const { text, isWhole } = await startOf(body, this.#largestAnswer).catch((error: unknown) => {
       signal?.throwIfAborted();
       throw unreachable(this.baseUrl, path, error);
+    });
+    if (!isWhole) {
+      const said = `the answer is larger than ${this.#largestAnswer} bytes`;
+      throw new AnswerTooLargeError({ baseUrl: this.baseUrl, path, status, body: text, said });
     }
+    return { path, status, contentType, date: Number.isNaN(date) ? null : date, text };
   }
 
   get(path: string, options?: CallOptions): Promise<Answer> {
@@ -161,15 +158,19 @@ export function isAnswer(schema: z.ZodType, answer: Answer): boolean {
   }
 }
 
-async function textOf(body: AsyncIterable<Uint8Array>, largest: number): Promise<string> {
+/** A body, or the first piece of one that is larger: nobody needs the rest. */
+async function startOf(
+  body: AsyncIterable<Uint8Array>,
+  largest: number,
+): Promise<{ readonly text: string; readonly isWhole: boolean }> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {
-    size += chunk.length;
-    if (size > largest) throw new Error(`the answer is larger than ${largest} bytes`);
     chunks.push(chunk);
+    size += chunk.length;
+    if (size > largest) return { text: Buffer.from(chunks[0] ?? []).toString('utf8'), isWhole: false };
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return { text: Buffer.concat(chunks).toString('utf8'), isWhole: true };
 }
 
 /** RFC 7617. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isProblem } from '@anime/problem-details';
 import type { Dispatcher } from 'undici';
 import type { CallOptions, ComfyHttp } from './comfy-http.js';
-import { FileChangedError, FileMissingError, UnexpectedAnswerError, unreachable } from './errors.js';
+import { FileChangedError, FileMissingError, isGatewayStatus, UnexpectedAnswerError, unreachable } from './errors.js';
 import { pathOf, type ServerFile } from './output-files.js';
 
 /**
@@ -106,6 +106,6 @@ function header(value: string | string[] | undefined): string {
 
 /** What another try cannot mend. A proxy's 502 to 504 can be: the server behind it restarts. */
 function isFinal(error: unknown): boolean {
-  if (error instanceof UnexpectedAnswerError) return error.answerStatus < 502 || error.answerStatus > 504;
+  if (error instanceof UnexpectedAnswerError) return !isGatewayStatus(error.answerStatus);
   return error instanceof FileMissingError || error instanceof FileChangedError;
 }

@@ -13,6 +13,8 @@ export interface UnexpectedAnswer {
   /** HTTP status. */
   readonly status: number;
   readonly body: string;
+  /** What people are told of it; the first line of the body when left out. */
+  readonly said?: string;
   readonly cause?: unknown;
 }
 
@@ -28,13 +30,20 @@ export class UnexpectedAnswerError extends ProblemError {
   /** The start of the body. */
   readonly answerBody: string;
 
-  constructor({ baseUrl, path, status, body, cause }: UnexpectedAnswer) {
-    const said = firstLine(body);
+  constructor({ baseUrl, path, status, body, cause, said = firstLine(body) }: UnexpectedAnswer) {
     const detail = `ComfyUI at ${baseUrl} answered ${path} with status ${status}${said === '' ? '' : `: ${said}`}. ${adviceFor(status)}`;
     super('comfyui-unavailable', detail, { cause });
     this.answerStatus = status;
     this.answerBody = body.slice(0, BODY_LIMIT);
   }
+}
+
+/** The answer is longer than any that is read. It would be so again: who asks again downloads it again. */
+export class AnswerTooLargeError extends UnexpectedAnswerError {}
+
+/** What a proxy answers while the server behind it is away: no word of the server's own. */
+export function isGatewayStatus(status: number): boolean {
+  return status >= 502 && status <= 504;
 }
 
 /** `/view` knows no such file: deleted, or a cached run that names a file of an earlier one (contract §1.3, 14). */

@@ -79,6 +79,8 @@ export interface Faults {
   withoutJobs: boolean;
   /** As before 0.25.0: jobs can be read, not cancelled. */
   withoutJobCancel: boolean;
+  /** As on old servers: /interrupt reads no id and stops whatever runs. */
+  interruptIgnoresIds: boolean;
   /** What happens to the next prompts, and when. */
   atPrompt: readonly PromptFault[];
 }
@@ -105,6 +107,7 @@ export const NO_FAULTS: Readonly<Faults> = {
   cutPromptAnswers: 0,
   withoutJobs: false,
   withoutJobCancel: false,
+  interruptIgnoresIds: false,
   atPrompt: [],
 };
 
@@ -225,6 +228,7 @@ const CHECKS: { readonly [K in keyof Faults]: Check<Faults[K]> } = {
   cutPromptAnswers: atLeastZero,
   withoutJobs: boolean,
   withoutJobCancel: boolean,
+  interruptIgnoresIds: boolean,
   atPrompt: (value, name) => {
     if (!Array.isArray(value)) throw new InvalidFault(`${name} must be a list`);
     return value.map((item, index) => {

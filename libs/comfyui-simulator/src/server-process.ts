@@ -69,7 +69,7 @@ export function startProcess(environment: ProcessEnvironment): ServerProcess {
   });
   const router = new Router();
   router.add(promptRoutes({ ...environment, queue }), true);
-  router.add(queueRoutes({ queue, history, worker }), true);
+  router.add(queueRoutes({ queue, history, worker, faults }), true);
   router.add(viewRoutes(directories, faults), true);
   router.add(uploadRoutes(directories), true);
   router.add(systemRoutes(environment), true);

@@ -1,3 +1,4 @@
+import type { Faults } from '../faults.js';
 import type { History } from '../history.js';
 import { empty, json } from '../http/reply.js';
 import type { Routes } from '../http/router.js';
@@ -9,10 +10,11 @@ export interface QueueRoutesEnvironment {
   readonly queue: PromptQueue;
   readonly history: History;
   readonly worker: Worker;
+  readonly faults: Faults;
 }
 
 /** Queue, history and the orders to the worker. All orders answer an empty 200, whatever they found to do. */
-export function queueRoutes({ queue, history, worker }: QueueRoutesEnvironment): Routes {
+export function queueRoutes({ queue, history, worker, faults }: QueueRoutesEnvironment): Routes {
   return {
     'GET /queue': () => json({ queue_running: queue.runningItems(), queue_pending: queue.pendingItems() }),
     'POST /queue': ({ body }) => {
@@ -33,7 +35,7 @@ export function queueRoutes({ queue, history, worker }: QueueRoutesEnvironment):
       return empty();
     },
     'POST /interrupt': ({ body }) => {
-      const promptId = interruptedId(body);
+      const promptId = faults.interruptIgnoresIds ? undefined : interruptedId(body);
       if (promptId === undefined || queue.isRunning(promptId)) worker.interrupt();
       return empty();
     },

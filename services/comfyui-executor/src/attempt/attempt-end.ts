@@ -15,6 +15,7 @@ import {
   asLostInput,
   failure,
   failureOfException,
+  responseEvidence,
   withMemory,
   type Failure,
   type NodeException,
@@ -88,6 +89,12 @@ export async function endOf(
     case 'silent': {
       const silent = `Nothing was heard of the prompt for ${Math.round(followed.silentMs / 1_000)} s, so it was stopped`;
       return failed(failure('transient', 'no-progress', silent));
+    }
+    case 'unreadable': {
+      const { answerStatus: httpStatus, answerBody, message } = followed.error;
+      const unreadable = `What the server answers about the prompt cannot be read, so it was stopped: ${message}`;
+      const evidence = { httpStatus, response: responseEvidence(answerBody) };
+      return failed(failure('internal', 'answers-unreadable', unreadable, evidence));
     }
     case 'worker-stopped':
       return failed(failure('transient', 'worker-stopped', followed.message));

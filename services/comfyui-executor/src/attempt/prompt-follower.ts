@@ -1,4 +1,6 @@
 import {
+  AnswerTooLargeError,
+  isGatewayStatus,
   UnexpectedAnswerError,
   type ComfyClient,
   type ComfySocket,
@@ -8,7 +10,7 @@ import {
   type PromptMessage,
 } from '@anime/comfyui-client';
 import { isProblem } from '@anime/problem-details';
-import { afterLook, hasVanished, type AbsentSince } from '../domain/attempt/vanishing.js';
+import { afterLook, hasVanished, type AbsentSince, type Seen } from '../domain/attempt/vanishing.js';
 import { silenceLimit, silentWorker } from '../domain/attempt/worker.js';
 import { Wake } from './wake.js';
 import type { WorkerHealth } from './worker-health.js';
@@ -17,21 +19,34 @@ const POLL_MS = 1_000;
 /** After a message that the prompt has ended: history follows within milliseconds. */
 const SETTLING_POLL_MS = 50;
 const CANCEL_AGAIN_MS = 2_000;
-/** A prompt that ran too long and does not stop (a node blocks) is left to the server, which goes on being told. */
+/**
+ * A prompt that ran too long and does not stop (a node blocks) is left to the server, which goes on being told. So is a cancelled one of
+ * which the server says nothing that can be read.
+ */
 const STOP_PATIENCE_MS = 10_000;
+/** So many answers in a row that cannot be read, and for so long as the limits say, are no accident. */
+const UNREADABLE_LOOKS = 5;
 
 export type Followed =
   | { readonly kind: 'ended'; readonly ended: EndedPrompt }
   /** In neither queue nor history, twice, 5 s apart. */
   | { readonly kind: 'vanished'; readonly wasSeen: boolean }
-  /** A cancel was ordered and the server no longer has the prompt. */
+  /** A cancel was ordered, and the server no longer has the prompt, or does not say. */
   | { readonly kind: 'stopped' }
   /** It ran longer than it may, and was told to stop. It may not have stopped yet, where its server does not answer or its node blocks. */
   | { readonly kind: 'timed-out'; readonly hasStopped: boolean }
   /** Nothing was heard of it for too long, and the server stopped it when it was told to. */
   | { readonly kind: 'silent'; readonly silentMs: number }
+  /** The server answers, but nothing that tells of the prompt; it was told to stop it. */
+  | { readonly kind: 'unreadable'; readonly error: UnexpectedAnswerError }
   /** The server runs nothing any more. */
   | { readonly kind: 'worker-stopped'; readonly message: string };
+
+/** A look that says where the prompt is, or that it got no answer, or one that nobody can read. */
+type Look =
+  | PromptLook
+  | { readonly state: 'unanswered' }
+  | { readonly state: 'unreadable'; readonly error: UnexpectedAnswerError };
 
 export interface PromptFollowerOptions {
   readonly client: ComfyClient;
@@ -64,7 +79,8 @@ export class PromptFollower implements Disposable {
   /** Of the connection on which the prompt was sent: only there its messages can be heard. */
   #clientId: string | undefined;
   #settling = false;
-  #cancelled = false;
+  /** When it was (monotonic ms); undefined when it was not. */
+  #cancelledMs: number | undefined;
   #cancelSentMs = Number.NEGATIVE_INFINITY;
   #runsSinceMs: number | undefined;
   /** Whether the time that it may run is counted from its start on the server; one that this process sent is seen from there. */
@@ -74,6 +90,8 @@ export class PromptFollower implements Disposable {
   #isRenewed = false;
   /** Since when the server has not answered; undefined while it does. */
   #awaySinceMs: number | undefined;
+  /** Looks since the last one that could be read. */
+  #unreadable = { looks: 0, sinceMs: 0 };
   #heardMs = performance.now();
   #overrun: Overrun | undefined;
 
@@ -100,7 +118,7 @@ export class PromptFollower implements Disposable {
 
   /** From now on the prompt is stopped wherever it is found. */
   cancel(): void {
-    this.#cancelled = true;
+    this.#cancelledMs ??= performance.now();
     this.#wake.call();
   }
 
@@ -124,27 +142,32 @@ export class PromptFollower implements Disposable {
       if (pauseMs > 0) await this.#wake.wait(pauseMs, signal);
       if (signal.aborted) return undefined;
       const look = await Promise.race([this.#look(), aborted]);
-      if (signal.aborted) return undefined;
-      if (look !== undefined) this.#options.onLook(look);
-      if (look?.state === 'ended') return this.#endedAs(look.ended);
-      const seen = look === undefined ? 'unanswered' : look.state === 'absent' ? 'absent' : 'present';
+      if (look === undefined || signal.aborted) return undefined;
+      const nowMs = performance.now();
+      const seen = seenBy(look);
+      if (look.state !== 'unanswered' && look.state !== 'unreadable') this.#options.onLook(look);
+      if (look.state === 'ended') return this.#endedAs(look.ended);
       wasSeen ||= seen === 'present';
-      if (seen === 'absent' && this.#cancelled) return { kind: 'stopped' };
+      if (seen === 'absent' && this.#isCancelled) return { kind: 'stopped' };
       if (seen === 'absent' && this.#overrun !== undefined) return this.#overran(this.#overrun, true);
-      this.#watchAbsence(seen === 'unanswered', performance.now());
-      if (look?.state === 'running') this.#watchRun(performance.now());
+      this.#watchAbsence(seen === 'unknown', nowMs);
+      if (look.state === 'running') this.#watchRun(nowMs);
       const { stopped } = this.#options.health;
-      if (stopped !== null && !this.#cancelled) {
+      const isUnreadable = this.#isUnreadable(look, nowMs);
+      const mayBeThere = seen === 'present' || look.state === 'unreadable';
+      if (stopped !== null || isUnreadable || (mayBeThere && (this.#isCancelled || this.#overrun !== undefined)))
         await this.#stop();
-        return { kind: 'worker-stopped', message: stopped };
-      }
-      if (seen === 'present' && (this.#cancelled || this.#overrun !== undefined)) await this.#stop();
+      // Whatever the server answers, who cancels does not wait for it for ever.
+      const isLost = stopped !== null || isUnreadable || (seen === 'unknown' && this.#isCancelOver);
+      if (this.#isCancelled && isLost) return this.#givenUp();
+      if (stopped !== null) return { kind: 'worker-stopped', message: stopped };
+      if (look.state === 'unreadable' && isUnreadable) return { kind: 'unreadable', error: look.error };
       if (this.#overrun?.why === 'timed-out' && this.#isPatienceOver(this.#overrun)) {
         this.#options.health.leftRunning(this.#options.promptId);
         return this.#overran(this.#overrun, false);
       }
-      absentSince = afterLook(absentSince, seen, performance.now());
-      if (seen === 'absent' && hasVanished(absentSince, performance.now())) return { kind: 'vanished', wasSeen };
+      absentSince = afterLook(absentSince, seen, nowMs);
+      if (seen === 'absent' && hasVanished(absentSince, nowMs)) return { kind: 'vanished', wasSeen };
       pauseMs = this.#pauseAfter(seen);
     }
   }
@@ -202,10 +225,41 @@ export class PromptFollower implements Disposable {
     return this.#awaySinceMs !== undefined || performance.now() - atMs > STOP_PATIENCE_MS;
   }
 
+  get #isCancelled(): boolean {
+    return this.#cancelledMs !== undefined;
+  }
+
+  get #isCancelOver(): boolean {
+    return this.#cancelledMs !== undefined && performance.now() - this.#cancelledMs > STOP_PATIENCE_MS;
+  }
+
+  /** It may be running yet: whoever ordered the cancel goes on telling the server until that has heard. */
+  #givenUp(): Followed {
+    this.#options.health.leftRunning(this.#options.promptId);
+    return { kind: 'stopped' };
+  }
+
+  /**
+   * True when the server has said nothing of the prompt that can be read for so long that it never will. What is too large is not
+   * downloaded again and again.
+   */
+  #isUnreadable(look: Look, nowMs: number): boolean {
+    if (look.state === 'unanswered') return false;
+    if (look.state !== 'unreadable') {
+      this.#unreadable = { looks: 0, sinceMs: nowMs };
+      return false;
+    }
+    const { looks, sinceMs } = this.#unreadable;
+    this.#unreadable = { looks: looks + 1, sinceMs: looks === 0 ? nowMs : sinceMs };
+    if (look.error instanceof AnswerTooLargeError) return true;
+    const { unreadableMs } = this.#options.health.limits;
+    return this.#unreadable.looks >= UNREADABLE_LOOKS && nowMs - this.#unreadable.sinceMs >= unreadableMs;
+  }
+
   /** It may have ended well while it was being stopped. */
   #endedAs(ended: EndedPrompt): Followed {
     const isInterrupted = ended.messages.some(([name]) => name === 'execution_interrupted');
-    return this.#overrun !== undefined && !this.#cancelled && isInterrupted
+    return this.#overrun !== undefined && !this.#isCancelled && isInterrupted
       ? this.#overran(this.#overrun, true)
       : { kind: 'ended', ended };
   }
@@ -214,19 +268,20 @@ export class PromptFollower implements Disposable {
     return why === 'silent' ? { kind: 'silent', silentMs } : { kind: 'timed-out', hasStopped };
   }
 
-  #pauseAfter(seen: 'present' | 'absent' | 'unanswered'): number {
-    const isStopping = this.#settling || this.#cancelled || this.#overrun?.why === 'timed-out';
+  #pauseAfter(seen: Seen): number {
+    const isStopping = this.#settling || this.#isCancelled || this.#overrun?.why === 'timed-out';
     return seen === 'present' && isStopping ? SETTLING_POLL_MS : POLL_MS;
   }
 
-  async #look(): Promise<PromptLook | undefined> {
+  async #look(): Promise<Look> {
     try {
       const look = await this.#options.client.look(this.#options.promptId);
       if (look.state === 'running') await this.#countFromStart();
       return look;
     } catch (error) {
       if (!isProblem(error, 'comfyui-unavailable')) throw error;
-      return undefined;
+      const isWord = error instanceof UnexpectedAnswerError && !isGatewayStatus(error.answerStatus);
+      return isWord ? { state: 'unreadable', error } : { state: 'unanswered' };
     }
   }
 
@@ -270,7 +325,7 @@ export class PromptFollower implements Disposable {
       message.type === 'execution_interrupted'
     ) {
       this.#settling = true;
-      if (this.#cancelled) this.#wake.call();
+      if (this.#isCancelled) this.#wake.call();
     }
   }
 
@@ -278,4 +333,9 @@ export class PromptFollower implements Disposable {
     this.#settling = true;
     this.#wake.call();
   }
+}
+
+function seenBy({ state }: Look): Seen {
+  if (state === 'unanswered' || state === 'unreadable') return 'unknown';
+  return state === 'absent' ? 'absent' : 'present';
 }

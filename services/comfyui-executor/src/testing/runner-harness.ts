@@ -17,12 +17,14 @@ import { Slots } from '../attempt/slots.js';
 import type { GpuMemory } from '../domain/attempt/memory.js';
 import type { WorkerLimits } from '../domain/attempt/worker.js';
 import { WORKER_LIMITS } from '../executor/executor.js';
-import { openComfyGate, type ComfyGate, type Gatekeeper } from './comfy-gate.js';
+import { openComfyGate, type ComfyGate, type Gatekeeper, type GateOptions } from './comfy-gate.js';
 import { JobLog } from './job-log.js';
 
 export interface LifeOptions {
   /** How long it waits for an answer of the server. */
   readonly timeoutMs?: number;
+  /** Of an answer that is read whole, in bytes. */
+  readonly largestAnswer?: number;
   readonly limits?: Partial<WorkerLimits>;
   readonly freePatienceMs?: number;
   /** Told the memory of the GPU whenever it is read. */
@@ -41,8 +43,12 @@ export class RunnerLife implements AsyncDisposable {
   readonly #drain = new AbortController();
 
   constructor(log: EventLog, blobs: FsBlobStore, url: string, options: LifeOptions = {}) {
-    const { timeoutMs = 2_000, limits, freePatienceMs, onFigures, modelHashes } = options;
-    const client = new ComfyClient({ baseUrl: url, timeoutMs });
+    const { timeoutMs = 2_000, largestAnswer, limits, freePatienceMs, onFigures, modelHashes } = options;
+    const client = new ComfyClient({
+      baseUrl: url,
+      timeoutMs,
+      ...(largestAnswer === undefined ? {} : { largestAnswer }),
+    });
     this.#client = client;
     this.server = new ServerEntry({
       client,
@@ -88,7 +94,7 @@ export interface RunnerHarness extends AsyncDisposable {
   readonly dir: string;
   simulator(options?: Partial<SimulatorOptions>): Promise<Simulator>;
   /** An address before a server where a test can come between. */
-  gate(serverUrl: string, keeper: Gatekeeper): Promise<ComfyGate>;
+  gate(serverUrl: string, keeper: Gatekeeper, options?: GateOptions): Promise<ComfyGate>;
   life(url: string, options?: LifeOptions): RunnerLife;
   /** Puts messages that are no events on a subject below the root; returns when they are stored. */
   putGarbage(subject: string): Promise<void>;
@@ -111,8 +117,8 @@ export async function runnerHarness(natsUrl: string): Promise<RunnerHarness> {
       open.push(simulator);
       return simulator;
     },
-    gate: async (serverUrl, keeper) => {
-      const gate = await openComfyGate(serverUrl, keeper);
+    gate: async (serverUrl, keeper, options) => {
+      const gate = await openComfyGate(serverUrl, keeper, options);
       open.push(gate);
       return gate;
     },

@@ -56,7 +56,7 @@ describe('a prompt vanishes', () => {
 
   it('not when it was seen, or the server was silent, in between', () => {
     const first = afterLook(null, 'absent', 1_000);
-    for (const look of ['present', 'unanswered'] as const) {
+    for (const look of ['present', 'unknown'] as const) {
       const again = afterLook(afterLook(first, look, 3_000), 'absent', 7_000);
       expect(hasVanished(again, 7_000)).toBe(false);
     }

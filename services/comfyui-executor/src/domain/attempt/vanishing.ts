@@ -4,11 +4,14 @@ export const VANISHED_AFTER_MS = 5_000;
 /** Since when (monotonic ms) every answer of the server said that it does not know the prompt; null while it does. */
 export type AbsentSince = number | null;
 
+/** What one look says of the prompt; `unknown`: nothing. */
+export type Seen = 'present' | 'absent' | 'unknown';
+
 /**
- * Takes one look in. A look that got no answer tells nothing about the prompt, and puts what was seen before it in
+ * Takes one look in. A look that got no answer, or one that cannot be read, tells nothing about the prompt, and puts what was seen before it in
  * doubt: a server that comes back is asked twice anew.
  */
-export function afterLook(since: AbsentSince, look: 'present' | 'absent' | 'unanswered', nowMs: number): AbsentSince {
+export function afterLook(since: AbsentSince, look: Seen, nowMs: number): AbsentSince {
   return look === 'absent' ? (since ?? nowMs) : null;
 }
 

@@ -37,7 +37,7 @@ describe('a worker that takes nothing', () => {
 });
 
 it('a prompt that cannot be heard may be silent for longer', () => {
-  const limits = { silenceMs: 1_000, cancelMs: 1, idleMs: 1 };
+  const limits = { silenceMs: 1_000, cancelMs: 1, idleMs: 1, unreadableMs: 1 };
   expect((['well', 'anew', 'not'] as const).map((hearing) => silenceLimit(limits, hearing))).toEqual([
     1_000, 2_000, 3_000,
   ]);

@@ -13,6 +13,8 @@ export interface WorkerLimits {
   readonly cancelMs: number;
   /** Prompts wait though none runs: a worker takes the next within milliseconds. */
   readonly idleMs: number;
+  /** The server says nothing of a prompt that can be read. */
+  readonly unreadableMs: number;
 }
 
 /**
