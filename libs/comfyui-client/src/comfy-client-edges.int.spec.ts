@@ -104,6 +104,26 @@ describe('answers that are not what they seem', () => {
     expect(calls.filter((call) => call.includes('/api/jobs'))).toHaveLength(1);
   });
 
+  it('orders one cancel of a prompt for all who want it at a time, and does not interrupt twice what has yet to stop', async () => {
+    const calls: string[] = [];
+    const comfy = await client((request, answer) => {
+      calls.push(`${request.method} ${request.url}`);
+      if (request.url?.startsWith('/api/jobs') === true) return void answer.writeHead(405).end();
+      if (request.method === 'GET') return json(answer, '{"queue_running":[[0,"mine",{},{}]],"queue_pending":[]}');
+      answer.writeHead(200).end();
+    });
+    const stop = new AbortController();
+    const impatient = caught(comfy.cancel('mine', { signal: stop.signal }));
+    const others = [comfy.cancel('mine'), comfy.cancel('mine')];
+    const reason = new Error('enough');
+    stop.abort(reason);
+    expect(await impatient).toBe(reason);
+    expect(await Promise.all(others)).toEqual([null, null]);
+    expect(calls).toEqual(['POST /api/jobs/mine/cancel', 'POST /queue', 'GET /queue', 'POST /interrupt']);
+    expect(await comfy.cancel('mine')).toBeNull();
+    expect(calls.slice(4)).toEqual(['POST /queue', 'GET /queue']);
+  });
+
   it.each([
     ['a page', 'text/html', '<html>404 page not found'],
     ['JSON of its own', 'application/json', '{"error":"no backend"}'],
