@@ -63,7 +63,7 @@ export class ComfySocket {
   #socket: WebSocket | undefined;
   #clientId: string = randomUUID();
   #heard = 0;
-  #hearsEvents = false;
+  #heardEventMs = Number.NEGATIVE_INFINITY;
   #open = false;
   #closed = false;
   #attempt = 0;
@@ -85,11 +85,12 @@ export class ComfySocket {
   }
 
   /**
-   * Whether this connection has been told anything of anybody's: its greeting and the answer to our features come past the queue of
-   * events, in which one reader that stalls holds up those of all (contract §1.1, 3).
+   * When this connection was last told anything of anybody's (`performance.now`); -Infinity when it never was. Its greeting and the
+   * answer to our features do not count: they come past the queue of events, in which one reader that stalls holds up those of all
+   * (contract §1.1, 3).
    */
-  get hearsEvents(): boolean {
-    return this.#hearsEvents;
+  get heardEventMs(): number {
+    return this.#heardEventMs;
   }
 
   /** Waits until connected, or `timeoutMs` have passed. @returns whether it is connected */
@@ -137,16 +138,6 @@ export class ComfySocket {
     };
   }
 
-  /** Gives an open connection up for a new one: for who has heard nothing on it for too long. That is no sign of a restart. */
-  renew(): void {
-    if (!this.#open) return;
-    const old = this.#socket;
-    this.#open = false;
-    this.#stopTimers();
-    this.#connect();
-    old?.terminate();
-  }
-
   close(): void {
     this.#closed = true;
     this.#open = false;
@@ -159,7 +150,7 @@ export class ComfySocket {
   #connect(): void {
     if (this.#closed) return;
     this.#clientId = randomUUID();
-    this.#hearsEvents = false;
+    this.#heardEventMs = Number.NEGATIVE_INFINITY;
     const url = new URL(`${this.#options.baseUrl.replace(/\/$/, '')}/ws`);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     url.searchParams.set('clientId', this.#clientId);
@@ -201,7 +192,7 @@ export class ComfySocket {
   #onText(frame: string): void {
     const message = parseServerMessage(frame);
     const isGreeting = message?.type === 'feature_flags' || (message?.type === 'status' && message.data.sid != null);
-    if (!isGreeting) this.#hearsEvents = true;
+    if (!isGreeting) this.#heardEventMs = performance.now();
     if (message === undefined) return;
     if (isPromptMessage(message)) {
       const followers = this.#followers.get(message.data.prompt_id);
@@ -213,7 +204,7 @@ export class ComfySocket {
 
   /** Pictures without a prompt may be anybody's: prompts without a client id are told to all (contract §1.2, 7). */
   #onBinary(frame: Uint8Array): void {
-    this.#hearsEvents = true;
+    this.#heardEventMs = performance.now();
     const parsed = parseBinaryFrame(frame);
     if (parsed?.kind !== 'attributed-image') return;
     const { kind: _kind, ...preview } = parsed;
@@ -221,8 +212,6 @@ export class ComfySocket {
   }
 
   #onClose(socket: WebSocket): void {
-    // One that was renewed closes beside the next.
-    if (socket !== this.#socket) return;
     const wasOpen = this.#open;
     this.#open = false;
     this.#stopTimers();

@@ -24,7 +24,7 @@ export function composeComfyuiExecutor(config: ComfyuiExecutorConfig): RunServic
       logger,
       observer: observe(server.name),
       onFigures: showMemory(server.name),
-      limits: { silenceMs: config.ANIME_SILENCE_LIMIT_MS },
+      limits: { silenceMs: config.ANIME_SILENCE_LIMIT_MS, unheardMs: config.ANIME_UNHEARD_LIMIT_MS },
       previews: config.ANIME_PREVIEWS,
       models: folder === undefined ? undefined : new ModelHashes({ folder, onError }),
     });

@@ -100,6 +100,11 @@ export const ComfyuiExecutorConfig = z
       .describe(
         'milliseconds for which a running prompt may tell nothing; after two to three times that it is stopped, or its server taken for stopped',
       ),
+    ANIME_UNHEARD_LIMIT_MS: wholeNumber(10_000)
+      .default(43_200_000)
+      .describe(
+        'milliseconds for which a prompt may run that cannot be heard, as the executor was restarted or its websocket cut since it was sent; then it is stopped. Far more than any job takes',
+      ),
     ANIME_PREVIEWS: Flag.default(true).describe('1 or 0: whether viewers get pictures while a job runs'),
   })
   .refine(({ COMFYUI_URLS: servers, COMFYUI_MODELS_DIR: folders }) => isOfServers(folders, servers), {

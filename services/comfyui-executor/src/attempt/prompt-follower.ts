@@ -11,7 +11,7 @@ import {
 } from '@anime/comfyui-client';
 import { isProblem } from '@anime/problem-details';
 import { afterLook, hasVanished, type AbsentSince, type Seen } from '../domain/attempt/vanishing.js';
-import { silenceLimit, silentWorker } from '../domain/attempt/worker.js';
+import { isTooSilent, silentWorker } from '../domain/attempt/worker.js';
 import { Wake } from './wake.js';
 import type { WorkerHealth } from './worker-health.js';
 
@@ -86,8 +86,6 @@ export class PromptFollower implements Disposable {
   /** Whether the time that it may run is counted from its start on the server; one that this process sent is seen from there. */
   #isCounted = false;
   #isSeenRunning = false;
-  /** The connection was made anew as nothing was heard: from then on the prompt cannot be heard any more. */
-  #isRenewed = false;
   /** Since when the server has not answered; undefined while it does. */
   #awaySinceMs: number | undefined;
   /** Looks since the last one that could be read. */
@@ -186,7 +184,7 @@ export class PromptFollower implements Disposable {
     if (this.#overrun === undefined) {
       if (maxRunMs !== null && nowMs - this.#runsSinceMs >= maxRunMs)
         this.#overrun = { why: 'timed-out', atMs: nowMs, silentMs };
-      else if (this.#isSilent(silentMs)) this.#overrun = { why: 'silent', atMs: nowMs, silentMs };
+      else if (this.#isSilent(nowMs)) this.#overrun = { why: 'silent', atMs: nowMs, silentMs };
     } else if (
       this.#overrun.why === 'silent' &&
       nowMs - this.#overrun.atMs > health.limits.cancelMs &&
@@ -196,19 +194,12 @@ export class PromptFollower implements Disposable {
     }
   }
 
-  /**
-   * What is not heard may have been lost on the way, or wait behind a reader that stalls (contract of ComfyUI §1.1, 3). So the
-   * connection is made anew before the prompt is judged: what that one hears of others tells whether the server speaks at all.
-   */
-  #isSilent(silentMs: number): boolean {
+  /** It is heard only on the connection on which it was sent: not by the next life of the process, nor after a cut. */
+  #isSilent(nowMs: number): boolean {
     const { health, socket } = this.#options;
-    const isOurs = socket.connected && socket.clientId === this.#clientId;
-    if (!isOurs) return silentMs > silenceLimit(health.limits, this.#isRenewed && socket.hearsEvents ? 'anew' : 'not');
-    if (silentMs > silenceLimit(health.limits, 'well')) {
-      this.#isRenewed = true;
-      socket.renew();
-    }
-    return false;
+    const isHearable = socket.connected && socket.clientId === this.#clientId;
+    const hearing = { isHearable, heardMs: this.#heardMs, othersHeardMs: socket.heardEventMs };
+    return isTooSilent(health.limits, hearing, nowMs);
   }
 
   /** A server that does not answer may be running it, or stay away for ever: its time passes all the same. */

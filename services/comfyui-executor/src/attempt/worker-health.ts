@@ -83,7 +83,7 @@ export class WorkerHealth {
 
   #judge(promptId: string, ms: number): void {
     const isLeft = this.#left.has(promptId);
-    if (ms <= silenceLimit(this.limits, isLeft ? 'well' : 'not')) return;
+    if (ms <= silenceLimit(this.limits, isLeft ? 'none' : 'much')) return;
     this.#stop({ promptId, message: (isLeft ? silentWorker : foreignWorker)(promptId, ms) });
   }
 

@@ -58,6 +58,7 @@ const MEMORY_INTERVAL_MS = 10_000;
 /** A node may block for long, e.g. while it loads a model; a worker that is free takes the next prompt in milliseconds. */
 export const WORKER_LIMITS: WorkerLimits = {
   silenceMs: 1_200_000,
+  unheardMs: 43_200_000,
   cancelMs: 60_000,
   idleMs: 20_000,
   unreadableMs: 60_000,

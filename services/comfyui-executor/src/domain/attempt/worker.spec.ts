@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { afterQueueLook, isIdle, runsAgain, silenceLimit, type IdleSince, type QueueLook } from './worker.js';
+import { afterQueueLook, isIdle, isTooSilent, runsAgain, type IdleSince, type QueueLook } from './worker.js';
 
 const IDLE_MS = 20_000;
 const WAITS: QueueLook = { running: [], pending: ['a', 'b'] };
@@ -36,11 +36,20 @@ describe('a worker that takes nothing', () => {
   });
 });
 
-it('a prompt that cannot be heard may be silent for longer', () => {
-  const limits = { silenceMs: 1_000, cancelMs: 1, idleMs: 1, unreadableMs: 1 };
-  expect((['well', 'anew', 'not'] as const).map((hearing) => silenceLimit(limits, hearing))).toEqual([
-    1_000, 2_000, 3_000,
-  ]);
+describe('a prompt that runs in silence', () => {
+  const limits = { silenceMs: 1_000, unheardMs: 50_000, cancelMs: 1, idleMs: 1, unreadableMs: 1 };
+  const NEVER = Number.NEGATIVE_INFINITY;
+
+  it.each([
+    ['that could be heard, as others were meanwhile, after twice the time', true, 1_000, 2_000],
+    ['that could be heard, when others were only soon after it, after thrice the time', true, 999, 3_000],
+    ['when nobody is heard, after thrice the time', true, NEVER, 3_000],
+    ['that cannot be heard, after a time of its own alone', false, 1_000, 50_000],
+  ])('%s is too silent', (_, isHearable, othersHeardMs, limitMs) => {
+    const hearing = { isHearable, heardMs: 0, othersHeardMs };
+    expect(isTooSilent(limits, hearing, limitMs)).toBe(false);
+    expect(isTooSilent(limits, hearing, limitMs + 1)).toBe(true);
+  });
 });
 
 describe('a worker that had stopped', () => {

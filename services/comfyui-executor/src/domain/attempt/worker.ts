@@ -7,8 +7,10 @@ export interface QueueLook {
 
 /** How long is too long, in ms. */
 export interface WorkerLimits {
-  /** A prompt of ours runs and nothing is heard of it. */
+  /** A prompt of ours runs and nothing is heard of it, though it could be. */
   readonly silenceMs: number;
+  /** A prompt of ours runs that cannot be heard, as it was sent on a connection that is no more. */
+  readonly unheardMs: number;
   /** After that it was cancelled, and still runs. */
   readonly cancelMs: number;
   /** Prompts wait though none runs: a worker takes the next within milliseconds. */
@@ -18,16 +20,38 @@ export interface WorkerLimits {
 }
 
 /**
- * How a prompt that runs in silence is listened to. `well`: on a connection that hears it; `anew`: on another one, which hears of others, so
- * that the first was not at fault; `not`: on one that hears nothing, or could not hear this prompt.
+ * How much doubt there is that a prompt which runs in silence hangs. `none`: it was told to stop and did not. `some`: others were heard
+ * where it could have been. `much`: nobody was, as behind a reader that stalls; or it is another client's.
  */
-export type Hearing = 'well' | 'anew' | 'not';
+export type Doubt = 'none' | 'some' | 'much';
 
-const PATIENCE: Readonly<Record<Hearing, number>> = { well: 1, anew: 2, not: 3 };
+const PATIENCE: Readonly<Record<Doubt, number>> = { none: 1, some: 2, much: 3 };
 
 /** How long a prompt may run in silence. */
-export function silenceLimit({ silenceMs }: WorkerLimits, hearing: Hearing): number {
-  return silenceMs * PATIENCE[hearing];
+export function silenceLimit({ silenceMs }: Pick<WorkerLimits, 'silenceMs'>, doubt: Doubt): number {
+  return silenceMs * PATIENCE[doubt];
+}
+
+/** What is known of a prompt of ours that runs; times are monotonic ms. */
+export interface Hearing {
+  /** Whether the connection on which it was sent is still open: on no other one it can be heard. */
+  readonly isHearable: boolean;
+  /** When it was last heard, or first seen to run. */
+  readonly heardMs: number;
+  /** When anything of anybody's was last heard on that connection. */
+  readonly othersHeardMs: number;
+}
+
+/**
+ * Whether a prompt has run in silence for too long. What cannot be heard is not judged by its silence: it has a limit far beyond
+ * what runs take, so that a server that hangs in it is found all the same.
+ */
+export function isTooSilent(limits: WorkerLimits, hearing: Hearing, nowMs: number): boolean {
+  const { isHearable, heardMs, othersHeardMs } = hearing;
+  if (!isHearable) return nowMs - heardMs > limits.unheardMs;
+  // Others were heard when it had been silent for long: the server spoke then, only not of it.
+  const doubt = othersHeardMs - heardMs >= limits.silenceMs ? 'some' : 'much';
+  return nowMs - heardMs > silenceLimit(limits, doubt);
 }
 
 /** Looks at which a server was seen to do nothing, all alike; null when the last one was not so. */
