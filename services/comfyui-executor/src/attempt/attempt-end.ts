@@ -22,12 +22,13 @@ import {
 } from '../domain/attempt/failure.js';
 import { neededBytes } from '../domain/attempt/memory.js';
 import { describeVanished } from '../domain/attempt/vanishing.js';
-import { isFullyCached, unfitOutputs, wantedOutputs } from '../domain/attempt/wanted-outputs.js';
+import { isFullyCached, unfitOutputs, wantedOutputs, type WantedOutputs } from '../domain/attempt/wanted-outputs.js';
 import type { ModelHashes, NotedModels } from '../environment/model-hashes.js';
 import type { Accepted, Assigned } from './attempt-journal.js';
 import { collectOutputs } from './collect-outputs.js';
 import type { Followed } from './prompt-follower.js';
 import type { ServerEntry } from './server-entry.js';
+import type { Slots } from './slots.js';
 
 /** How a run ended: a fact to record, or nothing, because somebody else answers for the attempt. */
 export type End =
@@ -37,7 +38,7 @@ export type End =
   | { readonly kind: 'declined' }
   /** No longer ours to answer: cancelled, ended or superseded. */
   | { readonly kind: 'dropped' }
-  /** The service drains; the prompt goes on and is adopted at the next start. */
+  /** The service drains; the prompt goes on, or its outputs are there, and it is adopted at the next start. */
   | { readonly kind: 'left' };
 
 /** An attempt whose prompt is no longer followed. */
@@ -57,6 +58,8 @@ export interface RanAttempt {
 export interface EndPlaces {
   readonly client: ComfyClient;
   readonly blobs: BlobStore;
+  /** Taken while outputs are fetched. */
+  readonly downloads: Slots;
   readonly server: ServerEntry;
   /** Without it, no content of a model is known. */
   readonly modelHashes: Pick<ModelHashes, 'ofRun'> | undefined;
@@ -66,7 +69,10 @@ export interface EndPlaces {
   readonly onDownload: () => void;
 }
 
-/** What becomes of an attempt, by how its prompt ended. @throws what log and blob store throw */
+/**
+ * What becomes of an attempt, by how its prompt ended. Outputs are fetched until `signal` aborts; then it is left.
+ * @throws what log and blob store throw
+ */
 export async function endOf(
   followed: Followed | undefined,
   ran: RanAttempt,
@@ -168,7 +174,7 @@ async function collect(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, s
   const names = places.server.modelsOf(ran.graph);
   const cached = cachedNodes(ended).filter((node) => node in ran.graph);
   const [outputs, hashes, vramPeakBytes] = await Promise.all([
-    collectOutputs(wanted, places, signal),
+    fetchOutputs(wanted, places, signal),
     ran.models && places.modelHashes?.ofRun(ran.models, places.server.modelsLoaded(ran.graph, cached)),
     ran.vramPeak,
   ]);
@@ -190,6 +196,20 @@ async function collect(ended: EndedPrompt, ran: RanAttempt, places: EndPlaces, s
       vramPeakBytes,
     },
   };
+}
+
+/** In one's turn; undefined when `signal` aborted. */
+async function fetchOutputs(
+  wanted: WantedOutputs,
+  places: EndPlaces,
+  signal: AbortSignal,
+): ReturnType<typeof collectOutputs> {
+  const done = await places.downloads.take(signal);
+  try {
+    return done && (await collectOutputs(wanted, places, signal));
+  } finally {
+    done?.();
+  }
 }
 
 function failed(reason: Failure): End {

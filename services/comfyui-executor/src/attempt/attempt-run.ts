@@ -59,6 +59,12 @@ export interface AttemptRunnerOptions {
   readonly onTurnedAway?: (() => Promise<void>) | undefined;
 }
 
+/** What an attempt is given by its runner. */
+export interface AttemptRunOptions extends AttemptRunnerOptions {
+  /** Bounds how many attempts fetch their outputs at a time: they hold no slot of the server any more. */
+  readonly downloads: Slots;
+}
+
 /** Whether the prompt was queued, or may have been; an End when it was not. */
 type Posted = 'queued' | 'uncertain' | End;
 
@@ -78,7 +84,7 @@ const MOMENT_MS = 50;
 
 /** One run of one assigned attempt, from the claim to its outputs. */
 export class AttemptRun {
-  readonly #options: AttemptRunnerOptions;
+  readonly #options: AttemptRunOptions;
   readonly #posted: Set<string>;
   readonly #assigned: Assigned;
   readonly #signal: AbortSignal;
@@ -91,7 +97,7 @@ export class AttemptRun {
    * @param posted prompts that this process has begun to POST; a claim of our own without a mark there was never sent
    * @param signal aborts when the service drains
    */
-  constructor(options: AttemptRunnerOptions, posted: Set<string>, assigned: Assigned, signal: AbortSignal) {
+  constructor(options: AttemptRunOptions, posted: Set<string>, assigned: Assigned, signal: AbortSignal) {
     this.#options = options;
     this.#posted = posted;
     this.#assigned = assigned;
@@ -103,7 +109,10 @@ export class AttemptRun {
     return this.#submitted;
   }
 
-  /** From now on the prompt is not sent any more, and stopped wherever it is found; viewers hear nothing more of it. */
+  /**
+   * From now on the prompt is not sent any more, and stopped wherever it is found; nothing more is fetched, and viewers hear nothing
+   * more of it.
+   */
   cancel(): void {
     this.#cancelled.abort();
   }
@@ -134,7 +143,7 @@ export class AttemptRun {
     try {
       const submit = (follower: PromptFollower): Promise<Posted> =>
         mayBeThere ? Promise.resolve('uncertain') : this.#enterAndSubmit(plan, claimable, foundMs, follower);
-      return await this.#runOnServer(plan, submit);
+      return await this.#runOnServer(plan, submit, giveBack);
     } finally {
       giveBack();
     }
@@ -198,8 +207,13 @@ export class AttemptRun {
     return { accepted, graph, graphHash: hash, progress };
   }
 
-  async #runOnServer(plan: Plan, submit: (follower: PromptFollower) => Promise<Posted>): Promise<End> {
-    const { client, socket, server, journal, blobs } = this.#options;
+  /** @param giveBack its slot: called once the server is done with the prompt, so that the next one runs while outputs are fetched */
+  async #runOnServer(
+    plan: Plan,
+    submit: (follower: PromptFollower) => Promise<Posted>,
+    giveBack: () => void,
+  ): Promise<End> {
+    const { client, socket, server, journal, blobs, downloads } = this.#options;
     const { promptId } = this.#assigned.data;
     const { maxRunSeconds } = plan.accepted;
     using peak = new VramPeak(server.room);
@@ -232,6 +246,8 @@ export class AttemptRun {
       if (this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned))) follower.cancel();
       const beganMs = performance.now();
       const followed = await follower.follow(submitted === 'queued', this.#signal);
+      this.#submitted = false;
+      giveBack();
       // Nobody has memory freed before it was looked at; the outputs are fetched meanwhile.
       const vramPeak = followed?.kind === 'ended' ? peak.ended() : Promise.resolve(null);
       void vramPeak.then(leave);
@@ -243,12 +259,15 @@ export class AttemptRun {
       const places = {
         client,
         blobs,
+        downloads,
         server,
         modelHashes: this.#options.modelHashes,
         isTakenBack: async () => this.#cancelled.signal.aborted || !(await journal.isCurrent(this.#assigned)),
         onDownload: () => plan.progress.enter('downloading'),
       };
-      end = await endOf(followed, ran, places, this.#signal);
+      const ended = await endOf(followed, ran, places, this.#ending);
+      // Who took it back answers for it, whatever came of it meanwhile.
+      end = this.#cancelled.signal.aborted ? { kind: this.#signal.aborted ? 'left' : 'dropped' } : ended;
       return end;
     } finally {
       if (end?.kind !== 'executed' || this.#models === undefined)

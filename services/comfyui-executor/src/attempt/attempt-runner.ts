@@ -6,11 +6,14 @@ import { isProblem, messageOf } from '@anime/problem-details';
 import { failure, type Failure } from '../domain/attempt/failure.js';
 import { tooManyOutputs } from '../domain/attempt/wanted-outputs.js';
 import type { Assigned, AttemptLost, CancelOrdered, Order } from './attempt-journal.js';
-import { AttemptRun, type AttemptRunnerOptions } from './attempt-run.js';
+import { AttemptRun, type AttemptRunnerOptions, type AttemptRunOptions } from './attempt-run.js';
+import { Slots } from './slots.js';
 
 /** How long a cancel waits for the run beside it to end, before it answers for itself. */
 const CANCEL_PATIENCE_MS = 10_000;
 const CANCEL_RETRY_MS = 2_000;
+/** So many attempts fetch their outputs from a server at a time, beside the prompts that it runs. */
+const DOWNLOADS_PER_SERVER = 4;
 
 interface Running {
   readonly jobId: string;
@@ -25,12 +28,12 @@ interface Running {
  * stored before the POST, and an attempt that has one is only ever looked for (architecture §6).
  */
 export class AttemptRunner {
-  readonly #options: AttemptRunnerOptions;
+  readonly #options: AttemptRunOptions;
   readonly #running = new Map<string, Running>();
   readonly #posted = new Set<string>();
 
   constructor(options: AttemptRunnerOptions) {
-    this.#options = options;
+    this.#options = { ...options, downloads: new Slots(DOWNLOADS_PER_SERVER) };
   }
 
   /** The job whose prompt is on the server longest; null when there is none. */

@@ -59,7 +59,7 @@ async function fetchFile(
     try {
       const head: number[] = [];
       const walk = walkThrough();
-      const { sha256, size } = await blobs.put(watching(client.download(file), head, walk, signal));
+      const { sha256, size } = await blobs.put(watching(client.download(file, { signal }), head, walk, signal));
       const mediaType = mediaTypeOf(Uint8Array.from(head));
       const flaw = size === 0 ? 'is empty' : (walk.end() ?? flawOfKind(wanted.kind, mediaType));
       if (flaw !== undefined) return torn(wanted, flaw);
@@ -114,7 +114,7 @@ function unreadable(wanted: WantedFile, error: Error): Failure {
   });
 }
 
-/** Passes the chunks on, keeps the first bytes and leads the walk; stops in mid-stream when the service drains. */
+/** Passes the chunks on, keeps the first bytes and leads the walk; stops in mid-stream when `signal` aborts. */
 async function* watching(
   chunks: AsyncIterable<Uint8Array>,
   head: number[],

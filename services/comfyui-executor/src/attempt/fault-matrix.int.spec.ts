@@ -47,8 +47,8 @@ const OF_THE_EXECUTOR = {
   'executor ends, another goes on': always(WELL),
   'two executors of one name': always(WELL),
   'answer to the POST is lost': always(WELL),
-  // At the end the server no longer looks: it has run, and a cancelled job keeps its files, marked.
-  cancel: { ...always(failed('cancelled/cancelled')), end: WELL },
+  // At the end the server no longer looks and it runs well; its outputs are not fetched.
+  cancel: always(failed('cancelled/cancelled')),
 } as const;
 
 /** What befalls the way between the two, from that moment on. */
