@@ -27,6 +27,8 @@ export interface Submission {
   readonly previews?: PreviewMethod;
 }
 
+const AIOHTTP_500 = '500 Internal Server Error';
+
 /** POSTs a prompt once and tells what came of it. */
 export async function submitPrompt(client: ComfyClient, submission: Submission): Promise<Submitted> {
   try {
@@ -51,12 +53,16 @@ export async function submitPrompt(client: ComfyClient, submission: Submission):
   }
 }
 
-/** aiohttp's plain 500 may come after the prompt went into the queue (contract of ComfyUI §1.1), so it is looked up. */
+/**
+ * aiohttp's plain 500 may come after the prompt went into the queue (contract of ComfyUI §1.1), so it is looked up. Another answer
+ * from 500 on is a proxy's, which may still hand the prompt on.
+ */
 async function afterUnexpectedAnswer(
   client: ComfyClient,
   promptId: string,
   error: UnexpectedAnswerError,
 ): Promise<Submitted> {
+  if (error.answerStatus >= 500 && !error.answerBody.startsWith(AIOHTTP_500)) return { kind: 'uncertain' };
   try {
     if ((await client.look(promptId)).state !== 'absent') return { kind: 'uncertain' };
   } catch (lookError) {
