@@ -80,6 +80,26 @@ describe('a POST', () => {
     expect(simulator.counters.promptsPosted).toBe(1);
   });
 
+  it('that is queued under another id is stopped, and fails with what is to be done', async () => {
+    const { jobs } = harness;
+    const simulator = await harness.simulator();
+    const other = '99999999-0000-4000-8000-000000000001';
+    const calls: string[] = [];
+    const gate = await harness.gate(simulator.url, (call) => {
+      calls.push(call);
+      const body = JSON.stringify({ prompt_id: other, number: 3, node_errors: {} });
+      return call === 'POST /prompt' ? { status: 200, body, type: 'application/json' } : 'pass';
+    });
+    const jobId = await jobs.accept();
+    expect(await harness.life(gate.url).run(await jobs.assign(jobId))).toEqual(DONE);
+    expect(await jobs.fact(JobAttemptFailedV2, jobId)).toMatchObject({
+      class: 'internal',
+      reason: 'prompt-renamed',
+      message: expect.stringContaining('update ComfyUI'),
+    });
+    expect(calls).toContain(`POST /api/jobs/${other}/cancel`);
+  });
+
   it('that is refused at length fails for its reason, as much of it as the log takes', async () => {
     const { jobs } = harness;
     const simulator = await harness.simulator();

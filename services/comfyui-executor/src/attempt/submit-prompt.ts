@@ -27,6 +27,8 @@ export interface Submission {
   readonly previews?: PreviewMethod;
 }
 
+const RENAMED =
+  'The server gives prompts ids of its own, so nobody could tell later whether this one ran: update ComfyUI (0.3.44 or newer)';
 const AIOHTTP_500 = '500 Internal Server Error';
 
 /** POSTs a prompt once and tells what came of it. */
@@ -36,6 +38,9 @@ export async function submitPrompt(client: ComfyClient, submission: Submission):
     switch (result.kind) {
       case 'queued':
         return { kind: 'queued', number: result.number };
+      case 'renamed':
+        await client.cancel(result.promptId);
+        return { kind: 'failed', failure: failure('internal', 'prompt-renamed', RENAMED) };
       case 'partly-refused':
         // It was queued without the outputs that failed; without them the job is worth nothing.
         await client.cancel(submission.promptId);
