@@ -1,6 +1,6 @@
 import { CancelAnswer, JobNotFound } from './answers.js';
 import { isAnswer, type CallOptions, type ComfyHttp } from './comfy-http.js';
-import { isGatewayStatus, UnexpectedAnswerError } from './errors.js';
+import { UnexpectedAnswerError } from './errors.js';
 
 /**
  * An interruption stays until a node takes it, or the next prompt begins (contract §1.4, 20); so the second one for a prompt can only hit
@@ -55,7 +55,7 @@ export class Canceller {
     try {
       return this.#http.parse(CancelAnswer, answer).cancelled;
     } catch (error) {
-      if (isGatewayStatus(answer.status) || !(error instanceof UnexpectedAnswerError)) throw error;
+      if (!(error instanceof UnexpectedAnswerError) || error.isGateways) throw error;
       return undefined;
     }
   }

@@ -21,7 +21,7 @@ import {
   type NodeDefinitions,
 } from './definitions/node-definition.js';
 import { downloadFile } from './download.js';
-import { isGatewayStatus, UnexpectedAnswerError } from './errors.js';
+import { UnexpectedAnswerError } from './errors.js';
 import type { ServerFile } from './output-files.js';
 import { runStart } from './run-start.js';
 import { InstalledPacksAnswer, Names, ServerFeatures, SystemStats, type InstalledPack } from './server-answers.js';
@@ -58,6 +58,8 @@ export interface PromptSubmission {
 export type SubmitResult =
   /** `number` is its place in the server's count; it begins anew at each start of the server. */
   | { readonly kind: 'queued'; readonly number: number | null }
+  /** Queued under an id that is not ours: servers before 0.3.44 choose their own (contract §9). Cancel that one. */
+  | { readonly kind: 'renamed'; readonly promptId: string }
   /** Queued, but without the outputs that failed validation: cancel it (contract §1.3, 12). */
   | { readonly kind: 'partly-refused'; readonly nodeErrors: NodeErrors }
   /** The server says why; nothing was queued. */
@@ -135,7 +137,8 @@ export class ComfyClient {
     const answer = await this.#http.post('/prompt', body, options);
     if (answer.status === 400)
       return { kind: 'refused', status: 400, refusal: this.#http.parse(PromptRefusal, answer, 400) };
-    const { number, node_errors: nodeErrors } = this.#http.parse(PromptAnswer, answer);
+    const { prompt_id: promptId, number, node_errors: nodeErrors } = this.#http.parse(PromptAnswer, answer);
+    if (promptId !== submission.promptId) return { kind: 'renamed', promptId };
     return Object.keys(nodeErrors).length === 0 ? { kind: 'queued', number } : { kind: 'partly-refused', nodeErrors };
   }
 
@@ -302,7 +305,7 @@ export class ComfyClient {
     try {
       return this.#http.parse(schema, answer);
     } catch (error) {
-      if (isGatewayStatus(answer.status) || !(error instanceof UnexpectedAnswerError)) throw error;
+      if (!(error instanceof UnexpectedAnswerError) || error.isGateways) throw error;
       return undefined;
     }
   }

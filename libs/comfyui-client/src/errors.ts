@@ -36,15 +36,15 @@ export class UnexpectedAnswerError extends ProblemError {
     this.answerStatus = status;
     this.answerBody = body.slice(0, BODY_LIMIT);
   }
+
+  /** True when a proxy says that its server did not answer: the same as no answer, and for a POST as open. */
+  get isGateways(): boolean {
+    return this.answerStatus >= 502 && this.answerStatus <= 504;
+  }
 }
 
 /** The answer is longer than any that is read. It would be so again: who asks again downloads it again. */
 export class AnswerTooLargeError extends UnexpectedAnswerError {}
-
-/** What a proxy answers while the server behind it is away: no word of the server's own. */
-export function isGatewayStatus(status: number): boolean {
-  return status >= 502 && status <= 504;
-}
 
 /** `/view` knows no such file: deleted, or a cached run that names a file of an earlier one (contract §1.3, 14). */
 export class FileMissingError extends ProblemError {

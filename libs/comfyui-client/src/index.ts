@@ -15,13 +15,7 @@ export type {
 } from './definitions/input-spec.js';
 export { readNodeDefinitions } from './definitions/node-definition.js';
 export type { HiddenInput, NodeDefinition, NodeDefinitions, NodeOutput } from './definitions/node-definition.js';
-export {
-  AnswerTooLargeError,
-  FileChangedError,
-  FileMissingError,
-  isGatewayStatus,
-  UnexpectedAnswerError,
-} from './errors.js';
+export { AnswerTooLargeError, FileChangedError, FileMissingError, UnexpectedAnswerError } from './errors.js';
 export type { ExecutionError } from './execution-error.js';
 export type { OnPreview } from './latest-preview.js';
 export * from './memory-figures.js';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { JobAttemptFailedV2 } from '@anime/contracts';
 import { DONE } from '@anime/messaging';
 import { eventually, useNats } from '@anime/testing';
-import type { GateVerdict } from '../testing/comfy-gate.js';
+import type { Verdict } from '../testing/comfy-gate.js';
 import { imageGraph } from '../testing/graphs.js';
 import { runnerHarness, type RunnerHarness } from '../testing/runner-harness.js';
 
@@ -18,7 +18,7 @@ afterAll(async () => {
 const PATIENT = { timeoutMs: 60_000 };
 
 describe('a cancel while outputs are fetched', () => {
-  it.each<[string, (first: () => void) => GateVerdict | Promise<GateVerdict>]>([
+  it.each<[string, (first: () => void) => Verdict | Promise<Verdict>]>([
     [
       'stops a download that stands still',
       (first) => ({

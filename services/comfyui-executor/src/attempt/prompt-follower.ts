@@ -1,6 +1,5 @@
 import {
   AnswerTooLargeError,
-  isGatewayStatus,
   UnexpectedAnswerError,
   type ComfyClient,
   type ComfySocket,
@@ -271,7 +270,7 @@ export class PromptFollower implements Disposable {
       return look;
     } catch (error) {
       if (!isProblem(error, 'comfyui-unavailable')) throw error;
-      const isWord = error instanceof UnexpectedAnswerError && !isGatewayStatus(error.answerStatus);
+      const isWord = error instanceof UnexpectedAnswerError && !error.isGateways;
       return isWord ? { state: 'unreadable', error } : { state: 'unanswered' };
     }
   }

@@ -4,7 +4,7 @@ import { JobAttemptFailedV2 } from '@anime/contracts';
 import { promptIdOf } from '@anime/event-store';
 import { DONE } from '@anime/messaging';
 import { eventually, useNats } from '@anime/testing';
-import { answerOf, PLAIN_500, type Gatekeeper, type GateAnswer, type GateVerdict } from '../testing/comfy-gate.js';
+import { answerOf, SERVER_ERROR, type Gatekeeper, type GateAnswer, type Verdict } from '../testing/comfy-gate.js';
 import { imageGraph } from '../testing/graphs.js';
 import { runnerHarness, type RunnerHarness } from '../testing/runner-harness.js';
 
@@ -19,7 +19,7 @@ afterAll(async () => {
 
 /** Runs for far longer than a test. */
 const ENDLESS = 10_000;
-const BAD_GATEWAY: GateAnswer = { status: 502, headers: { 'content-type': 'text/html' }, body: '<html>502' };
+const BAD_GATEWAY: GateAnswer = { status: 502, type: 'text/html', body: '<html>502' };
 const QUICK = { unreadableMs: 500 };
 const isLook = (call: string): boolean =>
   call === 'GET /queue' || call.startsWith('GET /history/') || call.startsWith('GET /api/jobs/');
@@ -35,16 +35,18 @@ async function endings({ url }: Simulator): Promise<readonly string[]> {
 
 describe('a server that cannot tell of a job', () => {
   it.each([
-    ['as its jobs module raises', PLAIN_500],
+    ['as its jobs module raises', SERVER_ERROR],
     ['in words that are not known', answerOf({ status: 'dreaming' })],
     ['in another form', answerOf({ status: 'completed', outputs: ['9'], execution_status: {} })],
-    ['as a proxy forbids it', { status: 403 }],
+    ['as a proxy forbids it', { status: 403, body: '' }],
   ])('%s is asked for its queue and history, and the job is executed', async (_, answer) => {
     const { jobs } = harness;
     const simulator = await harness.simulator();
-    const gate = await harness.gate(simulator.url, (call) => (call.startsWith('GET /api/jobs/') ? answer : 'pass'));
+    const keeper: Gatekeeper = (call) => (call.startsWith('GET /api/jobs/') ? answer : 'pass');
+    const life = harness.life((await harness.gate(simulator.url, keeper, { websockets: true })).url);
+    expect(await life.socket.ready(10_000)).toBe(true);
     const jobId = await jobs.accept();
-    expect(await harness.life(gate.url).run(await jobs.assign(jobId))).toEqual(DONE);
+    expect(await life.run(await jobs.assign(jobId))).toEqual(DONE);
     expect(await jobs.trail(jobId)).toEqual(['started', 'executed']);
     expect(simulator.counters.promptsPosted).toBe(1);
   });
@@ -52,7 +54,7 @@ describe('a server that cannot tell of a job', () => {
   it('nor cancel one, has it cancelled by the older ways', async () => {
     const { jobs } = harness;
     const simulator = await harness.simulator();
-    const gate = await harness.gate(simulator.url, (call) => (call.includes('/api/jobs/') ? PLAIN_500 : 'pass'));
+    const gate = await harness.gate(simulator.url, (call) => (call.includes('/api/jobs/') ? SERVER_ERROR : 'pass'));
     const life = harness.life(gate.url);
     const jobId = await jobs.accept({ graph: imageGraph({ steps: ENDLESS }) });
     const run = life.run(await jobs.assign(jobId));
@@ -68,7 +70,7 @@ describe('a server of which nothing about a prompt can be read', () => {
   it('for long enough fails the attempt with status and body, and is told to stop the prompt', async () => {
     const { jobs } = harness;
     const simulator = await harness.simulator();
-    const gate = await harness.gate(simulator.url, (call) => (isLook(call) ? PLAIN_500 : 'pass'));
+    const gate = await harness.gate(simulator.url, (call) => (isLook(call) ? SERVER_ERROR : 'pass'));
     const jobId = await jobs.accept({ graph: imageGraph({ steps: ENDLESS }) });
     expect(await harness.life(gate.url, { limits: QUICK }).run(await jobs.assign(jobId))).toEqual(DONE);
     const failed = await jobs.fact(JobAttemptFailedV2, jobId);
@@ -86,7 +88,7 @@ describe('a server of which nothing about a prompt can be read', () => {
     const gate = await harness.gate(simulator.url, (call) => {
       if (!isLook(call)) return 'pass';
       if (call.startsWith('GET /api/jobs/')) looks += 1;
-      return looks % 3 === 0 ? 'pass' : PLAIN_500;
+      return looks % 3 === 0 ? 'pass' : SERVER_ERROR;
     });
     const jobId = await jobs.accept({ graph: imageGraph({ steps: 400 }) });
     expect(await harness.life(gate.url, { limits: { unreadableMs: 1 } }).run(await jobs.assign(jobId))).toEqual(DONE);
@@ -112,7 +114,7 @@ describe('a server of which nothing about a prompt can be read', () => {
     const { jobs } = harness;
     const simulator = await harness.simulator();
     let sent = 0;
-    const gate = await harness.gate(simulator.url, async (call): Promise<GateVerdict> => {
+    const gate = await harness.gate(simulator.url, async (call): Promise<Verdict> => {
       if (!call.startsWith('GET /api/jobs/') && !call.startsWith('GET /history/')) return 'pass';
       const now = await (await fetch(`${simulator.url}${call.slice(4)}`)).text();
       if (!now.includes('execution_success')) return 'pass';
@@ -129,8 +131,8 @@ describe('a server of which nothing about a prompt can be read', () => {
 });
 
 describe('a cancelled attempt gives its place back', () => {
-  it.each<[string, GateVerdict]>([
-    ['that cannot be read', PLAIN_500],
+  it.each<[string, Verdict]>([
+    ['that cannot be read', SERVER_ERROR],
     ['that says it is away', BAD_GATEWAY],
   ])('whatever is answered about it, as by a server %s', async (_, answer) => {
     const { jobs } = harness;

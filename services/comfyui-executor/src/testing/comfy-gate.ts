@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage } from 'node:http';
+import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { Readable, type Duplex } from 'node:stream';
 
@@ -8,35 +8,39 @@ export interface ComfyGate extends AsyncDisposable {
   readonly url: string;
 }
 
-/** What the gate says in the server's place. */
+/** What the gate itself says in place of the server. */
 export interface GateAnswer {
   readonly status: number;
+  /** Default `text/plain`. */
+  readonly type?: string;
+  /** Others than its type. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Pieces are sent as they come and are asked for. */
-  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+  readonly body: string | AsyncIterable<Uint8Array>;
+  /** The server gets the request all the same when this is done, as from a proxy that had given up on it. */
+  readonly passedOnWhen?: Promise<unknown>;
 }
+export type Verdict = 'pass' | GateAnswer;
 
-export type GateVerdict = 'pass' | 'unknown' | GateAnswer;
-
-/** Called with each request (`POST /prompt`), which waits for it: `pass` sends it on, `unknown` answers as of a job that the server does not know. */
-export type Gatekeeper = (call: string) => GateVerdict | Promise<GateVerdict>;
+/** Called with each request (`POST /prompt`), which waits for it: `pass` sends it on. */
+export type Gatekeeper = (call: string) => Verdict | Promise<Verdict>;
 
 export interface GateOptions {
   /** Whether websockets pass. Default false: HTTP is enough for everything. */
   readonly websockets?: boolean;
 }
 
-const UNKNOWN = answerOf({ error: 'Job not found' }, 404);
-/** What aiohttp answers when a handler raises. */
-export const PLAIN_500: GateAnswer = {
+/** As of a job that the server does not know. */
+export const UNKNOWN_JOB = answerOf({ error: 'Job not found' }, 404);
+/** What aiohttp says when a handler raised. */
+export const SERVER_ERROR: GateAnswer = {
   status: 500,
-  headers: { 'content-type': 'text/plain; charset=utf-8' },
   body: '500 Internal Server Error\n\nServer got itself in trouble',
 };
 
 /** A value as JSON. */
 export function answerOf(value: unknown, status = 200): GateAnswer {
-  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) };
+  return { status, type: 'application/json', body: JSON.stringify(value) };
 }
 
 /** Opens a gate before a server. */
@@ -49,13 +53,12 @@ export async function openComfyGate(
     const { method, url = '/', headers } = incoming;
     void Promise.resolve(keeper(`${method} ${url}`)).then((verdict) => {
       if (verdict !== 'pass') {
-        const { status, headers: said = {}, body = '' } = verdict === 'unknown' ? UNKNOWN : verdict;
-        incoming.resume();
-        outgoing.writeHead(status, said);
-        if (typeof body === 'string' || body instanceof Uint8Array) return void outgoing.end(body);
-        const pieces = Readable.from(body);
-        outgoing.on('close', () => pieces.destroy());
-        pieces.on('error', () => outgoing.destroy()).pipe(outgoing);
+        const { status, type = 'text/plain', headers: more, body, passedOnWhen } = verdict;
+        outgoing.writeHead(status, { 'content-type': type, ...more });
+        if (typeof body === 'string') outgoing.end(body);
+        else send(body, outgoing);
+        if (passedOnWhen === undefined) incoming.resume();
+        else void passOn(new URL(url, serverUrl), incoming, passedOnWhen);
         return;
       }
       const onward = request(new URL(url, serverUrl), { method, headers }, (answer) => {
@@ -97,4 +100,21 @@ export async function openComfyGate(
       await once(gate, 'close');
     },
   };
+}
+
+function send(body: AsyncIterable<Uint8Array>, outgoing: ServerResponse): void {
+  const pieces = Readable.from(body);
+  outgoing.on('close', () => pieces.destroy());
+  pieces.on('error', () => outgoing.destroy()).pipe(outgoing);
+}
+
+/** Hands a request on that the caller has been answered already. */
+async function passOn(url: URL, incoming: IncomingMessage, when: Promise<unknown>): Promise<void> {
+  const { method = 'GET', headers } = incoming;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of incoming as AsyncIterable<Uint8Array>) chunks.push(chunk);
+  await when;
+  const onward = request(url, { method, headers }, (answer) => answer.resume());
+  onward.on('error', () => undefined);
+  onward.end(Buffer.concat(chunks));
 }

@@ -27,6 +27,7 @@ export interface LifeOptions {
   readonly largestAnswer?: number;
   readonly limits?: Partial<WorkerLimits>;
   readonly freePatienceMs?: number;
+  readonly oddPatienceMs?: number;
   /** Told the memory of the GPU whenever it is read. */
   readonly onFigures?: (memory: GpuMemory) => void;
   readonly modelHashes?: Pick<ModelHashes, 'note' | 'ofRun' | 'forget'>;
@@ -43,7 +44,7 @@ export class RunnerLife implements AsyncDisposable {
   readonly #drain = new AbortController();
 
   constructor(log: EventLog, blobs: FsBlobStore, url: string, options: LifeOptions = {}) {
-    const { timeoutMs = 2_000, largestAnswer, limits, freePatienceMs, onFigures, modelHashes } = options;
+    const { timeoutMs = 2_000, largestAnswer, limits, freePatienceMs, oddPatienceMs, onFigures, modelHashes } = options;
     const client = new ComfyClient({
       baseUrl: url,
       timeoutMs,
@@ -55,6 +56,7 @@ export class RunnerLife implements AsyncDisposable {
       blobs,
       limits: { ...WORKER_LIMITS, ...limits },
       freePatienceMs,
+      oddPatienceMs,
       onFigures,
     });
     this.socket = new ComfySocket({ baseUrl: url, reconnectMs: 20 });
