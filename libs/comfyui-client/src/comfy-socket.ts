@@ -172,7 +172,7 @@ export class ComfySocket {
     });
     // 'close' follows every 'error', which would be thrown if nobody listened.
     socket.on('error', () => undefined);
-    socket.on('close', () => this.#onClose(socket));
+    socket.on('close', () => this.#onClose());
   }
 
   #onOpen(socket: WebSocket): void {
@@ -212,7 +212,7 @@ export class ComfySocket {
     for (const { previews } of this.#followers.get(preview.promptId) ?? []) previews?.offer(preview);
   }
 
-  #onClose(socket: WebSocket): void {
+  #onClose(): void {
     const wasOpen = this.#open;
     this.#open = false;
     this.#stopTimers();

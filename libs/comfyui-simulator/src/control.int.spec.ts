@@ -4,11 +4,13 @@ import {
   get,
   post,
   RECORDED_CHECKPOINT,
+  settledStatus,
   shapeOf,
   submit,
   templateGraph,
   type TestGraph,
   TestSocket,
+  until,
   withSimulator,
 } from './spec-client.js';
 
@@ -66,6 +68,22 @@ describe('an interrupt', () => {
       await post(simulator, '/interrupt');
       await socket.settled(id);
     }, SLOW);
+  });
+
+  it('stops whatever runs on old servers, whose interrupt reads no id', async () => {
+    const other = { prompt_id: '00000000-0000-4000-8000-000000000000' };
+    const stall = { kind: 'stall-worker', at: 'start', ms: 300 } as const;
+    for (const interruptIgnoresIds of [false, true]) {
+      await withSimulator(
+        async (simulator) => {
+          const id = await submit(simulator, quick(1));
+          await until(() => Promise.resolve(simulator.counters.faultsStruck['stall-worker'] === 1));
+          await post(simulator, '/interrupt', other);
+          expect(await settledStatus(simulator, id)).toBe(interruptIgnoresIds ? 'cancelled' : 'completed');
+        },
+        { faults: { interruptIgnoresIds, atPrompt: [stall] } },
+      );
+    }
   });
 });
 

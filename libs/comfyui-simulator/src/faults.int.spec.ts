@@ -260,22 +260,6 @@ describe('HTTP', () => {
     });
   });
 
-  it('stops whatever runs on old servers, whose interrupt reads no id', async () => {
-    const other = { prompt_id: '00000000-0000-4000-8000-000000000000' };
-    const stall = { kind: 'stall-worker', at: 'start', ms: 300 } as const;
-    for (const interruptIgnoresIds of [false, true]) {
-      await withSimulator(
-        async (simulator) => {
-          const id = await submit(simulator, quick(1));
-          await until(() => Promise.resolve(simulator.counters.faultsStruck['stall-worker'] === 1));
-          await post(simulator, '/interrupt', other);
-          expect(await settledStatus(simulator, id)).toBe(interruptIgnoresIds ? 'cancelled' : 'completed');
-        },
-        { faults: { interruptIgnoresIds, atPrompt: [stall] } },
-      );
-    }
-  });
-
   it('has not the nodes and models it pretends not to have', async () => {
     await withSimulator(async (simulator) => {
       simulator.faults.missingNodes = ['SaveImage'];
