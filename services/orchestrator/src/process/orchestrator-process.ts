@@ -227,10 +227,7 @@ export class OrchestratorProcess {
       .map((job) => ({ job, demand: this.#work.demandOf(job) }));
     const demands = new Map(waiting.map(({ job, demand }) => [job.jobId, demand]));
     const queue = waiting.map(({ job, demand }) => this.#work.queued(job, demand));
-    const loads = this.#work.executorLoads().map((load) => ({
-      ...load,
-      open: load.open + this.#writer.pendingAssignments(load.executorId),
-    }));
+    const loads = this.#work.executorLoads(now, (executorId) => this.#writer.pendingAssignments(executorId));
     await Promise.all(
       schedule(
         queue,

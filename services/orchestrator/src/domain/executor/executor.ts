@@ -1,6 +1,20 @@
 import { ExecutorLostV1, ExecutorRecoveredV1 } from '@anime/contracts';
 import { decided, NOTHING, type Decision } from '@anime/event-store/pure';
 
+/** Memory of an executor's GPU that others hold, as it said when it declined jobs for now. */
+export interface MemoryShortage {
+  /** What needs so many bytes or more is not given to it. */
+  readonly bytes: number;
+  /** How often it was said since it had room last. */
+  readonly declines: number;
+  /** The job that was declined last. */
+  readonly jobId: string;
+  /** When that was settled, by the orchestrator's clock, as those of executors differ; null until it is. */
+  readonly since: string | null;
+  /** Jobs that ran there at that time: one that ends may give back what it held. */
+  readonly running: readonly string[];
+}
+
 /** A registered executor, as far as scheduling goes. */
 export interface ExecutorState {
   readonly executorId: string;
@@ -12,6 +26,8 @@ export interface ExecutorState {
   readonly drained: boolean;
   /** Memory of its largest GPU; null when it did not tell. */
   readonly vramBytes: number | null;
+  /** Null while nothing is known to be short. */
+  readonly shortage: MemoryShortage | null;
   /** Position at which it was last said what is installed there. */
   readonly equippedAt: number;
   /** Last position on any of its subjects: the expectation of the next decision. */

@@ -18,6 +18,7 @@ const gpu = (executorId: string, gib: number | null = 8, state: Partial<Candidat
   lost: false,
   paused: false,
   drained: false,
+  shortage: null,
   equippedAt: 0,
   ...state,
 });
@@ -196,6 +197,17 @@ describe('a job that executors decline', () => {
   it('waits, longer each time, for memory that others hold and for servers that run nothing', () => {
     const twice = trials('a:-no-memory', 'a:-worker-stopped');
     expect(nextTry(twice, TRIED, [gpu('a')])).toMatchObject({ kind: 'retry', patience: 2 });
+  });
+
+  it('is not declined for ever: after fifty times by each of those that declined it for now it fails', () => {
+    const often = (times: number) =>
+      trials(...Array.from({ length: times }, (_, n) => `${n % 2 === 0 ? 'b' : 'a'}:-no-memory` as const));
+    expect(nextTry(often(99), TRIED, [gpu('a'), gpu('b')])).toMatchObject({ kind: 'retry' });
+    expect(nextTry(often(100), TRIED, [gpu('a'), gpu('b')])).toEqual({
+      kind: 'give-up',
+      class: 'oom',
+      message: 'a:-no-memory. It was declined 100 times, by 2 of them',
+    });
   });
 });
 

@@ -49,6 +49,9 @@ export type NextTry =
 /** So often a job may be lost, on distinct executors as far as there are that many, until it is taken for the cause. */
 const POISON_LOSSES = 3;
 
+/** So often each executor may decline a job for now: where others hold its memory, some four hours. */
+const MOST_DECLINES = 50;
+
 /** A machine that declined for one of these declines again, until something is installed there. */
 const LASTING_DECLINES: Readonly<Partial<Record<DeclineReason, FailureClass>>> = {
   'missing-node': 'missing-node',
@@ -221,8 +224,17 @@ function afterDecline(
       return retry(tried, { patience: 1, ...low });
     if (others.length === 0) return giveUp({ ...last, class: lasting });
   }
-  const declines = trials.filter((trial) => trial.class === 'declined').length;
-  return retry(tried, { patience: declines, avoid: failedOn(trials) });
+  const declines = trials.filter((trial) => trial.class === 'declined');
+  const passing = declines.filter(({ declined }) => LASTING_DECLINES[declined?.reason ?? 'no-memory'] === undefined);
+  const on = new Set(passing.map(({ executorId }) => executorId)).size;
+  if (lasting === undefined && passing.length >= MOST_DECLINES * on) {
+    const failed = last.declined?.reason === 'no-memory' ? 'oom' : 'transient';
+    return giveUp(
+      { ...last, class: failed },
+      `${last.message}. It was declined ${passing.length} times, by ${on} of them`,
+    );
+  }
+  return retry(tried, { patience: declines.length, avoid: failedOn(trials) });
 }
 
 function retry(
