@@ -15,7 +15,7 @@ import {
 } from '@anime/contracts';
 import { decided, NOTHING, type Decision } from '@anime/event-store/pure';
 import { nextAssignment, stageOf, trialsOf, type Assignment, type JobState } from './job.state.js';
-import { nextTry, type Candidate, type Variant } from './next-try.js';
+import { nextTry, type Candidate, type Trial, type Variant } from './next-try.js';
 import { retryDelayMs } from './retry-policy.js';
 
 /** A template as the shell hands it in: each of its graphs already bound to the job's parameters, and hashed. */
@@ -189,8 +189,7 @@ function settleFailure(command: JobCommand & { kind: 'SettleFailure' }, job: Job
   const tried = { variant, vramGb, gpuBytes, freeMemory, lowMemoryVramGb, maxAttempts: accepted.maxAttempts };
   const next = nextTry(trials, tried, command.candidates);
   if (next.kind === 'give-up') {
-    const attempts = trials.filter((trial) => trial.class !== 'declined').length;
-    return decided(JobFailedV1, { class: next.class, message: next.message, attempts });
+    return decided(JobFailedV1, { class: next.class, message: next.message, attempts: attemptsMade(trials) });
   }
   const at = Date.parse(command.now) + retryDelayMs(next.patience, command.chance);
   return decided(JobRetryScheduledV2, {
@@ -204,6 +203,12 @@ function settleFailure(command: JobCommand & { kind: 'SettleFailure' }, job: Job
     freeMemory: next.freeMemory,
     avoid: [...next.avoid],
   });
+}
+
+/** Those that were handed back, or lost with their executor before they had begun, are none. */
+function attemptsMade(trials: readonly Trial[]): number {
+  return trials.filter((trial) => trial.started || (trial.class !== 'declined' && trial.class !== 'executor-lost'))
+    .length;
 }
 
 /** Without a gate of the project's own the default rule passes whatever was measured. */

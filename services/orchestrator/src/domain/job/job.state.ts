@@ -157,7 +157,7 @@ export function statusOf(job: JobState): JobStatus | undefined {
 function endedTrial(job: JobState): Trial | undefined {
   if (stageOf(job) !== 'attempt-failed' || job.assignment === undefined) return undefined;
   const { attempt, executorId, variant } = job.assignment;
-  const trial = { attempt, executorId, variant, declined: null };
+  const trial = { attempt, executorId, variant, declined: null, started: job.facts[attempt]?.started === true };
   if (job.lostAttempt === attempt)
     return {
       ...trial,
@@ -172,10 +172,10 @@ function endedTrial(job: JobState): Trial | undefined {
 /** The attempts that ended without outputs, in order, since it was requested or was last wanted to be tried again. */
 export function trialsOf(job: JobState): readonly Trial[] {
   const earlier = job.earlier.map((trial): Trial => {
-    const { failure, declined } = job.facts[trial.attempt] ?? {};
+    const { failure, declined, started = false } = job.facts[trial.attempt] ?? {};
     const isDeclined = trial.class === 'declined';
     const message = (isDeclined ? declined : failure)?.message ?? '';
-    return { ...trial, message, declined: isDeclined ? (declined ?? null) : null };
+    return { ...trial, started, message, declined: isDeclined ? (declined ?? null) : null };
   });
   const last = endedTrial(job);
   return last === undefined ? earlier : [...earlier, last];

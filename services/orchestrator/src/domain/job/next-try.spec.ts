@@ -23,12 +23,15 @@ const gpu = (executorId: string, gib: number | null = 8, state: Partial<Candidat
   ...state,
 });
 const [LOST, PAUSED, DRAINED] = [{ lost: true }, { paused: true }, { drained: true }];
-/** `a:oom` is an attempt on a that ran out of memory, `a:-missing-node` one that it declined. */
-const trials = (...told: readonly `${string}:${FailureClass | `-${DeclineReason}`}`[]): Trial[] =>
+type Told = `${string}:${FailureClass | 'never-begun' | `-${DeclineReason}`}`;
+/** `a:oom` is an attempt on a that ran out of memory, `a:-missing-node` one that it declined, `a:never-begun` one that was lost before. */
+const trials = (...told: readonly Told[]): Trial[] =>
   told.map((text, index) => {
     const [executorId = '', how = ''] = text.split(':');
     const declined = how.startsWith('-') ? { reason: how.slice(1) as DeclineReason, position: 10 * (index + 1) } : null;
-    const trial = { attempt: index + 1, executorId, variant: 'normal' as const, message: text, declined };
+    const started = declined === null && how !== 'never-begun';
+    const trial = { attempt: index + 1, executorId, variant: 'normal' as const, message: text, declined, started };
+    if (how === 'never-begun') return { ...trial, class: 'executor-lost' };
     return { ...trial, class: declined === null ? (how as FailureClass) : 'declined' };
   });
 
@@ -148,6 +151,40 @@ describe('a job whose executors are lost', () => {
   });
 });
 
+describe('a job whose executors are lost by turns', () => {
+  it('goes to the one that could give the verdict, though it failed there before', () => {
+    const all = [gpu('a'), gpu('b'), gpu('c')];
+    const turns = trials('c:transient', 'a:executor-lost', 'b:executor-lost', 'a:executor-lost');
+    expect(nextTry(turns, TRIED, all)).toMatchObject({ kind: 'retry', avoid: ['a', 'b'] });
+    expect(nextTry(turns.slice(0, 2), TRIED, all)).toMatchObject({ kind: 'retry', avoid: ['c', 'a'] });
+  });
+
+  it('is taken for the cause after six, however many others there are', () => {
+    const all = [gpu('a'), gpu('b'), gpu('c')];
+    const turns = trials('a:executor-lost', 'b:executor-lost', 'a:executor-lost', 'b:executor-lost', 'a:executor-lost');
+    expect(nextTry(turns, TRIED, all)).toMatchObject({ kind: 'retry' });
+    expect(nextTry([...turns, ...trials('b:executor-lost')], TRIED, all)).toEqual({
+      kind: 'give-up',
+      class: 'executor-lost',
+      message: '6 times its executor was lost while it ran (2 of them): it may be the cause',
+    });
+  });
+
+  it('is not taken for the cause by those that were lost before it began; after ten of them it fails with that', () => {
+    const here = [gpu('a'), gpu('b')];
+    const never = trials(...Array.from({ length: 9 }, () => 'a:never-begun' as const));
+    expect(nextTry(never.slice(0, 3), TRIED, [gpu('a')])).toMatchObject({ kind: 'retry', patience: 3 });
+    expect(nextTry(never, TRIED, here)).toMatchObject({ kind: 'retry', avoid: ['a'] });
+    expect(nextTry([...never, ...trials('b:never-begun')], TRIED, here)).toEqual({
+      kind: 'give-up',
+      class: 'executor-lost',
+      message: '10 times its executor was lost before it had begun (2 of them); it was never run to its end',
+    });
+    const twice = trials('a:executor-lost', 'a:never-begun', 'a:executor-lost', 'a:never-begun');
+    expect(nextTry(twice, TRIED, [gpu('a')])).toMatchObject({ kind: 'retry' });
+  });
+});
+
 describe('a job that executors decline', () => {
   it('goes to the others, and fails with the reason when each has declined for good', () => {
     const [one, both] = [trials('a:-missing-node'), trials('a:-missing-node', 'b:-missing-node')];
@@ -214,9 +251,45 @@ describe('a job that executors decline', () => {
 describe('whatever has happened to a job', () => {
   const how = fc.constantFrom(
     ...FAILURE_CLASSES,
+    'never-begun' as const,
     ...(['-no-memory', '-too-little-memory', '-missing-node', '-missing-model', '-worker-stopped'] as const),
   );
   const trial = fc.tuple(fc.constantFrom('a', 'b', 'c'), how).map(([on, each]) => `${on}:${each}` as const);
+
+  it('its executors are lost six times at most while it runs, and ten times before', () => {
+    const names = ['a', 'b', 'c', 'd'];
+    const outcome = fc.constantFrom(
+      ...([
+        'executor-lost',
+        'executor-lost',
+        'executor-lost',
+        'never-begun',
+        'transient',
+        'oom',
+        '-no-memory',
+      ] as const),
+    );
+    // What comes next: who is there, which of those that may have it gets it, how it ends.
+    const turn = fc.tuple(fc.subarray(names, { minLength: 1 }), fc.nat(3), outcome);
+    fc.assert(
+      fc.property(fc.array(turn, { minLength: 40, maxLength: 60 }), (turns) => {
+        const told: Told[] = [];
+        let avoid: readonly string[] = [];
+        for (const [there, pick, ending] of turns) {
+          const preferred = there.filter((name) => !avoid.includes(name));
+          const choice = preferred.length > 0 ? preferred : there;
+          told.push(`${choice[pick % choice.length] ?? ''}:${ending}`);
+          const all = names.map((name) => gpu(name, 8, there.includes(name) ? {} : LOST));
+          const next = nextTry(trials(...told), { ...TRIED, maxAttempts: 20 }, all);
+          if (next.kind === 'give-up') break;
+          avoid = next.avoid;
+        }
+        const count = (end: string) => told.filter((each) => each.endsWith(`:${end}`)).length;
+        expect(count('executor-lost')).toBeLessThanOrEqual(6);
+        expect(count('never-begun')).toBeLessThanOrEqual(10);
+      }),
+    );
+  });
 
   it('it is not begun more often than it may be, and never again when trying cannot help', () => {
     fc.assert(

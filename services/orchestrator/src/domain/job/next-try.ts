@@ -11,6 +11,8 @@ export interface Trial {
   readonly executorId: string;
   readonly variant: Variant;
   readonly class: FailureClass | 'declined';
+  /** Whether its executor had begun it. */
+  readonly started: boolean;
   /** Why it was declined, and the position in the log at which that was said; null when it was begun. */
   readonly declined: { readonly reason: DeclineReason; readonly position: number } | null;
   readonly message: string;
@@ -46,8 +48,12 @@ export type NextTry =
     }
   | { readonly kind: 'give-up'; readonly class: FailureClass; readonly message: string };
 
-/** So often a job may be lost, on distinct executors as far as there are that many, until it is taken for the cause. */
+/** So often a job may be lost while it runs, on distinct executors as far as there are that many, until it is taken for the cause. */
 const POISON_LOSSES = 3;
+/** So often at most, whoever could still be asked. */
+const MOST_LOSSES = 6;
+/** So often an executor may be lost before it has begun the job, which cannot be the cause. */
+const MOST_UNBEGUN_LOSSES = 10;
 
 /** So often each executor may decline a job for now: where others hold its memory, some four hours. */
 const MOST_DECLINES = 50;
@@ -94,7 +100,7 @@ export function nextTry(trials: readonly Trial[], tried: TriedWith, candidates: 
     case 'transient':
     case 'timeout':
     case 'gpu-fault':
-      return bounded(trials, tried, last, () => elsewhere(trials, tried));
+      return bounded(trials, tried, last, () => elsewhere(trials, tried, candidates));
     case 'invalid':
     case 'missing-model':
     case 'missing-node':
@@ -113,13 +119,26 @@ function bounded(trials: readonly Trial[], tried: TriedWith, last: Trial, otherw
   return failures(trials) >= tried.maxAttempts ? giveUp(last) : otherwise();
 }
 
-function elsewhere(trials: readonly Trial[], tried: TriedWith): NextTry {
-  return retry(tried, { patience: failures(trials), avoid: failedOn(trials) });
+function elsewhere(trials: readonly Trial[], tried: TriedWith, candidates: readonly Candidate[]): NextTry {
+  return retry(tried, { patience: failures(trials), avoid: avoided(trials, tried, candidates) });
 }
 
-/** Executors on which it failed or was lost, or which have no memory for it now. */
-function failedOn(trials: readonly Trial[]): string[] {
-  return [...new Set(trials.map(({ executorId }) => executorId))];
+/**
+ * The executors on which it failed or was lost, or which have no memory for it now. When there are no others only those that were
+ * lost while they ran it: one that failed otherwise may tell whether the job is the cause.
+ */
+function avoided(trials: readonly Trial[], tried: TriedWith, candidates: readonly Candidate[]): readonly string[] {
+  const all = [...new Set(trials.map(({ executorId }) => executorId))];
+  const isOther = takers(trials, tried, candidates).some(
+    (candidate) => isUsable(candidate) && !all.includes(candidate.executorId),
+  );
+  const lostOn = [...new Set(lostRuns(trials).map(({ executorId }) => executorId))];
+  return isOther || lostOn.length === 0 ? all : lostOn;
+}
+
+/** The attempts that were lost while they ran. */
+function lostRuns(trials: readonly Trial[]): readonly Trial[] {
+  return trials.filter((trial) => trial.class === 'executor-lost' && trial.started);
 }
 
 /** The executors that could run what was tried, as far as they have told. */
@@ -141,15 +160,24 @@ function lowMemory({ variant, lowMemoryVramGb }: TriedWith): Pick<TriedWith, 'va
 
 function afterLoss(last: Trial, trials: readonly Trial[], tried: TriedWith, candidates: readonly Candidate[]): NextTry {
   const losses = trials.filter((trial) => trial.class === 'executor-lost');
-  const lostOn = new Set(losses.map(({ executorId }) => executorId));
+  const again = retry(tried, { patience: losses.length, avoid: avoided(trials, tried, candidates) });
+  if (!last.started) {
+    const unbegun = losses.filter(({ started }) => !started);
+    if (unbegun.length < MOST_UNBEGUN_LOSSES) return again;
+    return giveUp(last, `${lostTimes(unbegun, 'before it had begun')}; it was never run to its end`);
+  }
+  const runs = lostRuns(trials);
+  const lostOn = new Set(runs.map(({ executorId }) => executorId));
   const others = takers(trials, tried, candidates).filter(isUsable);
   const there = new Set([...lostOn, ...others.map(({ executorId }) => executorId)]);
-  if (losses.length < POISON_LOSSES || lostOn.size < Math.min(POISON_LOSSES, there.size))
-    return retry(tried, { patience: losses.length, avoid: failedOn(trials) });
-  return giveUp(
-    last,
-    `${losses.length} times its executor was lost while it ran (${lostOn.size} of them): it may be the cause`,
-  );
+  const isClear = runs.length >= POISON_LOSSES && lostOn.size >= Math.min(POISON_LOSSES, there.size);
+  if (!isClear && runs.length < MOST_LOSSES) return again;
+  return giveUp(last, `${lostTimes(runs, 'while it ran')}: it may be the cause`);
+}
+
+function lostTimes(losses: readonly Trial[], when: string): string {
+  const on = new Set(losses.map(({ executorId }) => executorId)).size;
+  return `${losses.length} times its executor was lost ${when} (${on} of them)`;
 }
 
 /**
@@ -234,7 +262,7 @@ function afterDecline(
       `${last.message}. It was declined ${passing.length} times, by ${on} of them`,
     );
   }
-  return retry(tried, { patience: declines.length, avoid: failedOn(trials) });
+  return retry(tried, { patience: declines.length, avoid: avoided(trials, tried, candidates) });
 }
 
 function retry(
