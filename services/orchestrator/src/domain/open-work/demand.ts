@@ -1,4 +1,4 @@
-import { fits, isAble, type ExecutorState } from '../executor/executor.js';
+import { fits, isAble, isGone, type ExecutorState } from '../executor/executor.js';
 import type { Demand } from '../job/job.decide.js';
 import { nextAssignment, trialsOf, type JobState } from '../job/job.state.js';
 import { refusals, type Variant } from '../job/next-try.js';
@@ -11,8 +11,14 @@ import { isShortOf } from '../memory/memory-shortage.js';
  * Asked anew whenever it could be assigned, as the GPU that was meant may be gone. It runs as was decided where somebody is able
  * to, else in the variant for less memory where somebody is able to do that; else it waits. Somebody whose memory others hold, and has
  * said so often, is not, while that variant has room.
+ * @param now ISO instant
  */
-export function demandOf(job: JobState, executors: readonly ExecutorState[], learned: LearnedMemory): Demand {
+export function demandOf(
+  job: JobState,
+  executors: readonly ExecutorState[],
+  learned: LearnedMemory,
+  now: string,
+): Demand {
   const { accepted, requested } = job;
   const decided = nextAssignment(job);
   const trials = trialsOf(job);
@@ -34,7 +40,7 @@ export function demandOf(job: JobState, executors: readonly ExecutorState[], lea
     const others = takers(less).filter(isAble);
     if (others.some((executor) => able.length === 0 || !isShortOf(executor, bytesOf(less.vramGb)))) return less;
   }
-  if (takers(wanted).length > 0) return wanted;
+  if (takers(wanted).some((executor) => !isGone(executor, now))) return wanted;
   // No GPU here has what was learned: that may have been bad luck, and without another way it is tried as its template says.
   const { variant, vramGb } = lowGb === undefined ? decided : { variant: 'low-memory' as const, vramGb: lowGb };
   return { variant, vramGb, gpuBytes: bytesOf(vramGb) };

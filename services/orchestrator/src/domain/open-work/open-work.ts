@@ -143,7 +143,7 @@ export class OpenWork {
 
   /** True when the attempt that the job waits for is on a lost executor. */
   isExecutorLost(job: OpenJob): boolean {
-    return this.#executors.get(job.state.assignment?.executorId ?? '')?.lost === true;
+    return (this.#executors.get(job.state.assignment?.executorId ?? '')?.lostAt ?? null) !== null;
   }
 
   /**
@@ -168,9 +168,12 @@ export class OpenWork {
     });
   }
 
-  /** Which variant of a queued job is to run and what it needs. */
-  demandOf({ state }: OpenJob): Demand {
-    return demandOf(state, this.executors(), this.#learned);
+  /**
+   * Which variant of a queued job is to run and what it needs.
+   * @param now ISO instant
+   */
+  demandOf({ state }: OpenJob, now: string): Demand {
+    return demandOf(state, this.executors(), this.#learned, now);
   }
 
   /** What the GPU of the job's attempt had to have in all, in bytes. */
