@@ -149,9 +149,9 @@ export class OpenWork {
   /**
    * The executors that may be given work in order of registration, each with its open assignments.
    * @param now ISO instant
-   * @param pending how many assignments to an executor are on their way
+   * @param pending what assignments to an executor need that are on their way: bytes of free memory of each
    */
-  executorLoads(now: string, pending: (executorId: string) => number): ExecutorLoad[] {
+  executorLoads(now: string, pending: (executorId: string) => readonly number[]): ExecutorLoad[] {
     const present = this.executors().filter(isUsable);
     const assigned = new Map<string, JobState[]>(present.map(({ executorId }) => [executorId, []]));
     for (const { state } of this.#jobs.values())
@@ -159,11 +159,11 @@ export class OpenWork {
     return present.map(({ executorId, vramBytes, shortage }) => {
       const there = assigned.get(executorId) ?? [];
       const onTheirWay = pending(executorId);
-      const open = there.length + onTheirWay;
+      const open = there.length + onTheirWay.length;
       if (shortage === null) return { executorId, vramBytes, open, shortage };
       // One at a time: whoever waits at its door now will tell.
-      const asked = onTheirWay > 0 || there.some((state) => isProbe(state, shortage));
       const { bytes } = shortage;
+      const asked = onTheirWay.some((need) => need >= bytes) || there.some((state) => isProbe(state, shortage));
       return { executorId, vramBytes, open, shortage: { bytes, mayProbe: !asked && mayProbe(shortage, now) } };
     });
   }
