@@ -10,7 +10,6 @@ import type {
   JobWaiting,
 } from '@anime/contracts/http';
 import type {
-  JobAttemptRow,
   JobFileRow,
   JobOutputRow,
   JobRequestRow,
