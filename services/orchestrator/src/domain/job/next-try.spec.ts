@@ -166,6 +166,10 @@ describe('a job whose executors are lost by turns', () => {
     const turns = trials('c:transient', 'a:executor-lost', 'b:executor-lost', 'a:executor-lost');
     expect(follows(turns, TRIED, all)).toMatchObject({ kind: 'retry', avoid: ['a', 'b'] });
     expect(follows(turns.slice(0, 2), TRIED, all)).toMatchObject({ kind: 'retry', avoid: ['c', 'a'] });
+    const unbegun = trials('c:transient', 'a:never-begun', 'b:never-begun');
+    expect(follows(unbegun, TRIED, all)).toMatchObject({ kind: 'retry', avoid: ['a', 'b'] });
+    const mixed = trials('c:never-begun', 'a:executor-lost', 'b:executor-lost');
+    expect(follows(mixed, TRIED, all)).toMatchObject({ kind: 'retry', avoid: ['a', 'b'] });
   });
 
   it('is taken for the cause after six, however many others there are', () => {

@@ -137,15 +137,13 @@ function elsewhere(trials: readonly Trial[], tried: TriedWith, candidates: reado
 
 /**
  * The executors on which it failed or was lost, or which have no memory for it now. When there are no others only those that were
- * lost while they ran it: one that failed otherwise may tell whether the job is the cause.
+ * lost, at last only those that were lost while they ran it: one that failed otherwise may tell whether the job is the cause.
  */
 function avoided(trials: readonly Trial[], tried: TriedWith, candidates: readonly Candidate[]): readonly string[] {
-  const all = [...new Set(trials.map(({ executorId }) => executorId))];
-  const isOther = takers(trials, tried, candidates).some(
-    (candidate) => isUsable(candidate) && !all.includes(candidate.executorId),
-  );
-  const lostOn = [...new Set(lostRuns(trials).map(({ executorId }) => executorId))];
-  return isOther || lostOn.length === 0 ? all : lostOn;
+  const present = takers(trials, tried, candidates).filter(isUsable);
+  const lost = trials.filter((trial) => trial.class === 'executor-lost');
+  const lists = [trials, lost, lostRuns(trials)].map((each) => [...new Set(each.map(({ executorId }) => executorId))]);
+  return lists.find((list) => present.some(({ executorId }) => !list.includes(executorId))) ?? lists[0] ?? [];
 }
 
 /** The attempts that were lost while they ran. */
