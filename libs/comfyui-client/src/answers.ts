@@ -65,22 +65,29 @@ export const NodeErrors = z.record(
 );
 export type NodeErrors = z.infer<typeof NodeErrors>;
 
+/** Older servers say an empty list. */
+const SomeNodeErrors = z.union([NodeErrors, z.tuple([]).transform((): NodeErrors => ({}))]).default({});
+
 /** 200 of `POST /prompt`. Non-empty `node_errors` mean that some outputs were silently dropped (contract §1.3, 12). */
 export const PromptAnswer = z.looseObject({
   prompt_id: z.string(),
   number: z.number().nullable(),
-  node_errors: NodeErrors.default({}),
+  node_errors: SomeNodeErrors,
 });
 
 /** 400 of `POST /prompt`. */
 export const PromptRefusal = z.looseObject({
-  error: z.looseObject({
-    type: z.string(),
-    message: z.string(),
-    details: z.string().nullish(),
-    extra_info: z.record(z.string(), z.unknown()).nullish(),
-  }),
-  node_errors: NodeErrors.default({}),
+  error: z.union([
+    z.looseObject({
+      type: z.string(),
+      message: z.string(),
+      details: z.string().nullish(),
+      extra_info: z.record(z.string(), z.unknown()).nullish(),
+    }),
+    // Older servers, of a body without a prompt.
+    z.string().transform((message) => ({ type: 'unknown', message })),
+  ]),
+  node_errors: SomeNodeErrors,
 });
 export type PromptRefusal = z.infer<typeof PromptRefusal>;
 

@@ -1,47 +1,17 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createHash, randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { eventually } from '@anime/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { ComfyClient, type ComfyClientOptions } from './comfy-client.js';
-import { FileChangedError, FileMissingError, UnexpectedAnswerError } from './errors.js';
+import { UnexpectedAnswerError } from './errors.js';
+import { caught, OddServers } from './testing/odd-server.js';
 import { verdictOf } from './verdict.js';
 
-const closing: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
-
-type Handler = (request: IncomingMessage, answer: ServerResponse) => void;
-
-/** A server that answers as the test says, for what a ComfyUI does that the simulator does not. */
-async function server(handler: Handler): Promise<string> {
-  const http = createServer(handler);
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-  closing.push(() => {
-    http.closeAllConnections();
-    http.close();
-  });
-  const { port } = http.address() as AddressInfo;
-  return `http://127.0.0.1:${port}`;
-}
-
-async function client(handler: Handler, options: Partial<ComfyClientOptions> = {}): Promise<ComfyClient> {
-  const made = new ComfyClient({ baseUrl: await server(handler), timeoutMs: 5_000, ...options });
-  closing.push(() => made.close());
-  return made;
-}
+const servers = new OddServers();
+const client = servers.client.bind(servers);
+afterEach(() => servers.close());
 
 const json = (answer: ServerResponse, text: string, status = 200): void =>
   void answer.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(text);
-
-async function bytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const all: Uint8Array[] = [];
-  for await (const chunk of chunks) all.push(chunk);
-  return Buffer.concat(all);
-}
-
-const caught = (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);
 
 const submission = { graph: {}, promptId: randomUUID(), clientId: randomUUID(), tags: {} };
 const FILE = { filename: 'a b.mp4', subfolder: 'video/x', type: 'output' };
@@ -63,8 +33,26 @@ describe('answers that are not what they seem', () => {
   });
 
   it('takes a queued prompt whose number is NaN for queued', async () => {
-    const comfy = await client((_, answer) => json(answer, '{"prompt_id":"x","number":NaN,"node_errors":{}}'));
+    const comfy = await client((_, answer) =>
+      json(answer, `{"prompt_id":"${submission.promptId}","number":NaN,"node_errors":{}}`),
+    );
     expect(await comfy.submit(submission)).toEqual({ kind: 'queued', number: null });
+  });
+
+  it('tells of a prompt that was queued under another id than ours', async () => {
+    const comfy = await client((_, answer) => json(answer, '{"prompt_id":"x","number":3,"node_errors":{}}'));
+    expect(await comfy.submit(submission)).toEqual({ kind: 'renamed', promptId: 'x' });
+  });
+
+  it.each([
+    ['{"error":{"type":"prompt_no_outputs","message":"Prompt has no outputs"},"node_errors":[]}', 'prompt_no_outputs'],
+    ['{"error":"no prompt","node_errors":[]}', 'unknown'],
+  ])('reads a refusal of an older server: %s', async (body, type) => {
+    const comfy = await client((_, answer) => json(answer, body, 400));
+    expect(await comfy.submit(submission)).toMatchObject({
+      kind: 'refused',
+      refusal: { error: { type }, node_errors: {} },
+    });
   });
 
   it('tells the running order of a queue that comes as a heap', async () => {
@@ -234,82 +222,6 @@ describe('waiting', () => {
     );
     expect(String(await caught(comfy.queue()))).toContain(`${comfy.baseUrl} does not answer /queue`);
     expect(await caught(comfy.systemStats())).toMatchObject({ code: 'comfyui-unavailable', retryable: true });
-  });
-});
-
-describe('a download', () => {
-  const bytes = randomBytes(300_000);
-  const marks = { etag: '"1-2"', 'last-modified': 'Fri, 20 Nov 2026 11:23:25 GMT' };
-
-  /** Serves the file as ComfyUI does, and cuts each answer after `cut` bytes. */
-  const cutting =
-    (cut: number, asked: (string | undefined)[], marksNow: () => Record<string, string> = () => marks): Handler =>
-    (request, answer) => {
-      const { range } = request.headers;
-      asked.push(range);
-      const from = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
-      const part = bytes.subarray(from);
-      answer.writeHead(range === undefined ? 200 : 206, {
-        ...marksNow(),
-        'content-length': String(part.length),
-        ...(range === undefined ? {} : { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` }),
-      });
-      if (part.length <= cut) answer.end(part);
-      else answer.write(part.subarray(0, cut), () => answer.destroy());
-    };
-
-  it('goes on where it was cut, as often as that happens', async () => {
-    const asked: (string | undefined)[] = [];
-    const got = await bytesOf((await client(cutting(110_000, asked))).download(FILE));
-    expect(got.equals(bytes)).toBe(true);
-    expect(asked).toEqual([undefined, 'bytes=110000-', 'bytes=220000-']);
-  });
-
-  it('waits for a server that is away for a moment, behind its proxy', async () => {
-    const asked: (string | undefined)[] = [];
-    let away = 0;
-    const comfy = await client((request, answer) => {
-      if (request.headers.range !== undefined && away++ < 2) return void answer.writeHead(502).end('Bad Gateway');
-      cutting(200_000, asked)(request, answer);
-    });
-    expect((await bytesOf(comfy.download(FILE))).equals(bytes)).toBe(true);
-    expect(asked).toEqual([undefined, 'bytes=200000-']);
-  });
-
-  it('is over when the cut came after the last byte', async () => {
-    const asked: (string | undefined)[] = [];
-    const comfy = await client((request, answer) => {
-      asked.push(request.headers.range);
-      answer.writeHead(200, { ...marks, 'content-length': '3' });
-      answer.write('abc', () => answer.destroy());
-    });
-    expect((await bytesOf(comfy.download(FILE))).toString()).toBe('abc');
-    expect(asked).toEqual([undefined]);
-  });
-
-  it('is never put together from two contents', async () => {
-    let version = 0;
-    const comfy = await client(cutting(110_000, [], () => ({ ...marks, etag: `"${version++}"` })));
-    const error = await caught(bytesOf(comfy.download(FILE)));
-    expect(error).toBeInstanceOf(FileChangedError);
-    expect(String(error)).toContain('video/x/a b.mp4');
-  });
-
-  it('is not gone on with where the server does not say which content it is', async () => {
-    const asked: (string | undefined)[] = [];
-    const comfy = await client(cutting(110_000, asked, () => ({})));
-    expect(await caught(bytesOf(comfy.download(FILE)))).toMatchObject({ code: 'comfyui-unavailable' });
-    expect(asked).toHaveLength(1);
-  });
-
-  it('says that the file is gone, also when it goes in the middle', async () => {
-    let isThere = true;
-    const comfy = await client((request, answer) => {
-      if (!isThere) return void answer.writeHead(404).end();
-      isThere = false;
-      cutting(110_000, [])(request, answer);
-    });
-    expect(await caught(bytesOf(comfy.download(FILE)))).toBeInstanceOf(FileMissingError);
   });
 });
 

@@ -57,6 +57,8 @@ export interface PromptSubmission {
 export type SubmitResult =
   /** `number` is its place in the server's count; it begins anew at each start of the server. */
   | { readonly kind: 'queued'; readonly number: number | null }
+  /** Queued under an id that is not ours: servers before 0.3.44 choose their own (contract §9). Cancel that one. */
+  | { readonly kind: 'renamed'; readonly promptId: string }
   /** Queued, but without the outputs that failed validation: cancel it (contract §1.3, 12). */
   | { readonly kind: 'partly-refused'; readonly nodeErrors: NodeErrors }
   /** The server says why; nothing was queued. */
@@ -131,7 +133,8 @@ export class ComfyClient {
     const answer = await this.#http.post('/prompt', body, options);
     if (answer.status === 400)
       return { kind: 'refused', status: 400, refusal: this.#http.parse(PromptRefusal, answer, 400) };
-    const { number, node_errors: nodeErrors } = this.#http.parse(PromptAnswer, answer);
+    const { prompt_id: promptId, number, node_errors: nodeErrors } = this.#http.parse(PromptAnswer, answer);
+    if (promptId !== submission.promptId) return { kind: 'renamed', promptId };
     return Object.keys(nodeErrors).length === 0 ? { kind: 'queued', number } : { kind: 'partly-refused', nodeErrors };
   }
 

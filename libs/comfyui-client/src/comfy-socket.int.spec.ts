@@ -261,4 +261,23 @@ describe('previews', () => {
       expect(Buffer.from(preview.bytes).toString('hex', 0, 3)).toBe('ffd8ff');
     }
   });
+
+  it('comes back more and more slowly to a server that lets it in and throws it out again', async () => {
+    const http = createServer();
+    const wss = new WebSocketServer({ server: http });
+    const atMs: number[] = [];
+    wss.on('connection', (socket) => {
+      atMs.push(performance.now());
+      socket.terminate();
+    });
+    http.listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    closing.push(() => void http.close());
+    const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+    const socket = new ComfySocket({ baseUrl: url, reconnectMs: 10 });
+    closing.push(() => socket.close());
+    const [fifth, sixth] = await eventually(() => atMs.length >= 6 && atMs.slice(4), { what: 'it connects six times' });
+    // 10 ms × 2⁴, less what a timer may be early.
+    expect((sixth ?? 0) - (fifth ?? 0)).toBeGreaterThan(150);
+  });
 });

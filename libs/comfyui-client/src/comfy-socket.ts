@@ -174,6 +174,8 @@ export class ComfySocket {
     socket.on('message', (data: Buffer, binary: boolean) => {
       if (socket !== this.#socket) return;
       this.#heard += 1;
+      // It has greeted: whoever is let in and thrown out again comes back more and more slowly.
+      this.#attempt = 0;
       if (binary) this.#onBinary(data);
       else this.#onText(data.toString('utf8'));
     });
@@ -186,7 +188,6 @@ export class ComfySocket {
     if (this.#closed) return;
     socket.send(OUR_FEATURES);
     this.#open = true;
-    this.#attempt = 0;
     let answered = true;
     socket.on('pong', () => (answered = true));
     this.#ping = setInterval(() => {

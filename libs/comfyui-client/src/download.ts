@@ -40,6 +40,7 @@ export async function* downloadFile(
       mark ??= markOf(response);
       for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
         received += chunk.length;
+        if (mark !== undefined && received > mark.size) throw new FileChangedError(pathOf(file));
         yield chunk;
       }
       if (mark === undefined || received === mark.size) return;
@@ -73,13 +74,16 @@ async function open(
   const headers: Record<string, string> = from === 0 ? {} : { range: `bytes=${from}-` };
   const response = await http.send({ method: 'GET', path, headers, signal });
   const { statusCode: status, body } = response;
+  // A body that is given up says so once more, to nobody; unheard, that would end the process.
+  body.on('error', () => undefined);
   if (status === 404) {
     await body.dump();
     throw new FileMissingError(pathOf(file));
   }
   // Range not satisfiable: the file has become shorter.
   const isChanged = (status === 416 && from > 0) || (mark !== undefined && !isSame(mark, markOf(response)));
-  if (status === (from === 0 ? 200 : 206) && !isChanged) return response;
+  const isWanted = from === 0 ? status === 200 : status === 206 && rangeOf(response)?.from === from;
+  if (isWanted && !isChanged) return response;
   const isOther = status === 200 || status === 206 || status === 416;
   if (!isOther) throw http.unexpected({ path, status, text: await body.text() });
   body.destroy();
@@ -88,12 +92,17 @@ async function open(
 }
 
 /** Undefined where the server does not tell enough to know the file again. */
-function markOf({ statusCode, headers }: Dispatcher.ResponseData): FileMark | undefined {
-  const range = /^bytes \d+-\d+\/(\d+)$/.exec(header(headers['content-range']));
-  const size = Number(statusCode === 206 ? range?.[1] : headers['content-length']);
+function markOf(response: Dispatcher.ResponseData): FileMark | undefined {
+  const { statusCode, headers } = response;
+  const size = statusCode === 206 ? rangeOf(response)?.size : Number(headers['content-length']);
   const [etag, lastModified] = [header(headers['etag']), header(headers['last-modified'])];
-  if (!Number.isSafeInteger(size) || (etag === '' && lastModified === '')) return undefined;
+  if (size === undefined || !Number.isSafeInteger(size) || (etag === '' && lastModified === '')) return undefined;
   return { size, etag, lastModified };
+}
+
+function rangeOf({ headers }: Dispatcher.ResponseData): { readonly from: number; readonly size: number } | undefined {
+  const [, from, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(header(headers['content-range'])) ?? [];
+  return from === undefined || size === undefined ? undefined : { from: Number(from), size: Number(size) };
 }
 
 function isSame(before: FileMark, now: FileMark | undefined): boolean {
@@ -106,6 +115,6 @@ function header(value: string | string[] | undefined): string {
 
 /** What another try cannot mend. A proxy's 502 to 504 can be: the server behind it restarts. */
 function isFinal(error: unknown): boolean {
-  if (error instanceof UnexpectedAnswerError) return error.answerStatus < 502 || error.answerStatus > 504;
+  if (error instanceof UnexpectedAnswerError) return !error.isGateways;
   return error instanceof FileMissingError || error instanceof FileChangedError;
 }

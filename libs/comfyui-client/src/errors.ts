@@ -35,6 +35,11 @@ export class UnexpectedAnswerError extends ProblemError {
     this.answerStatus = status;
     this.answerBody = body.slice(0, BODY_LIMIT);
   }
+
+  /** True when a proxy says that its server did not answer: the same as no answer, and for a POST as open. */
+  get isGateways(): boolean {
+    return this.answerStatus >= 502 && this.answerStatus <= 504;
+  }
 }
 
 /** `/view` knows no such file: deleted, or a cached run that names a file of an earlier one (contract §1.3, 14). */

@@ -174,8 +174,8 @@ function optional<K extends string, T>(
 
 const CHECKS: { readonly [K in keyof Faults]: Check<Faults[K]> } = {
   dropSocketAtPercent: (value, name) => {
-    if (value === null || typeof value === 'number') return value;
-    throw new InvalidFault(`${name} must be a number or null`);
+    if (value === null || (typeof value === 'number' && value >= 0 && value <= 100)) return value;
+    throw new InvalidFault(`${name} must be a number from 0 to 100, or null`);
   },
   refuseNewPrompts500: boolean,
   zombieWorker: boolean,

@@ -40,6 +40,7 @@ describe('the save path', () => {
   it('counts from the highest number there is, with a sixth digit after 99999', async () => {
     await writeFile(join(root, 'cnt_00007_.png'), '');
     await writeFile(join(root, 'cnt_x_.png'), '');
+    await writeFile(join(root, 'cnt_12.png'), '');
     await writeFile(join(root, 'other_00050_.png'), '');
     expect(nextCounter(await resolveSavePath(root, 'cnt', SIZE))).toBe('00008');
     await writeFile(join(root, 'cnt_99999_.png'), '');

@@ -45,8 +45,10 @@ export function nextCounter(path: SavePath, offset = 0): string {
   const stem = `${path.filename}_`;
   const used = path.existing
     .filter((name) => name.startsWith(stem))
-    .map((name) => Number.parseInt(name.slice(stem.length).split('_')[0] ?? '', 10))
-    .filter((number) => Number.isInteger(number));
+    .map((name) => name.slice(stem.length).split('_')[0] ?? '')
+    // As Python's int() takes it: the whole part, not its beginning.
+    .filter((digits) => /^\d+$/.test(digits))
+    .map(Number);
   return String(Math.max(0, ...used) + 1 + offset).padStart(5, '0');
 }
 

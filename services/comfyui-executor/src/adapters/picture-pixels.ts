@@ -7,7 +7,14 @@ import { mediaTypeOf } from '../domain/attempt/media-type.js';
 const BATCH_BYTES = 64 * 1024 * 1024;
 
 /** What the formats are called that are decoded here. */
-const DECODED: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/webp', 'image/gif', 'image/avif']);
+const DECODED: ReadonlySet<string> = new Set([
+  'image/png',
+  'image/jpeg',
+  'image/webp',
+  'image/gif',
+  'image/avif',
+  'image/tiff',
+]);
 /** An encoded picture is held in memory whole, and so is a decoded one, in 4 bytes a pixel; `ExecutedOutput.pixelSha256` names the bound. */
 const LARGEST_BYTES = 512 * 1024 * 1024;
 const MOST_PIXELS = 100_000_000;

@@ -25,6 +25,7 @@ import { isProblem, ProblemError } from '@anime/problem-details';
 import { decideClaim, type AttemptFact, type ClaimDecision } from '../domain/attempt/claim.js';
 import type { Decline } from '../domain/attempt/decline.js';
 import type { Failure } from '../domain/attempt/failure.js';
+import { withinEvent } from '../domain/attempt/told-size.js';
 
 export type Assigned = EventOf<typeof JobAssignedV2>;
 export type CancelOrdered = EventOf<typeof JobCancelOrderedV1>;
@@ -140,7 +141,7 @@ export class AttemptJournal {
    */
   async decline(assigned: Assigned, decline: Decline, seen?: Claimable): Promise<ClaimDecision> {
     const { attempt, executorId, promptId } = assigned.data;
-    const data = { attempt, executorId, promptId, ...decline };
+    const data = { attempt, executorId, promptId, ...withinEvent(decline) };
     return this.#asFirst(
       assigned,
       (lastPosition) => this.#append(JobDeclinedV1, assigned, deriveId(assigned.id, 'declined'), data, lastPosition),
@@ -155,7 +156,7 @@ export class AttemptJournal {
   /** Records the end of an attempt without outputs; the cause is the order that it answers. @returns the event's id */
   async failed(order: Order, failure: Failure): Promise<string> {
     const { attempt, executorId, promptId } = order.data;
-    const data = { attempt, executorId, promptId, ...failure };
+    const data = { attempt, executorId, promptId, ...withinEvent(failure) };
     const id = deriveId(order.id, 'attempt-failed');
     await this.#append(JobAttemptFailedV2, order, id, data);
     return id;

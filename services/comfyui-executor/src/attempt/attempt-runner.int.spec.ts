@@ -6,6 +6,7 @@ import { eventsOf } from '@anime/event-store/testing';
 import { DONE } from '@anime/messaging';
 import { eventually, useNats } from '@anime/testing';
 import sharp from 'sharp';
+import { UNKNOWN_JOB } from '../testing/comfy-gate.js';
 import { imageGraph } from '../testing/graphs.js';
 import { runnerHarness, type RunnerHarness } from '../testing/runner-harness.js';
 
@@ -221,7 +222,7 @@ describe('a ComfyUI that fails', () => {
     const gate = await harness.gate(simulator.url, (call) => {
       if (call !== `GET /api/jobs/${promptIdOf(jobId, 1)}`) return 'pass';
       looks += 1;
-      return looks === 1 ? 'unknown' : 'pass';
+      return looks === 1 ? UNKNOWN_JOB : 'pass';
     });
     expect(await harness.life(gate.url).run(await jobs.assign(jobId))).toEqual(DONE);
     expect(await jobs.trail(jobId)).toEqual(['started', 'executed']);

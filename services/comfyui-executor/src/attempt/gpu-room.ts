@@ -74,11 +74,22 @@ export class GpuRoom {
     const before = await this.look();
     // Those that ran may have given back what they held.
     if (before !== undefined && !freeMemory && hasRoom(before, bytes, this.#isLoaded(models))) return undefined;
-    await this.#options.client.free({ unloadModels: true, freeMemory: true });
-    this.#lastModels = null;
+    const isAsked = await this.#free();
     if (before === undefined) return undefined;
-    const after = await this.#untilFreed(before, bytes, signal);
+    const after = isAsked ? await this.#untilFreed(before, bytes, signal) : before;
     return signal.aborted || after.free >= bytes ? undefined : noMemory(after, bytes);
+  }
+
+  /** @returns false when the server answers, but does not do that */
+  async #free(): Promise<boolean> {
+    try {
+      await this.#options.client.free({ unloadModels: true, freeMemory: true });
+    } catch (error) {
+      if (error instanceof UnexpectedAnswerError && !error.isGateways) return false;
+      throw error;
+    }
+    this.#lastModels = null;
+    return true;
   }
 
   #isLoaded(models: readonly string[]): boolean {

@@ -1,8 +1,11 @@
-import type { ComfyClient, InputSpec, NodeDefinition } from '@anime/comfyui-client';
+import { UnexpectedAnswerError, type ComfyClient, type InputSpec, type NodeDefinition } from '@anime/comfyui-client';
 import type { ApiGraph } from '@anime/contracts';
 import { missingModel, missingNode, type Decline } from '../domain/attempt/decline.js';
 import { missingModelIn, missingNodeIn, type Combo, type KnownClass } from '../domain/attempt/needs.js';
 import type { ServerMemory } from './server-memory.js';
+
+/** The server has it and cannot tell, or not so that it can be read here: it judges by itself when it gets the graph. */
+const UNREADABLE: KnownClass = { isOutputNode: true, combos: [] };
 
 /** The node classes of one server, as far as graphs have needed them; kept until it is started anew. */
 export class NodeCatalogue {
@@ -32,7 +35,7 @@ export class NodeCatalogue {
     const needed = new Set(Object.values(graph).map((node) => node.class_type));
     await Promise.all([...needed].filter((name) => !this.#classes.has(name)).map((name) => this.#ask(name)));
     const node = missingNodeIn(graph, this.known);
-    if (node !== undefined) return missingNode(node.nodeId, node.classType, await this.#client.nodeClasses());
+    if (node !== undefined) return missingNode(node.nodeId, node.classType, await this.#allNames());
     const stale = missingModelIn(graph, this.known);
     if (stale === undefined) return undefined;
     await Promise.all([...needed].map((name) => this.#ask(name)));
@@ -46,10 +49,25 @@ export class NodeCatalogue {
   }
 
   async #ask(classType: string): Promise<void> {
-    const definition = await this.#client.nodeDefinition(classType);
-    if (definition === undefined) this.#classes.delete(classType);
-    else this.#classes.set(classType, knownClass(definition));
+    const known = await this.#client
+      .nodeDefinition(classType)
+      .then((definition) => definition && knownClass(definition), insteadOf(UNREADABLE));
+    if (known === undefined) this.#classes.delete(classType);
+    else this.#classes.set(classType, known);
   }
+
+  /** Empty when the server does not tell. */
+  async #allNames(): Promise<readonly string[]> {
+    return this.#client.nodeClasses().catch(insteadOf<readonly string[]>([]));
+  }
+}
+
+/** What stands in for an answer that the server itself gave, and that is of no use. @throws any other error */
+function insteadOf<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof UnexpectedAnswerError && !error.isGateways) return value;
+    throw error;
+  };
 }
 
 function knownClass({ isOutputNode, inputs }: NodeDefinition): KnownClass {

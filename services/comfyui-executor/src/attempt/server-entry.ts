@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@anime/blob-store';
-import type { ComfyClient } from '@anime/comfyui-client';
+import { UnexpectedAnswerError, type ComfyClient } from '@anime/comfyui-client';
 import type { ApiGraph, InputFile } from '@anime/contracts';
 import { isProblem } from '@anime/problem-details';
 import { workerStopped, type Decline } from '../domain/attempt/decline.js';
-import type { Failure } from '../domain/attempt/failure.js';
+import { failure, responseEvidence, type Failure } from '../domain/attempt/failure.js';
 import type { GpuMemory } from '../domain/attempt/memory.js';
 import { modelsLoaded, modelUses } from '../domain/attempt/needs.js';
 import type { WorkerLimits } from '../domain/attempt/worker.js';
@@ -16,6 +16,8 @@ import { Slots } from './slots.js';
 import { WorkerHealth } from './worker-health.js';
 
 const AWAY_PAUSE_MS = 1_000;
+/** So long answers that nobody expects may be those of a server that is being started. */
+const ODD_PATIENCE_MS = 60_000;
 
 export interface ServerEntryOptions {
   readonly client: ComfyClient;
@@ -25,6 +27,8 @@ export interface ServerEntryOptions {
   readonly onFigures?: ((memory: GpuMemory) => void) | undefined;
   /** How long to wait for memory that the server was asked to free, in ms. */
   readonly freePatienceMs?: number | undefined;
+  /** How long answers are borne that are not what their route promises, in ms. */
+  readonly oddPatienceMs?: number | undefined;
 }
 
 /** What one attempt needs of a server before it is sent there. */
@@ -46,11 +50,15 @@ export class ServerEntry {
   readonly room: GpuRoom;
   readonly catalogue: NodeCatalogue;
   readonly #uploads: InputUploads;
+  readonly #client: ComfyClient;
+  readonly #oddPatienceMs: number;
   readonly #turn = new Slots(1);
   readonly #present = new Set<string>();
   readonly #leaving = new Set<() => void>();
 
-  constructor({ client, blobs, limits, onFigures, freePatienceMs }: ServerEntryOptions) {
+  constructor({ client, blobs, limits, onFigures, freePatienceMs, oddPatienceMs }: ServerEntryOptions) {
+    this.#client = client;
+    this.#oddPatienceMs = oddPatienceMs ?? ODD_PATIENCE_MS;
     this.memory = new ServerMemory(client);
     this.health = new WorkerHealth(limits, (promptId) => this.#present.has(promptId));
     this.room = new GpuRoom({ client, onFigures, patienceMs: freePatienceMs });
@@ -64,11 +72,13 @@ export class ServerEntry {
   }
 
   /**
-   * Makes the server ready for an attempt; waits while it is away.
+   * Makes the server ready for an attempt; waits while it is away. One that answers, but again and again not what it should, is
+   * not waited for: the job would hang without a reason.
    * @returns why it cannot run it; undefined when it can, or when `signal` aborted
    * @throws ProblemError `storage-failed` of the blob store
    */
   async prepare(needs: Needs, signal: AbortSignal): Promise<Decline | Failure | undefined> {
+    let oddSinceMs: number | undefined;
     while (!signal.aborted) {
       const { stopped } = this.health;
       if (stopped !== null) return workerStopped(stopped);
@@ -76,6 +86,11 @@ export class ServerEntry {
         return await this.#obstacle(needs, signal);
       } catch (error) {
         if (!isProblem(error, 'comfyui-unavailable')) throw error;
+        const nowMs = performance.now();
+        oddSinceMs = error instanceof UnexpectedAnswerError ? (oddSinceMs ?? nowMs) : undefined;
+        if (error instanceof UnexpectedAnswerError && nowMs - (oddSinceMs ?? nowMs) >= this.#oddPatienceMs) {
+          if (await this.#isThere()) return unexpectedAnswer(error);
+        }
         await delay(AWAY_PAUSE_MS, undefined, { signal }).catch(() => undefined);
       }
     }
@@ -118,6 +133,14 @@ export class ServerEntry {
     return this.#uploads.ensure(inputs);
   }
 
+  /** Whether it answers elsewhere what it should. */
+  async #isThere(): Promise<boolean> {
+    return this.#client.queue().then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** Waits until no prompt of ours is on the server. @returns false when that was cut short */
   async #untilIdle(signal: AbortSignal): Promise<boolean> {
     if (this.#present.size > 0) {
@@ -133,4 +156,9 @@ export class ServerEntry {
     }
     return !signal.aborted;
   }
+}
+
+function unexpectedAnswer({ message, answerStatus, answerBody }: UnexpectedAnswerError): Failure {
+  const evidence = { httpStatus: answerStatus, response: responseEvidence(answerBody) };
+  return failure('transient', 'unexpected-answer', message, evidence);
 }

@@ -27,6 +27,10 @@ export interface Submission {
   readonly previews?: PreviewMethod;
 }
 
+const RENAMED =
+  'The server gives prompts ids of its own, so nobody could tell later whether this one ran: update ComfyUI (0.3.44 or newer)';
+const AIOHTTP_500 = '500 Internal Server Error';
+
 /** POSTs a prompt once and tells what came of it. */
 export async function submitPrompt(client: ComfyClient, submission: Submission): Promise<Submitted> {
   try {
@@ -34,6 +38,9 @@ export async function submitPrompt(client: ComfyClient, submission: Submission):
     switch (result.kind) {
       case 'queued':
         return { kind: 'queued', number: result.number };
+      case 'renamed':
+        await client.cancel(result.promptId);
+        return { kind: 'failed', failure: failure('internal', 'prompt-renamed', RENAMED) };
       case 'partly-refused':
         // It was queued without the outputs that failed; without them the job is worth nothing.
         await client.cancel(submission.promptId);
@@ -51,12 +58,16 @@ export async function submitPrompt(client: ComfyClient, submission: Submission):
   }
 }
 
-/** aiohttp's plain 500 may come after the prompt went into the queue (contract of ComfyUI §1.1), so it is looked up. */
+/**
+ * aiohttp's plain 500 may come after the prompt went into the queue (contract of ComfyUI §1.1), so it is looked up. Another answer
+ * from 500 on is a proxy's, which may still hand the prompt on.
+ */
 async function afterUnexpectedAnswer(
   client: ComfyClient,
   promptId: string,
   error: UnexpectedAnswerError,
 ): Promise<Submitted> {
+  if (error.answerStatus >= 500 && !error.answerBody.startsWith(AIOHTTP_500)) return { kind: 'uncertain' };
   try {
     if ((await client.look(promptId)).state !== 'absent') return { kind: 'uncertain' };
   } catch (lookError) {

@@ -25,6 +25,7 @@ export interface LifeOptions {
   readonly timeoutMs?: number;
   readonly limits?: Partial<WorkerLimits>;
   readonly freePatienceMs?: number;
+  readonly oddPatienceMs?: number;
   /** Told the memory of the GPU whenever it is read. */
   readonly onFigures?: (memory: GpuMemory) => void;
   readonly modelHashes?: Pick<ModelHashes, 'note' | 'ofRun' | 'forget'>;
@@ -41,7 +42,7 @@ export class RunnerLife implements AsyncDisposable {
   readonly #drain = new AbortController();
 
   constructor(log: EventLog, blobs: FsBlobStore, url: string, options: LifeOptions = {}) {
-    const { timeoutMs = 2_000, limits, freePatienceMs, onFigures, modelHashes } = options;
+    const { timeoutMs = 2_000, limits, freePatienceMs, oddPatienceMs, onFigures, modelHashes } = options;
     const client = new ComfyClient({ baseUrl: url, timeoutMs });
     this.#client = client;
     this.server = new ServerEntry({
@@ -49,6 +50,7 @@ export class RunnerLife implements AsyncDisposable {
       blobs,
       limits: { ...WORKER_LIMITS, ...limits },
       freePatienceMs,
+      oddPatienceMs,
       onFigures,
     });
     this.socket = new ComfySocket({ baseUrl: url, reconnectMs: 20 });

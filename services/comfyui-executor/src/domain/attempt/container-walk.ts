@@ -12,7 +12,7 @@ type Given = { readonly bytes: Buffer; readonly skipped: number };
  * undefined when nothing is
  */
 export type Walk = Generator<Want, string | undefined, Given>;
-type Step<T> = Generator<Want, T, Given>;
+export type Step<T> = Generator<Want, T, Given>;
 
 /** The next bytes, which stay where they are. */
 export function* peek(bytes: number): Step<Buffer> {

@@ -1,8 +1,7 @@
-import { FileWalk, peek, skip, tail, take, type Walk } from './container-walk.js';
+import { FileWalk, peek, skip, take, type Walk } from './container-walk.js';
 import { flac } from './flac.js';
 import { mediaTypeOf, SNIFF_LENGTH } from './media-type.js';
-
-const CUT = 'is cut off';
+import { bmp, CUT, exr, gif, glb, jpeg, png } from './picture-walks.js';
 
 /**
  * Whether a file is as long as its own structure says, from its chunks in flat memory. Nothing is decoded: it finds what was
@@ -25,6 +24,9 @@ const WALKS: Readonly<Record<string, () => Walk>> = {
   'image/jpeg': jpeg,
   'image/gif': gif,
   'image/webp': riff,
+  'image/bmp': bmp,
+  'image/x-exr': exr,
+  'model/gltf-binary': glb,
   'image/avif': () => boxes(['meta', 'moov']),
   'video/mp4': () => boxes(['moov']),
   'video/quicktime': () => boxes(['moov']),
@@ -32,34 +34,13 @@ const WALKS: Readonly<Record<string, () => Walk>> = {
   'video/webm': ebml,
   'video/x-matroska': ebml,
   'audio/wav': riff,
+  'video/x-msvideo': riff,
   'audio/ogg': ogg,
   'audio/mpeg': mpegAudio,
   'audio/flac': flac,
 };
 
-/** Chunks up to IEND (PNG 3rd edition, 5.3); what stands behind is nobody's. */
-function* png(): Walk {
-  yield* skip(8);
-  for (;;) {
-    const head = yield* take(8);
-    if (head.length < 8 || !(yield* skip(head.readUInt32BE(0) + 4))) return `${CUT} before its IEND`;
-    if (head.toString('latin1', 4) === 'IEND') return undefined;
-  }
-}
-
-/** Ends with EOI (ITU-T T.81, B.1.1.3), which decoders do not always miss; cameras may write something behind it. */
-function* jpeg(): Walk {
-  const end = yield* tail(64 * 1024);
-  return end.includes(Buffer.from([0xff, 0xd9])) ? undefined : `${CUT} before its end`;
-}
-
-/** Ends with a trailer (GIF89a, 27). Without it, frames may be missing that no decoder misses. */
-function* gif(): Walk {
-  const end = yield* tail(64);
-  return end.findLast((byte) => byte !== 0) === 0x3b ? undefined : `${CUT} before its trailer`;
-}
-
-/** Of WAVE and WebP. A length of 0 or of all ones is of one who could not go back to write it. */
+/** Of WAVE, WebP and AVI. A length of 0 or of all ones is of one who could not go back to write it. */
 function* riff(): Walk {
   const length = (yield* take(8)).readUInt32LE(4);
   return length === 0 || length === 0xffffffff || (yield* skip(length)) ? undefined : CUT;
