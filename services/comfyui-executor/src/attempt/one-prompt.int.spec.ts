@@ -11,7 +11,9 @@ let harness: RunnerHarness;
 beforeAll(async () => {
   harness = await runnerHarness((await nats.server()).url);
 });
-afterAll(() => harness[Symbol.asyncDispose]());
+afterAll(async () => {
+  await harness[Symbol.asyncDispose]();
+});
 
 /** Its second output is refused by the validation of that output alone: the server runs the first. */
 const HALF_SOUND: ApiGraph = {
