@@ -1,4 +1,4 @@
-import { SERVICES } from '@anime/contracts';
+import { JobStartedV2, SERVICES } from '@anime/contracts';
 import { atMost } from '../figure.js';
 import type { BenchContext, BenchRow, Measured } from '../row.js';
 import { faultPlan, type PlannedFault } from '../soak/fault-plan.js';
@@ -12,8 +12,9 @@ const SEED = 20_261_122;
 const SERVERS = 3;
 /** So many jobs are open at a time. */
 const OPEN = 24;
-/** A fault strikes after so many jobs. */
+/** A fault is set whenever so many more jobs have begun: of those that are only requested, the faults set at once would replace each other. */
 const JOBS_PER_FAULT = 6;
+const LAST_FAULT_MS = 30_000;
 /** From the last request on. Retries wait up to a minute each. */
 const END_LIMIT_MS = 10 * 60_000;
 
@@ -92,16 +93,28 @@ async function soakOnce(context: BenchContext, jobs: number, faults: readonly Pl
   const services = await Promise.all(SERVICES.map((name) => studio.service(name)));
   const gateway = services.find(({ name }) => name === 'gateway')?.url ?? '';
   await using trails = new Trails(studio.nats.url);
+  await using begun = new Trails(studio.nats.url, new Set([JobStartedV2.type]));
   await using striker = new FaultStriker(studio.simulators);
   const began = performance.now();
   const accepted: string[] = [];
-  for (let n = 0; n < jobs; n += 1) {
-    const fault = n % JOBS_PER_FAULT === 0 ? faults[n / JOBS_PER_FAULT] : undefined;
+  let planned = 0;
+  const strikeNext = async (): Promise<void> => {
+    const fault = faults[planned];
+    planned += 1;
     if (fault !== undefined) await striker.strike(fault);
+  };
+  for (let n = 0; n < jobs; n += 1) {
+    if (begun.ended >= planned * JOBS_PER_FAULT) await strikeNext();
     if (n % 20 === 0) context.step(`${n} of ${jobs} jobs, ${trails.ended} ended`);
     await trails.whenEnded(accepted.length - OPEN + 1, END_LIMIT_MS);
     accepted.push(await requestJob(gateway, { seed: n, steps: 6, limits: { maxAttempts: 8 } }));
   }
+  while (planned < faults.length) {
+    await begun.whenEnded(planned * JOBS_PER_FAULT, END_LIMIT_MS);
+    await strikeNext();
+  }
+  // The last one meets those that are left; what waits for a cure is not waited for.
+  await trails.whenEnded(jobs, faults.length > 0 ? LAST_FAULT_MS : 0);
   if (faults.length > 0) await striker.cure();
   context.step(`waiting for the last of ${jobs} jobs`);
   await trails.whenEnded(jobs, END_LIMIT_MS);
