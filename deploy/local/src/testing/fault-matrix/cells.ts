@@ -58,8 +58,8 @@ const always = (trail: string): Readonly<Record<Moment, string>> => ({ start: tr
 /** The sampler looks whether it is to stop; at the end nobody does any more, and a prompt that has run has its outputs. */
 const unlessAtTheEnd = (trail: string, end = WELL): Readonly<Record<Moment, string>> => ({ ...always(trail), end });
 
-/** Longer than all that is done meanwhile takes; far shorter than the limit of silence. */
-const SLEEP_MS = 6_000;
+/** Longer than all that is done meanwhile takes; shorter than the limit of silence. */
+const SLEEP_MS = 9_000;
 
 interface Row {
   readonly trails: Readonly<Record<Moment, string>>;
@@ -107,8 +107,9 @@ const rows = (silenceMs: number): Readonly<Record<string, Row>> => ({
   },
   'runs longer than it may': {
     kind: 'stall-worker',
-    ms: 8_000,
-    body: { limits: { maxRunSeconds: 4 } },
+    // On a busy machine, too, only the run that sleeps takes so long.
+    ms: 25_000,
+    body: { limits: { maxRunSeconds: 15 } },
     trails: unlessAtTheEnd(again('timeout/timeout')),
   },
   // What befalls the way between the two, from that moment on.
