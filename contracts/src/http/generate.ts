@@ -27,7 +27,8 @@ const commonFields = {
   limits: z
     .strictObject({
       maxAttempts: JobLimits.shape.maxAttempts.meta({
-        description: 'so many attempts, those that no executor began aside',
+        description:
+          'so many attempts may fail until the job does; those that were handed back, or lost with their executor, do not count',
       }),
       maxRunSeconds: JobLimits.shape.maxRunSeconds.meta({ description: 'so long one attempt may take on its server' }),
     })

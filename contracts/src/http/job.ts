@@ -6,6 +6,7 @@ import { JobStatus } from '../values/job-status.js';
 import { ExecutedOutput, OrganisedFile } from '../values/media.js';
 import { JobLinks } from './generate.js';
 import { Attempt, Instant, JobType, NodeId, Parameters, Seed, Sha256, Uuid } from '../values/primitives.js';
+import { JobLimits } from '../values/project.js';
 import { MetricResult } from '../values/score.js';
 import { Position, SealedText } from './fields.js';
 
@@ -132,6 +133,20 @@ export const JobWaiting = z
       })
       .nullable()
       .meta({ description: 'how the next attempt is to differ, when a retry was scheduled' }),
+    memoryHeld: z
+      .array(
+        z.strictObject({
+          executorId: Uuid,
+          neededBytes: z.number().min(0).meta({ description: 'of the job that was handed back' }),
+          freeBytes: z.number().min(0).nullable().meta({ description: 'null when that was not told' }),
+          message: z.string(),
+          at: Instant.meta({ description: 'when it was said last' }),
+        }),
+      )
+      .meta({
+        description:
+          'executors on which others held memory that this job needs, by what they last said of it or of another that waits; one such job at a time is tried there',
+      }),
   })
   .meta({ id: 'JobWaiting' });
 export type JobWaiting = z.infer<typeof JobWaiting>;
@@ -141,6 +156,18 @@ export const Job = JobSummary.extend({
   parameters: Parameters.meta({ description: 'every parameter of the template, defaults filled in' }),
   seedSource: z.enum(['given', 'drawn']),
   failure: z.strictObject({ class: FailureClass, message: z.string() }).nullable(),
+  limits: z
+    .strictObject({
+      maxAttempts: JobLimits.shape.maxAttempts
+        .unwrap()
+        .meta({ description: 'so many attempts may fail until it does' }),
+      maxRunSeconds: JobLimits.shape.maxRunSeconds
+        .unwrap()
+        .nullable()
+        .meta({ description: 'so long one attempt may take on its server; null: as long as it likes' }),
+    })
+    .nullable()
+    .meta({ description: 'what holds for it since it was accepted; null before' }),
   waiting: JobWaiting.nullable().meta({ description: 'null unless the job is `requested` or `queued`' }),
   position: Position.meta({ description: 'place of the newest event that this answer shows' }),
   attempts: z.array(JobAttempt),

@@ -17,7 +17,10 @@ export const ProjectSettingsBody = z
     }),
     waitingLimit: waitingLimit.meta({ description: 'so many jobs of the project may wait, then 429' }),
     runningLimit: runningLimit.meta({ description: 'so many jobs of the project may be with executors at a time' }),
-    maxAttempts: maxAttempts.meta({ description: 'attempts of jobs whose request does not say' }),
+    maxAttempts: maxAttempts.meta({
+      description:
+        'so many attempts of a job may fail until it does, unless its request says otherwise; those that were handed back, or lost with their executor, do not count',
+    }),
     maxRunSeconds: maxRunSeconds.meta({
       description: 'seconds that one attempt may take on its server, where the request does not say',
     }),

@@ -17,7 +17,7 @@ export const ProjectSettingsV1 = z.strictObject({
 
 /** Bounds of one job; what is absent is as in the rest of the studio. */
 export const JobLimits = z.strictObject({
-  /** So many attempts it has, those that an executor declined aside. */
+  /** So many attempts may fail until it does; those that an executor declined, or that were lost with it, do not count. */
   maxAttempts: z.int().min(1).max(20).optional(),
   /** So long one attempt may take on the server, in seconds. */
   maxRunSeconds: z.int().min(1).max(604_800).optional(),

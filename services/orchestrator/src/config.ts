@@ -18,6 +18,10 @@ export const OrchestratorConfig = z.object({
   ANIME_SERVER_LIMIT_MS: wholeNumber(5_000)
     .default(300_000)
     .describe('milliseconds for which the ComfyUI of an executor does not answer until that executor is lost'),
-  ANIME_MAX_ATTEMPTS: wholeNumber(1).default(3).describe('how often a job may be tried in all'),
+  ANIME_MAX_ATTEMPTS: wholeNumber(1)
+    .default(3)
+    .describe(
+      'how many attempts of a job may fail until it does; those that were handed back, or lost with their executor, do not count',
+    ),
 });
 export type OrchestratorConfig = Readonly<z.infer<typeof OrchestratorConfig>>;

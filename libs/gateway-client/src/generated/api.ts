@@ -769,7 +769,7 @@ export interface components {
             denoise?: number;
             /** @description what is absent is as in the project's settings */
             limits?: {
-                /** @description so many attempts, those that no executor began aside */
+                /** @description so many attempts may fail until the job does; those that were handed back, or lost with their executor, do not count */
                 maxAttempts?: number;
                 /** @description so long one attempt may take on its server */
                 maxRunSeconds?: number;
@@ -806,7 +806,7 @@ export interface components {
             denoise?: number;
             /** @description what is absent is as in the project's settings */
             limits?: {
-                /** @description so many attempts, those that no executor began aside */
+                /** @description so many attempts may fail until the job does; those that were handed back, or lost with their executor, do not count */
                 maxAttempts?: number;
                 /** @description so long one attempt may take on its server */
                 maxRunSeconds?: number;
@@ -845,7 +845,7 @@ export interface components {
             denoise?: number;
             /** @description what is absent is as in the project's settings */
             limits?: {
-                /** @description so many attempts, those that no executor began aside */
+                /** @description so many attempts may fail until the job does; those that were handed back, or lost with their executor, do not count */
                 maxAttempts?: number;
                 /** @description so long one attempt may take on its server */
                 maxRunSeconds?: number;
@@ -950,6 +950,13 @@ export interface components {
                 /** @enum {string} */
                 class: "transient" | "executor-lost" | "oom" | "gpu-fault" | "invalid" | "missing-model" | "missing-node" | "timeout" | "internal" | "cancelled";
                 message: string;
+            } | null;
+            /** @description what holds for it since it was accepted; null before */
+            limits: {
+                /** @description so many attempts may fail until it does */
+                maxAttempts: number;
+                /** @description so long one attempt may take on its server; null: as long as it likes */
+                maxRunSeconds: number | null;
             } | null;
             /** @description null unless the job is `requested` or `queued` */
             waiting: components["schemas"]["JobWaiting"] | null;
@@ -1203,6 +1210,18 @@ export interface components {
                 /** @description executors that get it only when there is no other */
                 avoid: string[];
             } | null;
+            /** @description executors on which others held memory that this job needs, by what they last said of it or of another that waits; one such job at a time is tried there */
+            memoryHeld: {
+                /** @description lower-case UUID */
+                executorId: string;
+                /** @description of the job that was handed back */
+                neededBytes: number;
+                /** @description null when that was not told */
+                freeBytes: number | null;
+                message: string;
+                /** @description when it was said last */
+                at: string;
+            }[];
         };
         KeyList: {
             keys: components["schemas"]["ListedKey"][];
@@ -1355,7 +1374,7 @@ export interface components {
             waitingLimit?: number;
             /** @description so many jobs of the project may be with executors at a time */
             runningLimit?: number;
-            /** @description attempts of jobs whose request does not say */
+            /** @description so many attempts of a job may fail until it does, unless its request says otherwise; those that were handed back, or lost with their executor, do not count */
             maxAttempts?: number;
             /** @description seconds that one attempt may take on its server, where the request does not say */
             maxRunSeconds?: number;

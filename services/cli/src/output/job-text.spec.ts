@@ -101,6 +101,7 @@ describe('a job as text', () => {
       notBefore: JOB.requestedAt,
       last: { attempt: 1, class: 'declined' as const, reason: decline.reason, message: decline.message },
       next: { variant: 'low-memory' as const, vramGb: 3, freeMemory: true, avoid: [EXECUTOR] },
+      memoryHeld: [],
     };
     const text = describeJob({
       ...JOB,
@@ -113,6 +114,17 @@ describe('a job as text', () => {
     );
     expect(text).toContain(`1  declined on executor ${EXECUTOR}: no-memory, others hold what it needs`);
     expect(text).not.toContain('jobs retry');
+    const said = {
+      executorId: EXECUTOR,
+      neededBytes: 3e9,
+      freeBytes: null,
+      message: 'others hold',
+      at: JOB.requestedAt,
+    };
+    const untried = { ...waiting, notBefore: null, last: null, next: null, memoryHeld: [said] };
+    expect(describeJob({ ...JOB, status: 'queued', waiting: untried })).toContain(
+      `waits     for an executor; executor ${EXECUTOR} has said of such a job: others hold`,
+    );
     expect(describeJob({ ...JOB, status: 'failed' })).toContain(`npm run anime -- jobs retry ${JOB.id}`);
   });
 });

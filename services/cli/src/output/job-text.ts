@@ -67,8 +67,12 @@ export function describeJob(job: Readonly<Shown> & Parts): string {
 }
 
 /** Why it is not with an executor. */
-function waitingText({ notBefore, last, next }: NonNullable<Job['waiting']>): string {
-  const from = notBefore === null ? 'for an executor' : `for an executor, from ${notBefore} on`;
+function waitingText({ notBefore, last, next, memoryHeld }: NonNullable<Job['waiting']>): string {
+  const time = notBefore === null ? 'for an executor' : `for an executor, from ${notBefore} on`;
+  const held = memoryHeld.map(
+    ({ executorId, message }) => `; executor ${executorId} has said of such a job: ${message}`,
+  );
+  const from = last === null ? `${time}${held.join('')}` : time;
   const needs = next === null ? '' : `, ${next.vramGb} GB${next.variant === 'normal' ? '' : ` (${next.variant})`}`;
   return last === null ? from : `${from}${needs}, as attempt ${last.attempt} ended: ${last.class}, ${last.message}`;
 }

@@ -2,6 +2,7 @@ import type { ApiGraph, BodyOf, EventContract, EventData, JobAcceptedV3 } from '
 import { isProblem } from '@anime/problem-details';
 import { uuidv7, type Decided, type EventLog } from '@anime/event-store';
 import { decideJob, type JobCommand } from '../domain/job/job.decide.js';
+import { bytesOf } from '../domain/memory/bytes.js';
 import type { OpenJob } from '../domain/open-work/open-work.js';
 
 export type WriteOutcome =
@@ -10,6 +11,8 @@ export type WriteOutcome =
   /** Somebody else's event came first. */
   | { readonly kind: 'conflict' }
   | { readonly kind: 'failed'; readonly error: unknown };
+
+type AssignJob = Extract<JobCommand, { readonly kind: 'AssignJob' }>;
 
 interface WriterDeps {
   readonly log: EventLog;
@@ -22,8 +25,8 @@ interface WriterDeps {
 /** Appends decisions with the expectation of what one fold holds, and remembers which the log has not shown it yet. */
 export class DecisionWriter {
   readonly #deps: WriterDeps;
-  /** Position of the decision on its way, and the executor that it loads. */
-  readonly #pending = new Map<string, { readonly position: number; readonly executorId: string | undefined }>();
+  /** Position of the decision on its way, and of an assignment what it asks of which executor. */
+  readonly #pending = new Map<string, { readonly position: number; readonly assigned: AssignJob | undefined }>();
   #seen = 0;
 
   constructor(deps: WriterDeps) {
@@ -40,11 +43,12 @@ export class DecisionWriter {
     return this.#pending.has(job.jobId);
   }
 
-  /** Assignments that were appended but that the fold does not count yet. */
-  pendingAssignments(executorId: string): number {
-    let count = 0;
-    for (const pending of this.#pending.values()) if (pending.executorId === executorId) count += 1;
-    return count;
+  /** What assignments need that were appended but that the fold does not count yet: bytes of free memory of each. */
+  pendingAssignments(executorId: string): readonly number[] {
+    const needs: number[] = [];
+    for (const { assigned } of this.#pending.values())
+      if (assigned?.executorId === executorId) needs.push(bytesOf(assigned.demand.vramGb));
+    return needs;
   }
 
   async write(job: OpenJob, command: JobCommand, epoch: number): Promise<WriteOutcome> {
@@ -66,8 +70,8 @@ export class DecisionWriter {
         },
         { expect: { scope: 'aggregate', lastPosition: job.lastPosition } },
       );
-      const executorId = command.kind === 'AssignJob' ? command.executorId : undefined;
-      if (position > this.#seen) this.#pending.set(job.jobId, { position, executorId });
+      const assigned = command.kind === 'AssignJob' ? command : undefined;
+      if (position > this.#seen) this.#pending.set(job.jobId, { position, assigned });
       this.#deps.onDecision(decision.contract.type);
       return { kind: 'written' };
     } catch (error) {

@@ -3,7 +3,6 @@ import {
   ExecutorEnvironmentChangedV1,
   ExecutorLostV1,
   ExecutorPausedV1,
-  ExecutorRecoveredV1,
   ExecutorRegisteredV1,
   ExecutorResumedV1,
   JobFailedV1,
@@ -302,10 +301,8 @@ describe('a job whose executor is lost again and again', () => {
     const jobId = await requested();
     for (let n = 0; n < 3; n += 1) {
       expect(await assignedTo(jobId)).toBe(EXECUTOR);
-      await s.append(ExecutorLostV1, EXECUTOR, { silentMs: 30_000 });
-      await s.settle();
-      await s.append(ExecutorRecoveredV1, EXECUTOR, {});
-      await s.settle();
+      await s.begin(jobId);
+      await s.loseAndRecover(EXECUTOR);
       await s.pass(60);
     }
     expect(await endOf(jobId)).toMatchObject({ class: 'executor-lost' });

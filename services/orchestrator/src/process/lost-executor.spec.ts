@@ -234,6 +234,6 @@ describe('an executor of which nothing is heard', () => {
     next.restore(OpenWork.fromSnapshot(SCHEDULER, structuredClone(s.process.work.toSnapshot())), s.process.checkpoint);
     await s.settle(next);
     expect(await s.trail(jobId)).toEqual(['requested', 'accepted']);
-    expect(next.work.executors()).toMatchObject([{ executorId: EXECUTOR, lost: true }]);
+    expect(next.work.executors()).toMatchObject([{ executorId: EXECUTOR, lostAt: expect.any(String) }]);
   });
 });

@@ -14,7 +14,7 @@ import { isProblem } from '@anime/problem-details';
 import { decideExecutor } from '../domain/executor/executor.js';
 import { nextStep, type NextStep } from '../domain/job/next-step.js';
 import type { JobCommand } from '../domain/job/job.decide.js';
-import { nextAssignment } from '../domain/job/job.state.js';
+import { nextAssignment, strandedBy } from '../domain/job/job.state.js';
 import { OpenWork, type OpenJob } from '../domain/open-work/open-work.js';
 import { schedule } from '../domain/scheduling/schedule.js';
 import { prepareAcceptance } from './acceptance.js';
@@ -179,7 +179,19 @@ export class OrchestratorProcess {
         due.slice(at, at + PARALLEL_DECISIONS).map(({ job, step }) => this.#settle(job, step, now, epoch)),
       );
     }
+    await this.#abandon(now, epoch);
     await this.#assign(now, epoch);
+  }
+
+  /** Jobs that waited for executors which do not come back. */
+  async #abandon(now: string, epoch: number): Promise<void> {
+    const candidates = this.#work.executors();
+    for (const jobId of this.#queue) {
+      const job = this.#work.job(jobId);
+      if (job === undefined || strandedBy(job.state, candidates, now) === undefined) continue;
+      this.#queue.delete(jobId);
+      await inDecision(job, 'abandon', () => this.#write(job, { kind: 'AbandonJob', now, candidates }, epoch));
+    }
   }
 
   /**
@@ -224,13 +236,10 @@ export class OrchestratorProcess {
       .map((jobId) => this.#work.job(jobId))
       .filter((job): job is OpenJob => job !== undefined)
       .sort((a, b) => a.firstPosition - b.firstPosition)
-      .map((job) => ({ job, demand: this.#work.demandOf(job) }));
+      .map((job) => ({ job, demand: this.#work.demandOf(job, now) }));
     const demands = new Map(waiting.map(({ job, demand }) => [job.jobId, demand]));
     const queue = waiting.map(({ job, demand }) => this.#work.queued(job, demand));
-    const loads = this.#work.executorLoads().map((load) => ({
-      ...load,
-      open: load.open + this.#writer.pendingAssignments(load.executorId),
-    }));
+    const loads = this.#work.executorLoads(now, (executorId) => this.#writer.pendingAssignments(executorId));
     await Promise.all(
       schedule(
         queue,
@@ -314,7 +323,11 @@ export class OrchestratorProcess {
 }
 
 /** Decides inside a span that goes on from the job's newest event. */
-function inDecision(job: OpenJob, step: NextStep['kind'] | 'assign', decide: () => Promise<void>): Promise<void> {
+function inDecision(
+  job: OpenJob,
+  step: NextStep['kind'] | 'assign' | 'abandon',
+  decide: () => Promise<void>,
+): Promise<void> {
   return inSpan(
     SPANS.decide,
     {

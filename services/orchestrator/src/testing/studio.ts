@@ -1,4 +1,6 @@
 import {
+  ExecutorLostV1,
+  ExecutorRecoveredV1,
   ExecutorRegisteredV1,
   JobAssignedV2,
   JobAttemptFailedV2,
@@ -7,6 +9,7 @@ import {
   JobOrganisedV1,
   JobRequestedV3,
   JobScoredV1,
+  JobStartedV2,
   WorkflowRegisteredV2,
   type EventContract,
   type EventData,
@@ -218,7 +221,8 @@ export class Studio {
     await this.append(ExecutorRegisteredV1, executorId, { name, comfyuiVersion: '1', simulator: true, devices });
   }
 
-  async decline(jobId: string, reason: EventData<typeof JobDeclinedV1>['reason']): Promise<void> {
+  /** @param freeBytes that were free, when its executor tells it */
+  async decline(jobId: string, reason: EventData<typeof JobDeclinedV1>['reason'], freeBytes?: number): Promise<void> {
     const { attempt, executorId, promptId } = await this.assignment(jobId);
     await this.append(JobDeclinedV1, jobId, {
       attempt,
@@ -226,8 +230,22 @@ export class Studio {
       promptId,
       reason,
       message: `declined: ${reason}`,
-      evidence: {},
+      evidence: freeBytes === undefined ? {} : { memory: { freeBytes } },
     });
+  }
+
+  /** The executor of the newest assignment has claimed it: it begins. */
+  async begin(jobId: string): Promise<void> {
+    const { attempt, executorId, promptId } = await this.assignment(jobId);
+    await this.append(JobStartedV2, jobId, { attempt, executorId, promptId, claim: promptId, environment: null });
+  }
+
+  /** The executor is lost, and heard again when that has been settled. */
+  async loseAndRecover(executorId: string): Promise<void> {
+    await this.append(ExecutorLostV1, executorId, { silentMs: 30_000 });
+    await this.settle();
+    await this.append(ExecutorRecoveredV1, executorId, {});
+    await this.settle();
   }
 
   /** Lets time pass, which is all that a retry waits for. */

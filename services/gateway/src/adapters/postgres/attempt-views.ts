@@ -1,8 +1,19 @@
 import type { JobAttempt, JobWaiting } from '@anime/contracts/http';
 import type { JobAttemptRow, JobRow } from '../../projections/jobs/rows.js';
 
+const GB = 1e9;
+
+/** What tells why a job waits. */
+export interface WaitingRows {
+  readonly attempts: readonly JobAttemptRow[];
+  /** Of its acceptance; null before. `vramGb` is what it needs at first. */
+  readonly accepted: { readonly vramGb: number } | null;
+  /** While it waits: the last attempts of jobs that wait because others hold memory, the newest of each executor. */
+  readonly declines: readonly JobAttemptRow[];
+}
+
 /** Why a job is not with an executor: how its last attempt ended, and when and how the next one is to be. */
-export function jobWaiting(job: JobRow, attempts: readonly JobAttemptRow[]): JobWaiting | null {
+export function jobWaiting(job: JobRow, { attempts, accepted, declines }: WaitingRows): JobWaiting | null {
   if (job.status !== 'queued' && job.status !== 'requested') return null;
   const { not_before: notBefore, retry } = job;
   const next = retry && {
@@ -11,7 +22,19 @@ export function jobWaiting(job: JobRow, attempts: readonly JobAttemptRow[]): Job
     freeMemory: retry.freeMemory,
     avoid: [...retry.avoid],
   };
-  return { notBefore, last: lastEnd(attempts), next };
+  const vramGb = retry?.vramGb ?? accepted?.vramGb ?? 0;
+  return { notBefore, last: lastEnd(attempts), next, memoryHeld: memoryHeld(vramGb * GB, declines) };
+}
+
+/** Those declines that would meet a job which needs so many bytes, too. */
+function memoryHeld(bytes: number, declines: readonly JobAttemptRow[]): JobWaiting['memoryHeld'] {
+  return declines.flatMap((row) => {
+    const { executor_id: executorId, declined_at: at, decline_message: message, decline_evidence: evidence } = row;
+    const { neededBytes = (row.vram_gb ?? 0) * GB, freeBytes = null } = evidence?.memory ?? {};
+    if (executorId === null || at === null || (freeBytes === null ? bytes < neededBytes : bytes <= freeBytes))
+      return [];
+    return [{ executorId, neededBytes, freeBytes, message: message ?? '', at }];
+  });
 }
 
 function lastEnd(attempts: readonly JobAttemptRow[]): JobWaiting['last'] {

@@ -1,7 +1,15 @@
 import type { FailureClass, MetricResult, Parameters } from '@anime/contracts';
-import type { JobAttempt, JobEvent, JobFile, JobOutput, JobScore, JobSummary, JobWaiting } from '@anime/contracts/http';
 import type {
-  JobAttemptRow,
+  Job,
+  JobAttempt,
+  JobEvent,
+  JobFile,
+  JobOutput,
+  JobScore,
+  JobSummary,
+  JobWaiting,
+} from '@anime/contracts/http';
+import type {
   JobFileRow,
   JobOutputRow,
   JobRequestRow,
@@ -9,7 +17,9 @@ import type {
   JobScoreRow,
   JobTimelineRow,
 } from '../../projections/jobs/rows.js';
-import { jobAttempt, jobWaiting } from './attempt-views.js';
+import { jobAttempt, jobWaiting, type WaitingRows } from './attempt-views.js';
+
+type JobDetailLimits = NonNullable<Job['limits']>;
 
 /** Everything that the read-model knows of one job. */
 export interface JobDetail extends JobSummary {
@@ -17,6 +27,8 @@ export interface JobDetail extends JobSummary {
   readonly seedSource: 'given' | 'drawn';
   /** Why it failed or was rejected. */
   readonly failure: { readonly class: FailureClass; readonly message: string } | null;
+  /** What holds for it since it was accepted; null before. */
+  readonly limits: JobDetailLimits | null;
   /** Why it is not with an executor; null when it is, or has ended. */
   readonly waiting: JobWaiting | null;
   /** Place in the log of the newest event that is in here. */
@@ -28,10 +40,10 @@ export interface JobDetail extends JobSummary {
 }
 
 /** The rows of one job. */
-export interface JobRows {
+export interface JobRows extends WaitingRows {
   readonly job: JobRow;
   readonly request: JobRequestRow;
-  readonly attempts: readonly JobAttemptRow[];
+  readonly accepted: (JobDetailLimits & { readonly vramGb: number }) | null;
   readonly outputs: readonly JobOutputRow[];
   readonly files: readonly JobFileRow[];
   readonly scores: readonly JobScoreRow[];
@@ -70,7 +82,8 @@ export function jobDetail(rows: JobRows): JobDetail {
     parameters: request.parameters,
     seedSource: request.seed_source,
     failure: job.failure_class === null ? null : { class: job.failure_class, message: job.failure_message ?? '' },
-    waiting: jobWaiting(job, rows.attempts),
+    limits: rows.accepted && { maxAttempts: rows.accepted.maxAttempts, maxRunSeconds: rows.accepted.maxRunSeconds },
+    waiting: jobWaiting(job, rows),
     position: rows.position,
     attempts: rows.attempts.map(jobAttempt),
     outputs: rows.outputs.filter(counts).map(jobOutput),

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ExecutorRegisteredV1 } from '@anime/contracts';
 import { Job, JobPage, JobTrail, Queue, type JobSummary } from '@anime/contracts/http';
 import { MemoryLog } from '@anime/event-store/memory';
 import { projectionRow, type Database } from '@anime/projections';
 import { createTestDatabase, type TestDatabase } from '@anime/testing';
 import { jobsProjection } from '../../projections/jobs/jobs.projection.js';
 import { otherEvents } from '../../projections/jobs/testing/other-events.js';
-import { jobEvents, STORIES, type StoryName } from '../../projections/jobs/testing/sample-events.js';
+import { EXECUTOR, jobEvents, sample, STORIES, type StoryName } from '../../projections/jobs/testing/sample-events.js';
 import { sampleJobId } from '../../projections/jobs/testing/sample-log.js';
 import { encodeCursor, TimeCursor } from './cursor.js';
 import { gatewayDatabase } from './gateway-database.js';
@@ -247,10 +248,21 @@ describe('JobsReadModel', () => {
     const id = sampleJobId(201);
     const [request, accepted, ...rest] = STORIES.declined(id);
     if (request === undefined || accepted === undefined) throw new Error('a story');
+    const registered = { name: 'comfyui-1', comfyuiVersion: '0.33.0', simulator: true, devices: [] };
+    await log.append(sample(ExecutorRegisteredV1, EXECUTOR, registered, 0));
     for (const event of [request, accepted, ...rest.slice(0, 3)]) await log.append(event);
     await catchUp();
     const links = { self: 's', events: 'e', cancel: 'c', retry: 'r' };
     const waits = await reads.get(id);
+    const held = {
+      executorId: expect.any(String),
+      neededBytes: 6 * 2 ** 30,
+      freeBytes: 2 ** 30,
+      message: 'others hold what it needs',
+      at: expect.any(String),
+    };
+    // One that was never tried is told why it is not.
+    expect(await reads.get(sampleJobId(101))).toMatchObject({ waiting: { last: null, memoryHeld: [held] } });
     expect(Job.safeParse({ ...waits, links }).error).toBeUndefined();
     expect(waits).toMatchObject({
       status: 'queued',
@@ -259,7 +271,9 @@ describe('JobsReadModel', () => {
         notBefore: '2026-01-01T00:00:05.000Z',
         last: { attempt: 1, class: 'declined', reason: 'no-memory', message: 'others hold what it needs' },
         next: { variant: 'normal', vramGb: 6.5, freeMemory: false, avoid: [expect.any(String)] },
+        memoryHeld: [held],
       },
+      limits: { maxAttempts: 3, maxRunSeconds: null },
       attempts: [
         {
           status: 'declined',
@@ -292,7 +306,10 @@ describe('JobsReadModel', () => {
 
   it('lets a job wait for its first attempt, and one that is tried again by hand for its next', async () => {
     const fresh = await reads.get(sampleJobId(101));
-    expect(fresh).toMatchObject({ status: 'queued', waiting: { notBefore: null, last: null, next: null } });
+    expect(fresh).toMatchObject({
+      status: 'queued',
+      waiting: { notBefore: null, last: null, next: null, memoryHeld: [] },
+    });
     const id = sampleJobId(202);
     for (const event of STORIES.triedAgain(id).slice(0, 7)) await log.append(event);
     await catchUp();

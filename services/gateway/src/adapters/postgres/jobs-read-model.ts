@@ -1,9 +1,10 @@
-import { ENDED_STATUSES, JOB_STATUSES, type JobStatus, type JobType } from '@anime/contracts';
+import { ENDED_STATUSES, JOB_STATUSES, JobAcceptedV3, type JobStatus, type JobType } from '@anime/contracts';
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type JobEvent, type JobSummary } from '@anime/contracts/http';
 import { CHECKPOINTS, storable, type Database, type TableShape, type WaitOptions } from '@anime/projections';
 import { jobsProjection } from '../../projections/jobs/jobs.projection.js';
 import type { JobRow, JobTimelineRow, WorkflowRow } from '../../projections/jobs/rows.js';
 import {
+  EXECUTORS,
   JOB_ATTEMPTS,
   JOB_FILES,
   JOB_OUTPUTS,
@@ -68,6 +69,10 @@ export class JobsReadModel {
     const rows = await this.#database.query<JobRows>(
       `select to_json(j) as job,
         (select to_json(r) from ${this.#table(JOB_REQUESTS)} r where r.job_id = j.id) as request,
+        (select json_build_object('maxAttempts', t.data->'maxAttempts', 'maxRunSeconds', t.data->'maxRunSeconds',
+            'vramGb', t.data->'variants'->0->'vramGb')
+          from ${this.#table(JOB_TIMELINE)} t where t.job_id = j.id and t.type = '${JobAcceptedV3.type}' limit 1) as accepted,
+        ${this.#declines()} as declines,
         ${of(JOB_ATTEMPTS, 't.attempt')} as attempts,
         ${of(JOB_OUTPUTS, 't.attempt, t.node collate "C", t.output_index')} as outputs,
         ${of(JOB_FILES, 't.attempt, t.path collate "C"')} as files,
@@ -77,6 +82,17 @@ export class JobsReadModel {
       [id],
     );
     return rows[0] && jobDetail(rows[0]);
+  }
+
+  /** While job j waits: the last attempts of jobs that wait as others hold memory, the newest of each executor as it is there now. */
+  #declines(): string {
+    return `(select coalesce(json_agg(d order by d.executor_id), '[]') from (
+      select distinct on (a.executor_id) a.* from ${this.#table(JOBS)} w
+        join ${this.#table(JOB_ATTEMPTS)} a on a.job_id = w.id and a.attempt = (w.retry->>'failedAttempt')::int
+        join ${this.#table(EXECUTORS)} e on e.id = a.executor_id
+      where j.status = 'queued' and w.status = 'queued' and a.decline_reason = 'no-memory'
+        and a.declined_at > e.registered_at and e.lost_at is null
+      order by a.executor_id, a.declined_at desc) d)`;
   }
 
   /**

@@ -26,8 +26,8 @@ export function evolveExecutor(known: ExecutorState | undefined, event: Recorded
   const { aggregateId: executorId, position } = event;
   if (isEvent(event, ExecutorRegisteredV1)) {
     const vramBytes = largest(event.data.devices);
-    const equipped = { executorId, vramBytes, equippedAt: position, lastPosition: position };
-    return { paused: known?.paused ?? false, ...equipped, lost: false, drained: false };
+    const equipped = { executorId, name: event.data.name, vramBytes, equippedAt: position, lastPosition: position };
+    return { paused: known?.paused ?? false, ...equipped, lostAt: null, drained: false, shortage: null };
   }
   if (known === undefined) return undefined;
   return { ...known, ...changes(event), lastPosition: position };
@@ -35,12 +35,12 @@ export function evolveExecutor(known: ExecutorState | undefined, event: Recorded
 
 function changes(event: RecordedEvent): Partial<ExecutorState> {
   if (isEvent(event, ExecutorEnvironmentChangedV1))
-    return { vramBytes: largest(event.data.devices), equippedAt: event.position };
+    return { vramBytes: largest(event.data.devices), equippedAt: event.position, shortage: null };
   if (isEvent(event, ExecutorDrainedV1)) return { drained: true };
-  if (isEvent(event, ExecutorLostV1)) return { lost: true };
-  if (isEvent(event, ExecutorRecoveredV1)) return { lost: false };
+  if (isEvent(event, ExecutorLostV1)) return { lostAt: event.time };
+  if (isEvent(event, ExecutorRecoveredV1)) return { lostAt: null, shortage: null };
   if (isEvent(event, ExecutorPausedV1)) return { paused: true };
-  if (isEvent(event, ExecutorResumedV1)) return { paused: false, drained: false };
+  if (isEvent(event, ExecutorResumedV1)) return { paused: false, drained: false, shortage: null };
   return {};
 }
 

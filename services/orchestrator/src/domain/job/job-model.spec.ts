@@ -25,7 +25,16 @@ import { nextStep, type NextStep } from './next-step.js';
 const SCORER_LIMIT_MS = 1_000;
 const MAX_ATTEMPTS = 2;
 const CANDIDATES = [
-  { executorId: EXECUTOR, vramBytes: 8e9, lost: false, paused: false, drained: false, equippedAt: 0 },
+  {
+    executorId: EXECUTOR,
+    name: 'a',
+    vramBytes: 8e9,
+    lostAt: null,
+    paused: false,
+    drained: false,
+    shortage: null,
+    equippedAt: 0,
+  },
 ];
 const START = Date.parse(NOW);
 const iso = (ms: number): string => new Date(ms).toISOString();

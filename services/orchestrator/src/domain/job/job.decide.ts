@@ -14,8 +14,8 @@ import {
   type TemplateManifest,
 } from '@anime/contracts';
 import { decided, NOTHING, type Decision } from '@anime/event-store/pure';
-import { nextAssignment, stageOf, trialsOf, type Assignment, type JobState } from './job.state.js';
-import { nextTry, type Candidate, type Variant } from './next-try.js';
+import { nextAssignment, stageOf, strandedBy, trialsOf, type Assignment, type JobState } from './job.state.js';
+import { nextTry, type Candidate, type GiveUp, type Trial, type Variant } from './next-try.js';
 import { retryDelayMs } from './retry-policy.js';
 
 /** A template as the shell hands it in: each of its graphs already bound to the job's parameters, and hashed. */
@@ -65,6 +65,8 @@ export type JobCommand =
       readonly gpuBytes: number;
       readonly candidates: readonly Candidate[];
     }
+  /** Nobody who could run it is there, nor comes back. */
+  | { readonly kind: 'AbandonJob'; readonly now: string; readonly candidates: readonly Candidate[] }
   | { readonly kind: 'GateOutputs'; readonly scorerAbsent: boolean }
   | { readonly kind: 'CompleteJob' }
   | { readonly kind: 'FailUnorganised' };
@@ -96,6 +98,10 @@ export function decideJob(command: JobCommand, job: JobState): Decision<EventCon
       return cancel(job);
     case 'SettleFailure':
       return settleFailure(command, job);
+    case 'AbandonJob': {
+      const reason = strandedBy(job, command.candidates, command.now);
+      return reason === undefined || job.cancelRequested ? NOTHING : failed(reason, job);
+    }
     case 'GateOutputs':
       return gate(command.scorerAbsent, job);
     case 'CompleteJob': {
@@ -187,11 +193,8 @@ function settleFailure(command: JobCommand & { kind: 'SettleFailure' }, job: Job
   const lowMemoryVramGb = accepted.vramGb['low-memory'] ?? null;
   const { gpuBytes } = command;
   const tried = { variant, vramGb, gpuBytes, freeMemory, lowMemoryVramGb, maxAttempts: accepted.maxAttempts };
-  const next = nextTry(trials, tried, command.candidates);
-  if (next.kind === 'give-up') {
-    const attempts = trials.filter((trial) => trial.class !== 'declined').length;
-    return decided(JobFailedV1, { class: next.class, message: next.message, attempts });
-  }
+  const next = nextTry(trials, tried, command.candidates, command.now);
+  if (next.kind === 'give-up') return failed(next, job);
   const at = Date.parse(command.now) + retryDelayMs(next.patience, command.chance);
   return decided(JobRetryScheduledV2, {
     attempt: last.attempt + 1,
@@ -204,6 +207,16 @@ function settleFailure(command: JobCommand & { kind: 'SettleFailure' }, job: Job
     freeMemory: next.freeMemory,
     avoid: [...next.avoid],
   });
+}
+
+function failed({ class: failureClass, message }: GiveUp, job: JobState): Decision {
+  return decided(JobFailedV1, { class: failureClass, message, attempts: attemptsMade(trialsOf(job)) });
+}
+
+/** Those that were handed back, or lost with their executor before they had begun, are none. */
+function attemptsMade(trials: readonly Trial[]): number {
+  return trials.filter((trial) => trial.started || (trial.class !== 'declined' && trial.class !== 'executor-lost'))
+    .length;
 }
 
 /** Without a gate of the project's own the default rule passes whatever was measured. */

@@ -24,7 +24,7 @@ import type {
   JobStatus,
 } from '@anime/contracts';
 import type { EventOf } from '@anime/event-store/pure';
-import type { DeclineReason, Trial, Variant } from './next-try.js';
+import { stranded, type Candidate, type DeclineReason, type GiveUp, type Trial, type Variant } from './next-try.js';
 
 /** Every event of the job aggregate, whoever writes it. */
 export type JobEvent = EventOf<
@@ -157,7 +157,7 @@ export function statusOf(job: JobState): JobStatus | undefined {
 function endedTrial(job: JobState): Trial | undefined {
   if (stageOf(job) !== 'attempt-failed' || job.assignment === undefined) return undefined;
   const { attempt, executorId, variant } = job.assignment;
-  const trial = { attempt, executorId, variant, declined: null };
+  const trial = { attempt, executorId, variant, declined: null, started: job.facts[attempt]?.started === true };
   if (job.lostAttempt === attempt)
     return {
       ...trial,
@@ -172,10 +172,10 @@ function endedTrial(job: JobState): Trial | undefined {
 /** The attempts that ended without outputs, in order, since it was requested or was last wanted to be tried again. */
 export function trialsOf(job: JobState): readonly Trial[] {
   const earlier = job.earlier.map((trial): Trial => {
-    const { failure, declined } = job.facts[trial.attempt] ?? {};
+    const { failure, declined, started = false } = job.facts[trial.attempt] ?? {};
     const isDeclined = trial.class === 'declined';
     const message = (isDeclined ? declined : failure)?.message ?? '';
-    return { ...trial, message, declined: isDeclined ? (declined ?? null) : null };
+    return { ...trial, started, message, declined: isDeclined ? (declined ?? null) : null };
   });
   const last = endedTrial(job);
   return last === undefined ? earlier : [...earlier, last];
@@ -185,4 +185,16 @@ export function trialsOf(job: JobState): readonly Trial[] {
 export function nextAssignment(job: JobState): Omit<Retry, 'notBefore'> {
   const first = { attempt: 1, variant: 'normal', vramGb: job.accepted?.vramGb.normal ?? 0 } as const;
   return { avoid: [], gpuBytes: 0, freeMemory: false, ...first, ...job.retry };
+}
+
+/**
+ * Why a job that waits is to wait no longer; undefined while it is.
+ * @param candidates every registered executor
+ * @param now ISO instant
+ */
+export function strandedBy(job: JobState, candidates: readonly Candidate[], now: string): GiveUp | undefined {
+  if (stageOf(job) !== 'queued' || job.accepted === undefined || job.earlier.length === 0) return undefined;
+  const { maxAttempts, vramGb } = job.accepted;
+  const planned = { ...nextAssignment(job), maxAttempts, lowMemoryVramGb: vramGb['low-memory'] ?? null };
+  return stranded(trialsOf(job), planned, candidates, now);
 }

@@ -12,14 +12,16 @@ import {
   type TemplateManifest,
 } from '@anime/contracts';
 import { isEvent, type LogEntry, type RecordedEvent } from '@anime/event-store/pure';
-import { isUsable, type ExecutorState } from '../executor/executor.js';
+import { isUsable, type ExecutorState, type MemoryShortage } from '../executor/executor.js';
 import { evolveExecutor } from '../executor/executor.evolve.js';
 import { isJobEvent } from '../job/job-events.js';
 import { evolveJob } from '../job/job.evolve.js';
 import type { Demand } from '../job/job.decide.js';
 import { NO_JOB, nextAssignment, stageOf, statusOf, trialsOf, type JobEvent, type JobState } from '../job/job.state.js';
 import { refusals } from '../job/next-try.js';
+import { bytesOf } from '../memory/bytes.js';
 import { footprintOf, LearnedMemory, type LearnedMemorySnapshot } from '../memory/learned-memory.js';
+import { mayProbe, shortageAfter } from '../memory/memory-shortage.js';
 import { demandOf, gpuBytesTried } from './demand.js';
 import type { ExecutorLoad, QueuedJob } from '../scheduling/schedule.js';
 
@@ -57,7 +59,7 @@ export interface OpenWorkSnapshot {
 }
 
 /** Raised with every change of the fold or of the snapshot's shape. */
-export const OPEN_WORK_FOLD_VERSION = 5;
+export const OPEN_WORK_FOLD_VERSION = 6;
 
 /** The fold of the whole log that the orchestrator decides from. It holds open jobs only: ended ones are dropped. */
 export class OpenWork {
@@ -141,25 +143,37 @@ export class OpenWork {
 
   /** True when the attempt that the job waits for is on a lost executor. */
   isExecutorLost(job: OpenJob): boolean {
-    return this.#executors.get(job.state.assignment?.executorId ?? '')?.lost === true;
+    return (this.#executors.get(job.state.assignment?.executorId ?? '')?.lostAt ?? null) !== null;
   }
 
-  /** The executors that may be given work in order of registration, each with its open assignments. */
-  executorLoads(): ExecutorLoad[] {
+  /**
+   * The executors that may be given work in order of registration, each with its open assignments.
+   * @param now ISO instant
+   * @param pending what assignments to an executor need that are on their way: bytes of free memory of each
+   */
+  executorLoads(now: string, pending: (executorId: string) => readonly number[]): ExecutorLoad[] {
     const present = this.executors().filter(isUsable);
-    const open = new Map<string, number>(present.map(({ executorId }) => [executorId, 0]));
-    for (const job of this.#jobs.values()) {
-      const executorId = job.state.assignment?.executorId;
-      if (executorId !== undefined && stageOf(job.state) === 'assigned' && open.has(executorId)) {
-        open.set(executorId, (open.get(executorId) ?? 0) + 1);
-      }
-    }
-    return present.map(({ executorId, vramBytes }) => ({ executorId, vramBytes, open: open.get(executorId) ?? 0 }));
+    const assigned = new Map<string, JobState[]>(present.map(({ executorId }) => [executorId, []]));
+    for (const { state } of this.#jobs.values())
+      if (stageOf(state) === 'assigned') assigned.get(state.assignment?.executorId ?? '')?.push(state);
+    return present.map(({ executorId, vramBytes, shortage }) => {
+      const there = assigned.get(executorId) ?? [];
+      const onTheirWay = pending(executorId);
+      const open = there.length + onTheirWay.length;
+      if (shortage === null) return { executorId, vramBytes, open, shortage };
+      // One at a time: whoever waits at its door now will tell.
+      const { bytes } = shortage;
+      const asked = onTheirWay.some((need) => need >= bytes) || there.some((state) => isProbe(state, shortage));
+      return { executorId, vramBytes, open, shortage: { bytes, mayProbe: !asked && mayProbe(shortage, now) } };
+    });
   }
 
-  /** Which variant of a queued job is to run and what it needs. */
-  demandOf({ state }: OpenJob): Demand {
-    return demandOf(state, this.executors(), this.#learned);
+  /**
+   * Which variant of a queued job is to run and what it needs.
+   * @param now ISO instant
+   */
+  demandOf({ state }: OpenJob, now: string): Demand {
+    return demandOf(state, this.executors(), this.#learned, now);
   }
 
   /** What the GPU of the job's attempt had to have in all, in bytes. */
@@ -174,11 +188,11 @@ export class OpenWork {
   }
 
   /** A job that waits, as `schedule` sees it. */
-  queued({ state, jobId }: OpenJob, { variant, gpuBytes }: Demand): QueuedJob {
+  queued({ state, jobId }: OpenJob, { variant, vramGb, gpuBytes }: Demand): QueuedJob {
     const refusedBy = refusals(trialsOf(state), variant, this.executors());
     const { avoid } = nextAssignment(state);
     const project = state.requested?.project?.id;
-    return { jobId, vramBytes: gpuBytes, refusedBy, avoid, project };
+    return { jobId, vramBytes: gpuBytes, freeBytes: bytesOf(vramGb), refusedBy, avoid, project };
   }
 
   /**
@@ -242,13 +256,13 @@ export class OpenWork {
     const state = evolveExecutor(this.#executors.get(executorId), event);
     if (state === undefined) return [];
     this.#executors.set(executorId, state);
-    return isEvent(event, ExecutorLostV1) ? this.#assignedTo(executorId) : [];
+    return isEvent(event, ExecutorLostV1) ? this.#assignedTo(executorId).map(({ jobId }) => jobId) : [];
   }
 
-  #assignedTo(executorId: string): string[] {
-    return [...this.#jobs.values()]
-      .filter(({ state }) => state.assignment?.executorId === executorId && stageOf(state) === 'assigned')
-      .map(({ jobId }) => jobId);
+  #assignedTo(executorId: string): OpenJob[] {
+    return [...this.#jobs.values()].filter(
+      ({ state }) => state.assignment?.executorId === executorId && stageOf(state) === 'assigned',
+    );
   }
 
   #applyJobEvent(event: JobEvent): readonly string[] {
@@ -256,6 +270,7 @@ export class OpenWork {
     // Events of a job that is not open: it has ended (late facts are for the read-models), or it never began.
     if (!this.#jobs.has(jobId) && event.type !== 'job.requested') return [];
     this.#learn(event);
+    this.#noteShortage(event);
     if (stageOf(this.#keep(event)) === 'ended') this.#jobs.delete(jobId);
     return [jobId];
   }
@@ -274,6 +289,19 @@ export class OpenWork {
       traceparent: event.traceparent ?? known?.traceparent,
     });
     return state;
+  }
+
+  /** What an attempt shows of the memory of its executor. */
+  #noteShortage(event: JobEvent): void {
+    const jobId = event.aggregateId;
+    const job = this.#jobs.get(jobId)?.state;
+    const executor = this.#executors.get(job?.assignment?.executorId ?? '');
+    if (job === undefined || executor === undefined) return;
+    const { executorId, shortage: known } = executor;
+    const running = () =>
+      this.#assignedTo(executorId).flatMap((other) => (isRunning(other.state) ? [other.jobId] : []));
+    const shortage = shortageAfter(known, event, { jobId, job, running });
+    if (shortage !== known) this.#executors.set(executorId, { ...executor, shortage });
   }
 
   /** What an attempt shows of what such jobs need. */
@@ -308,4 +336,13 @@ export class OpenWork {
     this.#jobs.set(job.jobId, { ...job, lastPosition: entry.position });
     return [job.jobId];
   }
+}
+
+function isRunning(job: JobState): boolean {
+  return statusOf(job) === 'running';
+}
+
+/** A job that has not begun, and will when the memory is there again. */
+function isProbe(job: JobState, { bytes }: MemoryShortage): boolean {
+  return !isRunning(job) && bytesOf(job.assignment?.vramGb ?? 0) >= bytes;
 }

@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { ASSIGNMENTS_PER_EXECUTOR, schedule, type QueuedJob } from './schedule.js';
+import { ASSIGNMENTS_PER_EXECUTOR, schedule, type ExecutorLoad, type QueuedJob } from './schedule.js';
 
 const queued = (jobId: string, changes: Partial<QueuedJob> = {}): QueuedJob => ({
   jobId,
   vramBytes: 4e9,
+  freeBytes: 4e9,
   refusedBy: new Set(),
   avoid: [],
   ...changes,
@@ -16,8 +17,8 @@ describe('schedule', () => {
       schedule(
         ['a', 'b', 'c', 'd'].map((jobId) => queued(jobId)),
         [
-          { executorId: 'x', open: 1, vramBytes: null },
-          { executorId: 'y', open: 0, vramBytes: null },
+          { executorId: 'x', open: 1, vramBytes: null, shortage: null },
+          { executorId: 'y', open: 0, vramBytes: null, shortage: null },
         ],
       ),
     ).toEqual([
@@ -33,7 +34,12 @@ describe('schedule', () => {
     fc.assert(
       fc.property(queues, loads, (ids, opens) => {
         const queue = ids.map((jobId) => queued(jobId));
-        const executors = opens.map((open, index) => ({ executorId: `e${index}`, open, vramBytes: null }));
+        const executors = opens.map((open, index) => ({
+          executorId: `e${index}`,
+          open,
+          vramBytes: null,
+          shortage: null,
+        }));
         const planned = schedule(queue, executors);
         expect(planned.map((assignment) => assignment.jobId)).toEqual(ids.slice(0, planned.length));
         const free = executors.reduce((sum, { open }) => sum + Math.max(0, ASSIGNMENTS_PER_EXECUTOR - open), 0);
@@ -47,6 +53,7 @@ describe('schedule', () => {
     executorId,
     open,
     vramBytes: vramGb === null ? null : vramGb * 1e9,
+    shortage: null,
   });
   const assigned = (...planned: readonly { readonly executorId: string }[]) => planned.map((each) => each.executorId);
 
@@ -70,5 +77,17 @@ describe('schedule', () => {
     const queue = [queued('1', { project: 'film' }), queued('2', { project: 'film' }), queued('3')];
     const planned = schedule(queue, [executor('a'), executor('b')], new Map([['film', 1]]));
     expect(planned.map(({ jobId }) => jobId)).toEqual(['1', '3']);
+  });
+
+  it('passes those over for which others hold the memory, and lets the one that needs least see whether they still do', () => {
+    const short = (mayProbe: boolean) => ({ ...executor('a'), shortage: { bytes: 2e9, mayProbe } });
+    const queue = [4e9, 3e9, 2e9, 2e9, 1e9].map((freeBytes, index) => queued(`j${index}`, { freeBytes }));
+    const jobs = (load: ExecutorLoad, only = queue) => schedule(only, [load]).map(({ jobId }) => jobId);
+    expect(jobs(short(false))).toEqual(['j4']);
+    expect(jobs(short(true))).toEqual(['j2', 'j4']);
+    expect(jobs(short(true), queue.slice(0, 2))).toEqual(['j1']);
+    expect(schedule([queued('j', { avoid: ['a'] })], [executor('a'), { ...short(false), executorId: 'b' }])).toEqual([
+      { jobId: 'j', executorId: 'a' },
+    ]);
   });
 });
