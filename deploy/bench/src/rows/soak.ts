@@ -14,6 +14,7 @@ const SERVERS = 3;
 const OPEN = 24;
 /** A fault is set whenever so many more jobs have begun: of those that are only requested, the faults set at once would replace each other. */
 const JOBS_PER_FAULT = 6;
+/** So long the last fault may take to meet a job; then all is cured. */
 const LAST_FAULT_MS = 30_000;
 /** From the last request on. Retries wait up to a minute each. */
 const END_LIMIT_MS = 10 * 60_000;
