@@ -1,9 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { SERVICES } from '@anime/contracts';
-import { fetch } from 'undici';
+import { JobStartedV2, SERVICES } from '@anime/contracts';
 import { atMost } from '../figure.js';
 import type { BenchContext, BenchRow, Measured } from '../row.js';
 import { faultPlan, type PlannedFault } from '../soak/fault-plan.js';
+import { countersOf, FaultStriker } from '../soak/fault-striker.js';
 import { requestJob } from '../soak/request-job.js';
 import { judgeTrail } from '../soak/trail-verdict.js';
 import { Trails } from '../soak/trails.js';
@@ -13,8 +12,10 @@ const SEED = 20_261_122;
 const SERVERS = 3;
 /** So many jobs are open at a time. */
 const OPEN = 24;
-/** A fault strikes after so many jobs. */
+/** A fault is set whenever so many more jobs have begun: of those that are only requested, the faults set at once would replace each other. */
 const JOBS_PER_FAULT = 6;
+/** So long the last fault may take to meet a job; then all is cured. */
+const LAST_FAULT_MS = 30_000;
 /** From the last request on. Retries wait up to a minute each. */
 const END_LIMIT_MS = 10 * 60_000;
 
@@ -27,7 +28,8 @@ export const soak: BenchRow = {
     // Without faults first: what they cost is seen beside it.
     const calm = await soakOnce(context, Math.ceil(jobs / 4), []);
     const struck = await soakOnce(context, jobs, faultPlan(SEED, Math.ceil(jobs / JOBS_PER_FAULT), SERVERS));
-    const ofJobs = `of ${jobs} jobs under ${Math.ceil(jobs / JOBS_PER_FAULT)} faults (seed ${SEED})`;
+    const planned = struck.struck.length + struck.missed.length;
+    const ofJobs = `of ${jobs} jobs under ${struck.struck.length} faults that struck of ${planned} planned (seed ${SEED})`;
     const none = (what: string, found: readonly string[]): Measured => ({
       what,
       unit: 'jobs',
@@ -48,7 +50,18 @@ export const soak: BenchRow = {
         value: struck.failed,
         baseline: null,
         budgets: [],
-        note: `${struck.attempts} attempts for ${jobs} jobs; what struck: ${struck.struck}`,
+        note: `${struck.attempts} attempts for ${jobs} jobs`,
+      },
+      {
+        what: 'faults that struck',
+        unit: 'faults',
+        value: struck.struck.length,
+        baseline: { what: 'planned', value: planned },
+        budgets: [],
+        note:
+          struck.missed.length === 0
+            ? counted(struck.struck)
+            : `${counted(struck.struck)}; met no prompt: ${counted(struck.missed)}`,
       },
       {
         what: 'jobs under faults',
@@ -70,7 +83,9 @@ interface Soaked {
   readonly failed: number;
   readonly attempts: number;
   readonly perSecond: number;
-  readonly struck: string;
+  /** Kinds of the faults that struck, and of those that met no prompt. */
+  readonly struck: readonly string[];
+  readonly missed: readonly string[];
 }
 
 async function soakOnce(context: BenchContext, jobs: number, faults: readonly PlannedFault[]): Promise<Soaked> {
@@ -79,21 +94,33 @@ async function soakOnce(context: BenchContext, jobs: number, faults: readonly Pl
   const services = await Promise.all(SERVICES.map((name) => studio.service(name)));
   const gateway = services.find(({ name }) => name === 'gateway')?.url ?? '';
   await using trails = new Trails(studio.nats.url);
-  await using restarts = new Restarts(studio.simulators);
+  await using begun = new Trails(studio.nats.url, new Set([JobStartedV2.type]));
+  await using striker = new FaultStriker(studio.simulators);
   const began = performance.now();
   const accepted: string[] = [];
+  let planned = 0;
+  const strikeNext = async (): Promise<void> => {
+    const fault = faults[planned];
+    planned += 1;
+    if (fault !== undefined) await striker.strike(fault);
+  };
   for (let n = 0; n < jobs; n += 1) {
-    const fault = n % JOBS_PER_FAULT === 0 ? faults[n / JOBS_PER_FAULT] : undefined;
-    if (fault !== undefined) await restarts.strike(fault);
+    if (begun.ended >= planned * JOBS_PER_FAULT) await strikeNext();
     if (n % 20 === 0) context.step(`${n} of ${jobs} jobs, ${trails.ended} ended`);
     await trails.whenEnded(accepted.length - OPEN + 1, END_LIMIT_MS);
     accepted.push(await requestJob(gateway, { seed: n, steps: 6, limits: { maxAttempts: 8 } }));
   }
-  if (faults.length > 0) await restarts.cure();
+  while (planned < faults.length) {
+    await begun.whenEnded(planned * JOBS_PER_FAULT, END_LIMIT_MS);
+    await strikeNext();
+  }
+  // The last one meets those that are left; what waits for a cure is not waited for.
+  await trails.whenEnded(jobs, faults.length > 0 ? LAST_FAULT_MS : 0);
+  if (faults.length > 0) await striker.cure();
   context.step(`waiting for the last of ${jobs} jobs`);
   await trails.whenEnded(jobs, END_LIMIT_MS);
   const perSecond = (jobs / (performance.now() - began)) * 1_000;
-  const { runs, struck } = await countersOf(studio.simulators);
+  const runs = await runsOn(studio.simulators);
   const judged = accepted.map((jobId) => ({ jobId, trail: trails.of(jobId), ...judgeTrail(trails.of(jobId), runs) }));
   const those = (which: (each: (typeof judged)[number]) => boolean): string[] =>
     judged.filter(which).map(({ jobId }) => jobId);
@@ -108,88 +135,24 @@ async function soakOnce(context: BenchContext, jobs: number, faults: readonly Pl
     failed: those(({ trail }) => trail.some(({ type }) => type === 'job.failed')).length,
     attempts: judged.flatMap(({ trail }) => trail.filter(({ type }) => type === 'job.assigned')).length,
     perSecond,
-    struck,
+    struck: striker.struck,
+    missed: striker.missed,
   };
 }
 
-/** Strikes servers, and starts those again that need it. */
-class Restarts implements AsyncDisposable {
-  readonly #servers: readonly string[];
-  readonly #pending = new Set<Promise<void>>();
-  readonly #over = new AbortController();
-
-  constructor(servers: readonly string[]) {
-    this.#servers = servers;
-  }
-
-  async strike({ server, faults, restartAfterMs }: PlannedFault): Promise<void> {
-    const url = this.#servers[server] ?? '';
-    // What the one before left is over: at most one fault at a time is on a server.
-    await post(`${url}/simulator/faults`, { ...NONE, ...faults });
-    if (restartAfterMs === undefined) return;
-    const restart = delay(restartAfterMs, undefined, { signal: this.#over.signal })
-      .then(() => post(`${url}/simulator/restart`, { down_ms: 500 }))
-      .catch(() => undefined)
-      .finally(() => this.#pending.delete(restart));
-    this.#pending.add(restart);
-  }
-
-  /** From now on the servers are well. */
-  async cure(): Promise<void> {
-    await Promise.all(this.#pending);
-    for (const url of this.#servers) await post(`${url}/simulator/faults`, NONE);
-    for (const url of this.#servers) await post(`${url}/simulator/restart`, { down_ms: 0 });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#over.abort();
-    await Promise.all(this.#pending);
-  }
-}
-
-const NONE = {
-  cutPromptAnswers: 0,
-  tornFiles: null,
-  lostEvents: null,
-  latencySpikes: null,
-  stalledReader: false,
-  historyDelayMs: 0,
-  nanInHistory: false,
-  statusLie: false,
-  withoutJobs: false,
-  withoutJobCancel: false,
-  refuseNewPrompts500: false,
-} as const;
-
-/** A server that refuses connections just now is asked again. */
-async function post(url: string, body: object): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      });
-      if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
-      return;
-    } catch (error) {
-      if (tries === 40) throw error;
-      await delay(250);
-    }
-  }
-}
-
-async function countersOf(servers: readonly string[]): Promise<{ runs: Map<string, number>; struck: string }> {
+/** How often each prompt was begun, on whichever server. */
+async function runsOn(servers: readonly string[]): Promise<Map<string, number>> {
   const runs = new Map<string, number>();
-  const struck = new Map<string, number>();
   for (const url of servers) {
-    const counters = (await (await fetch(`${url}/simulator/counters`)).json()) as {
-      readonly promptsExecuted: Readonly<Record<string, number>>;
-      readonly faultsStruck: Readonly<Record<string, number>>;
-    };
-    for (const [id, count] of Object.entries(counters.promptsExecuted)) runs.set(id, (runs.get(id) ?? 0) + count);
-    for (const [kind, count] of Object.entries(counters.faultsStruck))
-      struck.set(kind, (struck.get(kind) ?? 0) + count);
+    const { promptsExecuted } = await countersOf(url);
+    for (const [id, count] of Object.entries(promptsExecuted)) runs.set(id, (runs.get(id) ?? 0) + count);
   }
-  return { runs, struck: [...struck].map(([kind, count]) => `${kind} ${count}`).join(', ') };
+  return runs;
+}
+
+/** `restart 2, interrupt`, in the order in which they came. */
+function counted(kinds: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return [...counts].map(([kind, count]) => (count === 1 ? kind : `${kind} ${count}`)).join(', ');
 }

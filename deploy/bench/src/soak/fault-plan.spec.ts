@@ -1,6 +1,6 @@
 import { parseFaults } from '@anime/comfyui-simulator';
 import { describe, expect, it } from '@jest/globals';
-import { faultPlan } from './fault-plan.js';
+import { faultPlan, kindOf } from './fault-plan.js';
 
 describe('the plan of faults', () => {
   it('is the same for the same seed, and another for another', () => {
@@ -14,5 +14,12 @@ describe('the plan of faults', () => {
     expect(new Set(plan.map(({ server }) => server))).toEqual(new Set([0, 1, 2]));
     expect(plan.filter(({ restartAfterMs }) => restartAfterMs !== undefined)).toHaveLength(25);
     expect(new Set(plan.map(({ faults }) => JSON.stringify(faults))).size).toBeGreaterThan(40);
+  });
+
+  it('has one that only a restart cures among the ten of a quick run, whatever the seed', () => {
+    for (let seed = 0; seed < 50; seed += 1) {
+      const deadly = faultPlan(seed, 10, 3).filter(({ restartAfterMs }) => restartAfterMs !== undefined);
+      expect(deadly.map(kindOf)).toEqual([expect.stringMatching(/^(worker-death|gpu-fault)$/)]);
+    }
   });
 });

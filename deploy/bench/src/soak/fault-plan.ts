@@ -45,8 +45,9 @@ const DEADLY = [
   { kind: 'worker-death', restartAfterMs: 25_000 },
   { kind: 'gpu-fault', restartAfterMs: 5_000 },
 ] as const;
-/** So many faults lie between two that only a restart cures, which cost a server its time. */
+/** So many faults lie between two that only a restart cures, which cost a server its time; the first comes early enough for a quick run. */
 const BETWEEN_DEADLY = 20;
+const FIRST_DEADLY = 4;
 
 /**
  * Faults in a random order that the seed alone decides.
@@ -57,7 +58,7 @@ export function faultPlan(seed: number, count: number, servers: number): readonl
   const oneOf = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T; // never empty
   return Array.from({ length: count }, (_, index): PlannedFault => {
     const server = Math.floor(random() * servers);
-    if (index % BETWEEN_DEADLY === BETWEEN_DEADLY / 2) {
+    if (index % BETWEEN_DEADLY === FIRST_DEADLY) {
       const { kind, restartAfterMs } = oneOf(DEADLY);
       return { server, faults: { atPrompt: [{ kind, at: oneOf(MOMENTS) }] }, restartAfterMs };
     }
@@ -66,6 +67,16 @@ export function faultPlan(seed: number, count: number, servers: number): readonl
       faults: random() < 0.6 ? { atPrompt: [{ ...oneOf(STRIKES), at: oneOf(MOMENTS) }] } : oneOf(CONDITIONS),
     };
   });
+}
+
+/** What a fault is called where it is told of. */
+export function kindOf({ faults }: Pick<PlannedFault, 'faults'>): string {
+  const [[name, value] = ['none', undefined]] = Object.entries(faults);
+  const parts: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const [part] = parts;
+  if (typeof part !== 'object' || part === null) return name;
+  if ('kind' in part) return String(part.kind);
+  return 'how' in part ? `${name} ${String(part.how)}` : name;
 }
 
 /** The generator mulberry32 (Tommy Ettinger, public domain). @returns numbers in [0, 1) */

@@ -50,6 +50,19 @@ export interface TestStudioOptions {
   readonly compression?: 's2' | 'none';
 }
 
+/** What is asked for otherwise than in a small picture of a lighthouse. */
+export interface ImageWish {
+  readonly prompt?: string;
+  readonly seed?: number;
+  readonly steps?: number;
+  readonly width?: number;
+  readonly height?: number;
+  readonly project?: string;
+  readonly checkpoint?: string;
+  readonly sampler?: string;
+  readonly limits?: { readonly maxAttempts?: number; readonly maxRunSeconds?: number };
+}
+
 interface Rebuilt {
   readonly rebuilt: string;
   readonly position: number;
@@ -159,9 +172,7 @@ export class TestStudio implements AsyncDisposable {
   }
 
   /** Asks for a picture; returns the id of its job. */
-  async requestImage(
-    body: { prompt?: string; seed?: number; steps?: number; width?: number; height?: number; project?: string } = {},
-  ): Promise<string> {
+  async requestImage(body: ImageWish = {}): Promise<string> {
     const answer = await unwrap(
       this.client.POST('/api/anime/generate/image', {
         body: { prompt: 'a lighthouse at dusk', width: 128, height: 128, ...body },
