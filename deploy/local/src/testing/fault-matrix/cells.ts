@@ -56,7 +56,7 @@ const LOST = `${BEGUN}, started, executor.lost, attempt-lost, retry-scheduled{ex
 
 const always = (trail: string): Readonly<Record<Moment, string>> => ({ start: trail, middle: trail, end: trail });
 /** The sampler looks whether it is to stop; at the end nobody does any more, and a prompt that has run has its outputs. */
-const unlessAtTheEnd = (trail: string, end = WELL): Readonly<Record<Moment, string>> => ({ ...always(trail), end });
+const unlessAtTheEnd = (trail: string): Readonly<Record<Moment, string>> => ({ ...always(trail), end: WELL });
 
 /** Longer than all that is done meanwhile takes; shorter than the limit of silence. */
 const SLEEP_MS = 9_000;
