@@ -21,16 +21,16 @@ export class InputUploads {
 
   /**
    * @returns why a file cannot be had or is not taken; undefined when all are there
-   * @throws ProblemError `comfyui-unavailable` when the server does not answer, `storage-failed`
+   * @throws ProblemError `comfyui-unavailable` when the server does not answer, `storage-failed`; the reason of `signal` when that aborts
    */
-  async ensure(inputs: readonly InputFile[]): Promise<Failure | undefined> {
+  async ensure(inputs: readonly InputFile[], signal: AbortSignal): Promise<Failure | undefined> {
     if (this.#boot !== this.#server.boot) {
       this.#there = new Set();
       this.#boot = this.#server.boot;
     }
     for (const input of inputs) {
       if (this.#there.has(input.name)) continue;
-      const failed = await this.#upload(input);
+      const failed = await this.#upload(input, signal);
       if (failed !== undefined) return failed;
       this.#there.add(input.name);
     }
@@ -42,13 +42,13 @@ export class InputUploads {
     this.#boot = 0;
   }
 
-  async #upload({ parameter, blob, name, size }: InputFile): Promise<Failure | undefined> {
+  async #upload({ parameter, blob, name, size }: InputFile, signal: AbortSignal): Promise<Failure | undefined> {
     const what = `The input ${name} (parameter ${parameter})`;
     try {
       if ((await this.#blobs.has(blob)) === undefined)
         return failure('internal', 'input-missing', `${what} is not in the blob store`);
       const bytes = this.#blobs.stream(blob);
-      const { filename } = await this.#client.uploadImage({ bytes, size, name, overwrite: true });
+      const { filename } = await this.#client.uploadImage({ bytes, size, name, overwrite: true }, { signal });
       if (filename === name) return undefined;
       return failure('internal', 'input-renamed', `${what} is called ${filename} by the server, so no node finds it`);
     } catch (error) {

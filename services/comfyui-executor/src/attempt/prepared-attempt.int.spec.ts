@@ -255,6 +255,26 @@ describe('what a job takes in', () => {
     expect(gate.count()).toBe(2);
   });
 
+  it('and is still being sent does not hold up a cancel', async () => {
+    const { jobs } = harness;
+    const simulator = await harness.simulator();
+    const sending = Promise.withResolvers<void>();
+    const gate = await harness.gate(simulator.url, (call) => {
+      if (call !== 'POST /upload/image') return 'pass';
+      sending.resolve();
+      return new Promise(() => undefined);
+    });
+    const life = harness.life(gate.url, { timeoutMs: 60_000 });
+    const { input } = await picture();
+    const jobId = await jobs.accept({ graph: invertGraph(input.name, 32), inputs: [input] });
+    const run = life.run(await jobs.assign(jobId));
+    await sending.promise;
+    expect(await life.run(await jobs.orderCancel(jobId))).toEqual(DONE);
+    expect(await run).toEqual(DONE);
+    expect(await jobs.trail(jobId)).toEqual(['attempt-failed']);
+    expect(simulator.counters.promptsPosted).toBe(0);
+  });
+
   it('and is not in the blob store fails the attempt, naming it', async () => {
     const { jobs } = harness;
     const simulator = await harness.simulator();

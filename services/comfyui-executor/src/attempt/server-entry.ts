@@ -85,6 +85,7 @@ export class ServerEntry {
       try {
         return await this.#obstacle(needs, signal);
       } catch (error) {
+        if (signal.aborted) return undefined;
         if (!isProblem(error, 'comfyui-unavailable')) throw error;
         const nowMs = performance.now();
         oddSinceMs = error instanceof UnexpectedAnswerError ? (oddSinceMs ?? nowMs) : undefined;
@@ -130,7 +131,7 @@ export class ServerEntry {
     const need = { bytes, freeMemory, models: this.modelsOf(graph) };
     const noRoom = await this.room.make(need, () => this.#untilIdle(signal), signal);
     if (noRoom !== undefined || signal.aborted) return noRoom;
-    return this.#uploads.ensure(inputs);
+    return this.#uploads.ensure(inputs, signal);
   }
 
   /** Whether it answers elsewhere what it should. */
