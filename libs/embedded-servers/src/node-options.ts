@@ -1,7 +1,7 @@
 /**
  * The executor works beside a ComfyUI that wants the machine's memory. V8's young generation grows to tens of MiB for each job's
- * short-lived buffers and does not shrink: 362 MiB after 10 000 jobs, 269 MiB with this, at the same rate. The other
- * services keep V8's default, which lets read-models catch up in larger batches.
+ * short-lived buffers and does not shrink: 362 MiB after 10 000 jobs, 260 to 269 MiB with this, at the same rate. The
+ * other services were not measured with it and keep V8's default.
  */
 const NODE_OPTIONS: Readonly<Record<string, string>> = { 'comfyui-executor': '--max-semi-space-size=4' };
 
